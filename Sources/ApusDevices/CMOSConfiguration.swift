@@ -18,7 +18,7 @@ package struct CMOSConfiguration {
   /// Bytes of RAM from 4 GiB upwards.
   package var memoryAbove4GiB: UInt64
   /// Up to three devices in the order in which firmware tries them.
-  package var bootOrder: [BootDevice] = [.hardDisk, .cdrom, .network]
+  package var bootOrder: [BootDevice] = [.hardDisk, .floppy, .cdrom]
   /// Whether firmware checks a floppy disk's boot signature.
   package var checksFloppySignature = true
   /// Drives A: and B:.

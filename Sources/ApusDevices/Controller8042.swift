@@ -47,6 +47,8 @@ package final class Controller8042: BytePortDevice {
   private var arrival: VirtualTime = .never
   /// Whether the last byte that arrived was the mouse's: the two alternate.
   private var lastWasMouse = false
+  /// The translation swallowed a break prefix and waits for its key.
+  private var sawBreak = false
 
   /// A controller after power-on. `IRQ1`, `IRQ12` and `A20` are driven with levels, `reset` is pulsed.
   package init(IRQ1: Line, IRQ12: Line, A20: Line, reset: Line) {
@@ -75,6 +77,7 @@ package final class Controller8042: BytePortDevice {
     gateA20 = true
     arrival = .never
     lastWasMouse = false
+    sawBreak = false
     A20.set(true, at: now)
     driveInterrupts(at: now)
   }
@@ -134,8 +137,14 @@ package final class Controller8042: BytePortDevice {
   private func nextKeyboardByte() -> UInt8? {
     guard let byte = keyboard.send() else { return nil }
     guard RAM[0].bit(6) else { return byte }
-    if byte == 0xF0, let key = keyboard.send() { return ScanCodeTranslation.set1(key, isBreak: true) }
-    return ScanCodeTranslation.set1(byte, isBreak: false)
+    if byte != 0xF0 {
+      defer { sawBreak = false }
+      return ScanCodeTranslation.set1(byte, isBreak: sawBreak)
+    }
+    sawBreak = true
+    guard let key = keyboard.send() else { return nil }
+    sawBreak = false
+    return ScanCodeTranslation.set1(key, isBreak: true)
   }
 
   private func fillOutputBuffer(_ byte: UInt8, auxiliary: Bool, at now: VirtualTime) {
@@ -288,7 +297,7 @@ package final class Controller8042: BytePortDevice {
       mouse.save(to: &writer)
       writer.write(RAM)
       for flag in [
-        systemFlag, lastWriteWasCommand, isOutputFull, isOutputAuxiliary, gateA20, lastWasMouse,
+        systemFlag, lastWriteWasCommand, isOutputFull, isOutputAuxiliary, gateA20, lastWasMouse, sawBreak,
       ] {
         writer.write(flag)
       }
@@ -313,6 +322,7 @@ package final class Controller8042: BytePortDevice {
       isOutputAuxiliary = try reader.readBool("isOutputAuxiliary")
       gateA20 = try reader.readBool("gateA20")
       lastWasMouse = try reader.readBool("lastWasMouse")
+      sawBreak = try reader.readBool("sawBreak")
       pending = try reader.read()
       outputBuffer = try reader.read()
       let count = Int(try reader.read(UInt8.self))
