@@ -41,7 +41,7 @@ package struct CMOSConfiguration {
     bytes[0x14] = 0x06
     if floppies.0 != .none || floppies.1 != .none { bytes[0x14] |= 0x01 }
     if floppies.0 != .none && floppies.1 != .none { bytes[0x14] |= 0x40 }
-    let order = bootOrder.prefix(3).map(\.rawValue) + [0, 0, 0]
+    let order = bootOrder.prefix(3).map { $0.rawValue } + [0, 0, 0]
     bytes[0x3D] = order[1] << 4 | order[0]
     bytes[0x38] = order[2] << 4 | (checksFloppySignature ? 0 : 1)
     bytes[0x5F] = UInt8(truncatingIfNeeded: min(max(processors, 1), 256) - 1)

@@ -23,7 +23,7 @@ package struct PIC8259 {
   /// In-service register.
   package private(set) var ISR: UInt8 = 0
   /// Edge/level control register: a set bit makes its input level-triggered.
-  private var ELCR: UInt8 = 0
+  package private(set) var ELCR: UInt8 = 0
   private var ICW1: UInt8 = 0
   private var ICW2: UInt8 = 0
   private var ICW3: UInt8 = 7
@@ -138,9 +138,6 @@ package struct PIC8259 {
     ELCR = value & writable
     edges &= ~levelTriggered
   }
-
-  /// Reads the ELCR.
-  package var elcr: UInt8 { ELCR }
 
   /// ICW1: "Initialization Command Words 1 and 2", items a–f.
   private mutating func initialise(_ value: UInt8) {
@@ -281,15 +278,17 @@ package final class PIC8259Pair: BytePortDevice, LineSink {
 
   /// The CPU's INTA cycles: the vector of the highest request, which goes into service. Without a request
   /// the chip gives its default IR7 and sets no ISR bit (the spurious IRQ7; IRQ15 when the slave alone has
-  /// none). FFh when the addressed slave does not answer: nobody drives the bus.
+  /// none, which takes a request lost between the two INTA cycles and so cannot come about while both are
+  /// this one step). FFh when the addressed slave does not answer: nobody drives the bus.
   package func acknowledge(at now: VirtualTime) -> UInt8 {
     guard let level = master.highestRequest else { return master.vector(7) }
     master.beginService(level)
     var vector = master.vector(level)
     if master.cascades(level) {
       if level == Self.cascadeLevel && slave.slaveID == level {
-        vector = slave.vector(slave.highestRequest ?? 7)
-        if let slaveLevel = slave.highestRequest { slave.beginService(slaveLevel) }
+        let slaveLevel = slave.highestRequest
+        vector = slave.vector(slaveLevel ?? 7)
+        if let slaveLevel { slave.beginService(slaveLevel) }
         // INT falls during INTA#; a further request of the slave gives the master a new edge.
         master.setInput(Self.cascadeLevel, false)
       } else {
@@ -311,8 +310,8 @@ package final class PIC8259Pair: BytePortDevice, LineSink {
       if polled { master.setInput(Self.cascadeLevel, false) }
       driveOutputs(at: now)
       return value
-    case 0x4D0: return master.elcr
-    case 0x4D1: return slave.elcr
+    case 0x4D0: return master.ELCR
+    case 0x4D1: return slave.ELCR
     default: return 0xFF
     }
   }
