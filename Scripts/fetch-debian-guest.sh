@@ -166,8 +166,7 @@ for module in virtio_pci virtio_blk ata_piix sd_mod ext4; do
 done
 cd /root
 echo APUS-SHELL-READY
-# A serial line has no size; without one the shell asks the terminal at every prompt.
-setsid cttyhack sh -c 'stty rows 24 cols 80; exec sh'
+setsid cttyhack sh
 poweroff -f
 INIT
   printf '#!/bin/sh\nexec mke2fs "$@"\n' >"$root/sbin/mkfs.ext2"
