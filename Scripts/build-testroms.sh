@@ -5,7 +5,7 @@
 #   Scripts/build-testroms.sh           writes the images and the file
 #   Scripts/build-testroms.sh --check   builds elsewhere and compares with what is committed
 #
-# The images depend on the compiler's version, which testroms/TOOLCHAIN records.
+# Needs Swift 6.3 or later. The images depend on the compiler's version, which testroms/TOOLCHAIN records.
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/.."
@@ -67,7 +67,10 @@ build_teaching() {
     "$out"/work/teaching-*.o -o "$out/work/teaching.elf"
   "$tools/llvm-objcopy" -O binary --gap-fill=0xff "$out/work/teaching.elf" "$out/teaching/teaching.rom"
   size=$(wc -c < "$out/teaching/teaching.rom")
-  [ "$size" -eq 65536 ] || { echo "build-testroms: teaching.rom has $size bytes, not 65536" >&2; exit 1; }
+  if [ "$size" -ne 65536 ]; then
+    echo "build-testroms: teaching.rom has $size bytes, not 65536" >&2
+    exit 1
+  fi
 }
 
 build_benchmarks() {
