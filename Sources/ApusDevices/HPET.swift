@@ -249,8 +249,9 @@ package final class HPET: Device, LineSink {
 
   private func writeConfiguration(_ value: UInt64, at now: VirtualTime) {
     let count = mainCounter(at: now)
+    let wasRunning = isRunning
     configuration = value & 3
-    writeCounter(count, at: now)
+    if isRunning != wasRunning { writeCounter(count, at: now) }
   }
 
   private func writeCounter(_ value: UInt64, at now: VirtualTime) {

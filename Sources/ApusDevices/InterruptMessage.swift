@@ -100,7 +100,9 @@ struct VectorSet: Equatable {
 
   func contains(_ vector: UInt8) -> Bool { words[Int(vector >> 5)].bit(Int(vector & 31)) }
 
-  mutating func set(_ vector: UInt8, _ value: Bool) { words[Int(vector >> 5)].setBit(Int(vector & 31), value) }
+  mutating func set(_ vector: UInt8, _ value: Bool) {
+    words[Int(vector >> 5)].setBit(Int(vector & 31), value)
+  }
 
   /// The highest vector in the set.
   var highest: UInt8? {

@@ -286,7 +286,7 @@ package final class PowerManagement: Device, LineSink {
       resetControl = try r.read()
       guard resetControl & ~0x06 == 0 else { throw r.invalid("RST_CNT") }
       seenToggles = try r.read()
-      guard seenToggles <= UInt64.max >> topBit else { throw r.invalid("PM timer") }
+      guard seenToggles < UInt64.max >> topBit else { throw r.invalid("PM timer") }
       powerOffRequested = try r.readBool("power off")
     }
   }
