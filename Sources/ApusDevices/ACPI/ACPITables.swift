@@ -127,7 +127,7 @@ package enum ACPITables {
       guard !above.isEmpty, above.lowerBound >= 1 << 32 else { return false }
     }
     let interrupts =
-      description.serialPorts.map(\.irq) + description.parallelPorts.map(\.irq)
+      description.serialPorts.map { $0.irq } + description.parallelPorts.map { $0.irq }
       + description.pirqInterrupts + [description.sciInterrupt]
     return description.serialPorts.count <= 4 && description.parallelPorts.count <= 3
       && description.pirqInterrupts.count == 4 && interrupts.allSatisfy { $0 < 16 }

@@ -135,8 +135,7 @@ package struct AMLWriter {
       bytes += AMLWriter.packageLength(of: inner.bytes.count)
       bytes += inner.bytes
     case .eisaID(let id):
-      bytes.append(0x0C)
-      bytes += AMLWriter.compress(eisaID: id)
+      append(AMLWriter.compress(eisaID: id))
     }
   }
 
@@ -156,8 +155,8 @@ package struct AMLWriter {
     }
   }
 
-  /// "EISAID": five bits a letter, then four hexadecimal digits, most significant byte first.
-  static func compress(eisaID: String) -> [UInt8] {
+  /// "EISAID": five bits a letter, then four hexadecimal digits, most significant byte first in memory.
+  static func compress(eisaID: String) -> UInt64 {
     let characters = Array(eisaID.utf8)
     precondition(characters.count == 7)
     var letters: UInt16 = 0
@@ -167,9 +166,7 @@ package struct AMLWriter {
       let digit = character <= UInt8(ascii: "9") ? character & 0xF : (character & 0xF) + 9
       digits = digits << 4 | UInt16(digit)
     }
-    return [
-      UInt8(letters >> 8), UInt8(letters & 0xFF), UInt8(digits >> 8), UInt8(digits & 0xFF),
-    ]
+    return UInt64(letters.byteSwapped) | UInt64(digits.byteSwapped) << 16
   }
 }
 
