@@ -37,7 +37,8 @@ import Testing
   }
 
   @Test func packageLengths() {
-    // A buffer of n bytes: BufferOp, PkgLength, size, bytes. PkgLength counts itself.
+    // ACPI Specification, "Package Length Encoding": a buffer is BufferOp, PkgLength, size, bytes, and
+    // PkgLength counts itself.
     func length(_ count: Int) -> [UInt8] {
       let bytes = encode { $0.name("B", .buffer([UInt8](repeating: 0, count: count))) }
       return Array(bytes[6..<10])
