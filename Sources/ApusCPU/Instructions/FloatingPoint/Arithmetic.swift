@@ -1,6 +1,6 @@
 /// Addition, subtraction, multiplication, division and square root of SSE and SSE2 (SDM Vol. 1,
-/// "Programming with Intel Streaming SIMD Extensions"). Each has a fast path through the host's own
-/// operation and a software path that is exact in every rounding mode.
+/// "Programming with Intel Streaming SIMD Extensions"). All but the root have a fast path through the
+/// host's own operation, and a software path that is exact in every rounding mode.
 extension BinaryFormat {
   /// `ADDSS`, `ADDSD` and the lanes of `ADDPS`, `ADDPD`: a + b.
   @inline(__always)
@@ -40,13 +40,6 @@ extension BinaryFormat {
       if isSafelyNormal(quotient) { return quotient }
     }
     return softwareDivide(a, b, &context)
-  }
-
-  /// `SQRTSS`, `SQRTSD` and the lanes of `SQRTPS`, `SQRTPD`: √a.
-  @inline(__always)
-  package static func squareRoot(_ a: Bits, _ context: inout FloatingPointContext) -> Bits {
-    if context.allowsHostArithmetic && a >= smallestNormal && a < infinity { return hostSquareRoot(a) }
-    return softwareSquareRoot(a, &context)
   }
 }
 
@@ -155,9 +148,10 @@ extension BinaryFormat {
     return pack(number, &context)
   }
 
-  /// √a.
+  /// `SQRTSS`, `SQRTSD` and the lanes of `SQRTPS`, `SQRTPD`: √a. There is no path through the host, because
+  /// the library's `squareRoot()` calls C's `sqrt`, which the core does without.
   @inline(never)
-  package static func softwareSquareRoot(_ source: Bits, _ context: inout FloatingPointContext) -> Bits {
+  package static func squareRoot(_ source: Bits, _ context: inout FloatingPointContext) -> Bits {
     if isNaN(source) { return propagateNaN(source, source, &context) }
     let quiet = quietOperand(source, context)
     if isZero(quiet) { return quiet }
@@ -179,11 +173,16 @@ extension BinaryFormat {
 /// ⌊√(high:low)⌋ of a 128-bit integer of at least 2^126, and whether it is the exact root.
 @inline(__always)
 package func integerSquareRoot(_ high: UInt64, _ low: UInt64) -> (value: UInt64, isExact: Bool) {
-  // The host's root of the upper half errs by less than 2^12. Raised by that it is not below the true
-  // root, so that the division cannot overflow; one Newton step then lands at most 1 above the floor.
-  let estimate = Double(high).squareRoot() * 0x1p32
-  let above = (UInt64(exactly: estimate.rounded(.towardZero)) ?? .max).addingReportingOverflow(1 &<< 12)
-  let start = above.overflow ? UInt64.max : above.partialValue
+  // The reciprocal root of the upper half: halving the exponent field of a double errs by less than
+  // 4 %, each Newton step gives 1.5 times the square of the error, and four leave only rounding errors.
+  let upper = Double(high)
+  let half = upper * 0.5
+  var reciprocal = Double(bitPattern: 0x5FE6_EB50_C7B5_37A9 &- (upper.bitPattern &>> 1))
+  for _ in 0..<4 { reciprocal *= 1.5 - half * reciprocal * reciprocal }
+  // That makes the root good to 2^-49. Raised by more than this errs it is not below the true root, so that
+  // the division cannot overflow; one Newton step on integers then lands at most 1 above the floor.
+  let estimate = upper * reciprocal * 0x1p32 + 0x1p16
+  let start = estimate < 0x1p64 ? UInt64(estimate) : .max
   let (quotient, _) = start.dividingFullWidth((high, low))
   var root = quotient &+ ((start &- quotient) &>> 1)
   var square = root.multipliedFullWidth(by: root)

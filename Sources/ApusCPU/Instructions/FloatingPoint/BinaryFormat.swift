@@ -15,8 +15,6 @@ package protocol BinaryFormat {
   static func hostMultiply(_ a: Bits, _ b: Bits) -> Bits
   /// The host's a ÷ b.
   static func hostDivide(_ a: Bits, _ b: Bits) -> Bits
-  /// The host's √a.
-  static func hostSquareRoot(_ a: Bits) -> Bits
   /// The host's conversion of a signed 64-bit integer.
   static func hostConvert(_ integer: Int64) -> Bits
 }
@@ -42,10 +40,6 @@ package enum Binary32: BinaryFormat {
     (Float(bitPattern: a) / Float(bitPattern: b)).bitPattern
   }
   @inline(__always)
-  package static func hostSquareRoot(_ a: UInt32) -> UInt32 {
-    Float(bitPattern: a).squareRoot().bitPattern
-  }
-  @inline(__always)
   package static func hostConvert(_ integer: Int64) -> UInt32 { Float(integer).bitPattern }
 }
 
@@ -68,10 +62,6 @@ package enum Binary64: BinaryFormat {
   @inline(__always)
   package static func hostDivide(_ a: UInt64, _ b: UInt64) -> UInt64 {
     (Double(bitPattern: a) / Double(bitPattern: b)).bitPattern
-  }
-  @inline(__always)
-  package static func hostSquareRoot(_ a: UInt64) -> UInt64 {
-    Double(bitPattern: a).squareRoot().bitPattern
   }
   @inline(__always)
   package static func hostConvert(_ integer: Int64) -> UInt64 { Double(integer).bitPattern }
