@@ -295,8 +295,10 @@ package final class ATADisk {
     command = try r.read()
     guard let phase = Phase(rawValue: try r.read()) else { throw r.invalid("phase") }
     self.phase = phase
-    multipleSetting = try r.read()
-    guard multipleSetting <= Self.multipleLimit else { throw r.invalid("multipleSetting") }
+    // What bounds later accesses is checked before it is stored.
+    let multiple = try r.read(UInt8.self)
+    guard multiple <= Self.multipleLimit else { throw r.invalid("multipleSetting") }
+    multipleSetting = multiple
     dmaMode = try r.read()
     powerMode = try r.read()
     interruptPending = try r.readBool("interruptPending")
@@ -305,29 +307,38 @@ package final class ATADisk {
     smartEnabled = try r.readBool("smartEnabled")
     asleep = try r.readBool("asleep")
     dueAt = try r.read()
-    position = Int(try r.read(UInt32.self))
+    let through = Int(try r.read(UInt32.self))
     let block = try r.readBytes(limit: buffer.count, "buffer")
+    guard through <= block.count, block.count % 512 == 0 else { throw r.invalid("position") }
+    position = through
     limit = block.count
-    guard position <= limit, limit % 512 == 0 else { throw r.invalid("position") }
     buffer.replaceSubrange(0..<limit, with: block)
-    transferLBA = try r.read()
-    transferRemaining = Int(try r.read(UInt32.self))
-    let (end, overflow) = transferLBA.addingReportingOverflow(UInt64(transferRemaining))
-    guard transferRemaining <= 65_536, !overflow, transferRemaining == 0 || end <= store.sectorCount else {
+    try restoreTransfer(from: &r)
+    let heads = try r.read(UInt16.self)
+    let sectors = try r.read(UInt16.self)
+    guard (1...16).contains(heads), (1...255).contains(sectors) else { throw r.invalid("logicalHeads") }
+    logicalHeads = heads
+    logicalSectors = sectors
+    let scratch = try r.readBytes(limit: 512, "sectorBuffer")
+    guard scratch.count == 512 else { throw r.invalid("sectorBuffer") }
+    sectorBuffer = scratch
+  }
+
+  private func restoreTransfer(from r: inout StateReader) throws(StateError) {
+    let lba = try r.read(UInt64.self)
+    let remaining = Int(try r.read(UInt32.self))
+    let (end, overflow) = lba.addingReportingOverflow(UInt64(remaining))
+    guard remaining <= 65_536, !overflow, remaining == 0 || end <= store.sectorCount else {
       throw r.invalid("transferRemaining")
     }
-    blockSectors = Int(try r.read(UInt8.self))
-    guard (1...Self.bufferSectors).contains(blockSectors) else { throw r.invalid("blockSectors") }
+    let block = Int(try r.read(UInt8.self))
+    guard (1...Self.bufferSectors).contains(block) else { throw r.invalid("blockSectors") }
+    transferLBA = lba
+    transferRemaining = remaining
+    blockSectors = block
     let failed = try r.readBool("pendingFailure")
     let failure = (lba: try r.read(UInt64.self), error: try r.read(UInt8.self))
     pendingFailure = failed ? failure : nil
-    logicalHeads = try r.read()
-    logicalSectors = try r.read()
-    guard (1...16).contains(logicalHeads), (1...255).contains(logicalSectors) else {
-      throw r.invalid("logicalHeads")
-    }
-    sectorBuffer = try r.readBytes(limit: 512, "sectorBuffer")
-    guard sectorBuffer.count == 512 else { throw r.invalid("sectorBuffer") }
   }
 
   private static func register(from r: inout StateReader) throws(StateError) -> Register {

@@ -125,8 +125,9 @@ struct IDEBusMaster {
     nextDescriptor = try r.read()
     descriptorsRead = Int(try r.read(UInt32.self))
     region = try r.read()
-    regionBytes = Int(try r.read(UInt32.self))
-    guard regionBytes <= 65_536, regionBytes % 2 == 0 else { throw r.invalid("regionBytes") }
+    let bytes = Int(try r.read(UInt32.self))
+    guard bytes <= 65_536, bytes % 2 == 0 else { throw r.invalid("regionBytes") }
+    regionBytes = bytes
     isLastRegion = try r.readBool("isLastRegion")
   }
 }

@@ -80,12 +80,14 @@ package final class PCIHost: Device, LineSink {
   // MARK: Configuration mechanism #1
 
   package func readPort(_ port: UInt16, width: Int, at now: VirtualTime) -> UInt32 {
+    let value: UInt32
     switch port {
-    case 0xCF8 where width == 4: return address
-    case 0xCF9 where width == 1: return UInt32(resetControl)
-    case 0xCFC...0xCFF: return readConfigurationData(Int(port & 3), width: width, at: now)
-    default: return readIO(port, width: width, at: now)
+    case 0xCF8 where width == 4: value = address
+    case 0xCF9 where width == 1: value = UInt32(resetControl)
+    case 0xCFC...0xCFF: value = readConfigurationData(Int(port & 3), width: width, at: now)
+    default: value = readIO(port, width: width, at: now)
     }
+    return width < 4 ? value & (1 << UInt32(8 * width) - 1) : value
   }
 
   package func writePort(_ port: UInt16, _ value: UInt32, width: Int, at now: VirtualTime) {
@@ -176,10 +178,12 @@ package final class PCIHost: Device, LineSink {
 
   package func readMemory(_ offset: UInt64, width: Int, at now: VirtualTime) -> UInt64 {
     let physical = memoryWindow.lowerBound &+ offset
+    var value = UInt64.max
     for mapping in memoryMappings where physical &- mapping.base < mapping.size {
-      return mapping.function.readBAR(mapping.bar, physical &- mapping.base, width: width, at: now)
+      value = mapping.function.readBAR(mapping.bar, physical &- mapping.base, width: width, at: now)
+      break
     }
-    return .max
+    return width < 8 ? value & (1 << UInt64(8 * width) - 1) : value
   }
 
   package func writeMemory(_ offset: UInt64, _ value: UInt64, width: Int, at now: VirtualTime) {

@@ -222,8 +222,9 @@ struct Virtqueue {
   }
 
   mutating func restore(from r: inout StateReader) throws(StateError) {
-    size = try r.read()
-    guard Self.isValid(size: size) else { throw r.invalid("size") }
+    let found = try r.read(UInt16.self)
+    guard Self.isValid(size: found) else { throw r.invalid("size") }
+    size = found
     vector = try r.read()
     nextAvailable = try r.read()
     nextUsed = try r.read()
