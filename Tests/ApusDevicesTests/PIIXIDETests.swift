@@ -32,7 +32,7 @@ final class IDEBench {
 
   /// Lets virtual time pass until nothing is due.
   func settle() {
-    while host.deadline != .never {
+    while host.deadline < .never / 2 {
       now = max(now, host.deadline)
       host.run(at: now)
     }
