@@ -53,6 +53,7 @@ enum Signals {
     if !hangupWasIgnored { watch(SIGHUP, noteExit) }
     watch(SIGTSTP, noteStop)
     watch(SIGCONT, noteContinue)
+    unblock([SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP, SIGCONT])
   }
 
   /// A write to a pipe without a reader fails instead of ending the process.
@@ -68,12 +69,24 @@ enum Signals {
     sigaltstack(&stack, nil)
     for number in [SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT] {
       var action = sigaction()
-      // Returning from the handler repeats the faulting instruction, now with the default action.
-      setFunction(&action) { _ in Terminal.restoreFromHandler() }
+      // The action is the default again by now; the signal waits until the handler returns.
+      setFunction(&action) { number in
+        Terminal.restoreFromHandler()
+        raise(number)
+      }
       action.sa_flags = Int32(bitPattern: UInt32(truncatingIfNeeded: SA_ONSTACK))
       action.sa_flags |= Int32(truncatingIfNeeded: SA_RESETHAND)
       sigaction(number, &action, nil)
+      unblock([number])
     }
+  }
+
+  /// Undoes a mask inherited from whoever started the process: a blocked signal could not end the run.
+  private static func unblock(_ numbers: [Int32]) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for number in numbers { sigaddset(&set, number) }
+    sigprocmask(SIG_UNBLOCK, &set, nil)
   }
 
   /// Empties the wake pipe.

@@ -45,6 +45,11 @@ package struct Options: Equatable {
   package struct Flat: Equatable {
     package var path: String
     package var physical: UInt64
+
+    package init(path: String, physical: UInt64) {
+      self.path = path
+      self.physical = physical
+    }
   }
 
   /// 2026-01-01T00:00:00Z: a fixed start, so that runs repeat.
