@@ -21,7 +21,7 @@ let package = Package(
       swiftSettings: safe),
     .executableTarget(name: "apus", dependencies: ["ApusBase", "ApusDevices", "ApusMachine"]),
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"]),
-    .testTarget(name: "ApusCPUTests", dependencies: ["ApusCPU"]),
+    .testTarget(name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"]),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"]),
     .testTarget(name: "ApusMachineTests", dependencies: ["ApusMachine"]),
     .testTarget(name: "ApusRunnerTests", dependencies: ["apus"]),

@@ -1,0 +1,150 @@
+/// Exception vectors (SDM Vol. 3, "Exception and Interrupt Vectors").
+enum Vector: UInt8 {
+  case DE = 0
+  case DB = 1
+  case NMI = 2
+  case BP = 3
+  case OF = 4
+  case BR = 5
+  case UD = 6
+  case NM = 7
+  case DF = 8
+  case TS = 10
+  case NP = 11
+  case SS = 12
+  case GP = 13
+  case PF = 14
+  case MF = 16
+  case AC = 17
+  case MC = 18
+  case XM = 19
+
+  /// Whether the processor pushes an error code in protected mode.
+  static func hasErrorCode(_ vector: UInt8) -> Bool {
+    switch vector {
+    case 8, 10, 11, 12, 13, 14, 17, 21: return true
+    default: return false
+    }
+  }
+
+  /// The classes that make a double fault (SDM Vol. 3, "Interrupt 8 — Double Fault Exception").
+  static func isContributory(_ vector: UInt8) -> Bool { vector == 0 || (vector >= 10 && vector <= 13) }
+}
+
+/// Where an event comes from, which decides privilege checks, the saved RF and the EXT bit.
+enum EventSource {
+  /// A fault: RIP is that of the instruction, RF is set in the saved image.
+  case fault
+  /// A trap the processor raised after an instruction (#DB), or `INT1`: no DPL check.
+  case trap
+  /// `INT n`, `INT3`, `INTO`: the gate's DPL counts.
+  case software
+  /// INTR or NMI.
+  case external
+}
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  /// Records a fault of the present instruction; throw the result.
+  func fault(_ vector: Vector, _ code: UInt32 = 0) -> Exit {
+    pointee.faultVector = vector.rawValue
+    pointee.faultCode = code
+    return Exit()
+  }
+
+  /// Records a fault whose error code names a selector, with the EXT bit if an event is being delivered.
+  func fault(_ vector: Vector, selector: UInt16) -> Exit {
+    fault(vector, UInt32(selector & 0xFFFC) | (pointee.isDelivering ? 1 : 0))
+  }
+
+  /// Delivers the recorded fault of `op` with everything before it retired. Returns the op to go on with.
+  @inline(never)
+  func deliverFault(_ op: OpPointer) -> OpPointer {
+    pointee.bounceSize = 0
+    if pointee.stop != .none { return exitOp }
+    pointee.budget &-= Int64(op.pointee.count)
+    pointee.rip = op.rip
+    deliverException()
+    return pointee.stop == .none ? lookupOp : exitOp
+  }
+
+  /// Delivers the recorded fault at RIP, turning faults on the way into double and triple faults.
+  func deliverException() {
+    var vector = pointee.faultVector
+    var code = pointee.faultCode
+    var source = EventSource.fault
+    if vector == Vector.DB.rawValue { source = .trap }
+    // Each round ends delivery, or moves up: fault, double fault, shutdown; a serial pair stays below.
+    for _ in 0..<8 {
+      do throws(Exit) {
+        try deliver(vector, code: Vector.hasErrorCode(vector) ? code : nil, source)
+        return
+      } catch {
+        if pointee.stop != .none { return }
+        let second = pointee.faultVector
+        if vector == Vector.DF.rawValue {
+          pointee.stop = .tripleFault
+          return
+        }
+        let firstIsPageFault = vector == Vector.PF.rawValue
+        let secondIsPageFault = second == Vector.PF.rawValue
+        if (Vector.isContributory(vector) && Vector.isContributory(second))
+          || (firstIsPageFault && (Vector.isContributory(second) || secondIsPageFault))
+        {
+          vector = Vector.DF.rawValue
+          code = 0
+        } else {
+          vector = second
+          code = pointee.faultCode
+        }
+        source = .fault
+      }
+    }
+    pointee.stop = .tripleFault
+  }
+
+  /// Delivers an event through the IVT or IDT. Nothing has changed if it throws.
+  func deliver(_ vector: UInt8, code: UInt32?, _ source: EventSource) throws(Exit) {
+    pointee.isDelivering = source == .fault || source == .external || source == .trap
+    defer { pointee.isDelivering = false }
+    if isLongMode {
+      try deliverLong(vector, code, source)
+    } else if isProtected {
+      try deliverProtected(vector, code, source)
+    } else {
+      try deliverReal(vector, source)
+    }
+    if vector == Vector.NMI.rawValue && source == .external { pointee.nmiBlocked = true }
+  }
+
+  /// RFLAGS as an event pushes it.
+  func eventFlags(_ source: EventSource) -> UInt64 {
+    let image = rflags & ~RFLAGS.RF
+    // Faults are restartable: RF keeps an instruction breakpoint from firing again (SDM Vol. 3,
+    // "Instruction-Breakpoint Exception Condition").
+    if source == .fault { return image | RFLAGS.RF }
+    return image | (rflags & RFLAGS.RF)
+  }
+
+  /// Real-address mode (SDM Vol. 3, "Interrupt and Exception Handling" under "Real-Address Mode").
+  private func deliverReal(_ vector: UInt8, _ source: EventSource) throws(Exit) {
+    let at = UInt64(vector) * 4
+    guard at + 3 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, 0) }
+    let linear = (pointee.idtr.base &+ at) & 0xFFFF_FFFF
+    let offset: UInt16 = try loadSystem(linear)
+    let selector: UInt16 = try loadSystem(linear &+ 2)
+    let old = self[.rsp]
+    let image = UInt16(truncatingIfNeeded: rflags)
+    do throws(Exit) {
+      try push(image)
+      try push(segment(.cs).pointee.selector)
+      try push(UInt16(truncatingIfNeeded: pointee.rip))
+    } catch {
+      self[.rsp] = old
+      throw error
+    }
+    pointee.systemFlags &= ~(RFLAGS.IF | RFLAGS.TF | RFLAGS.AC | RFLAGS.RF)
+    loadRealSegment(.cs, selector)
+    pointee.rip = UInt64(offset)
+    privilegeOrModeChanged()
+  }
+}

@@ -1,0 +1,264 @@
+/// The arithmetic flags in lazy form, as handlers pass them in registers: the result (zero-extended, so that
+/// ZF is `result == 0` for every kind), a source, and a kind = class + log2 of the width.
+struct LazyFlags {
+  var result: UInt64
+  var source: UInt64
+  var kind: UInt32
+
+  @inline(__always)
+  init(_ result: UInt64, _ source: UInt64, _ kind: UInt32) {
+    self.result = result
+    self.source = source
+    self.kind = kind
+  }
+
+  /// Flags given as an RFLAGS image (only the six arithmetic bits are used).
+  @inline(__always)
+  init(image: UInt64) { self.init(image & RFLAGS.ZF == 0 ? 1 : 0, image & RFLAGS.arithmetic, FlagKind.image) }
+}
+
+/// Flag classes. What `source` holds, per class:
+enum FlagKind {
+  /// The RFLAGS image itself; `result` is 0 exactly if ZF is set.
+  static let image: UInt32 = 0
+  /// The second addend.
+  static let add: UInt32 = 4
+  /// The subtrahend.
+  static let sub: UInt32 = 8
+  /// Nothing: CF = OF = AF = 0.
+  static let logic: UInt32 = 12
+  /// The preserved CF (bit 0).
+  static let inc: UInt32 = 16
+  static let dec: UInt32 = 20
+  /// The value shifted one place less than asked, so its top bit is CF.
+  static let shl: UInt32 = 24
+  /// The value shifted right one place less than asked, so its bottom bit is CF.
+  static let shr: UInt32 = 28
+  /// Non-zero if CF = OF = 1.
+  static let mul: UInt32 = 32
+}
+
+/// Bits of RFLAGS (SDM Vol. 1, "EFLAGS Register").
+enum RFLAGS {
+  static let CF: UInt64 = 1
+  static let PF: UInt64 = 1 << 2
+  static let AF: UInt64 = 1 << 4
+  static let ZF: UInt64 = 1 << 6
+  static let SF: UInt64 = 1 << 7
+  static let TF: UInt64 = 1 << 8
+  static let IF: UInt64 = 1 << 9
+  static let DF: UInt64 = 1 << 10
+  static let OF: UInt64 = 1 << 11
+  static let IOPL: UInt64 = 3 << 12
+  static let NT: UInt64 = 1 << 14
+  static let RF: UInt64 = 1 << 16
+  static let VM: UInt64 = 1 << 17
+  static let AC: UInt64 = 1 << 18
+  static let VIF: UInt64 = 1 << 19
+  static let VIP: UInt64 = 1 << 20
+  static let ID: UInt64 = 1 << 21
+  static let arithmetic: UInt64 = CF | PF | AF | ZF | SF | OF
+  /// Everything that exists; the rest reads as zero, bit 1 as one.
+  static let all: UInt64 =
+    arithmetic | TF | IF | DF | IOPL | NT | RF | VM | AC | VIF | VIP | ID
+}
+
+@inline(__always) func parity(_ value: UInt64) -> Bool {
+  UInt8(truncatingIfNeeded: value).nonzeroBitCount & 1 == 0
+}
+
+/// All ones in the low `8 << log2` bits.
+@inline(__always) func widthMask(_ log2: UInt32) -> UInt64 { ~0 &>> UInt64(64 &- (8 &<< log2)) }
+
+extension LazyFlags {
+  /// CF, with the common kinds inline.
+  @inline(__always)
+  var carry: Bool {
+    if kind == FlagKind.sub + 3 { return (result &+ source) < source }
+    if kind == FlagKind.sub + 2 {
+      return UInt32(truncatingIfNeeded: result &+ source) < UInt32(truncatingIfNeeded: source)
+    }
+    if kind &- FlagKind.inc < 8 { return source & 1 != 0 }
+    if kind &- FlagKind.logic < 4 { return false }
+    return carrySlow(result, source, kind)
+  }
+
+  /// The six arithmetic flags as an RFLAGS image: the one place where lazy flags become real.
+  var image: UInt64 { flagImage(result, source, kind) }
+}
+
+@inline(never)
+func carrySlow(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> Bool {
+  let log2 = kind & 3
+  switch kind & ~3 {
+  case FlagKind.image, FlagKind.inc, FlagKind.dec, FlagKind.shr: return source & 1 != 0
+  case FlagKind.add: return result < source
+  case FlagKind.sub: return ((result &+ source) & widthMask(log2)) < source
+  case FlagKind.logic: return false
+  case FlagKind.shl: return (source &>> (UInt64(8 << log2) - 1)) & 1 != 0
+  default: return source != 0
+  }
+}
+
+@inline(never)
+func flagImage(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> UInt64 {
+  if kind & ~3 == FlagKind.image { return source }
+  let log2 = kind & 3
+  let top = UInt64(8 << log2) - 1
+  var image = carrySlow(result, source, kind) ? RFLAGS.CF : 0
+  if result & widthMask(log2) == 0 { image |= RFLAGS.ZF }
+  if (result >> top) & 1 != 0 { image |= RFLAGS.SF }
+  if parity(result) { image |= RFLAGS.PF }
+  var overflow = false
+  switch kind & ~3 {
+  case FlagKind.add:
+    let first = result &- source
+    overflow = (((first ^ result) & (source ^ result)) >> top) & 1 != 0
+    image |= (first ^ source ^ result) & RFLAGS.AF
+  case FlagKind.sub:
+    let first = result &+ source
+    overflow = (((first ^ source) & (first ^ result)) >> top) & 1 != 0
+    image |= (first ^ source ^ result) & RFLAGS.AF
+  case FlagKind.inc:
+    overflow = result & widthMask(log2) == 1 << top
+    if result & 0xF == 0 { image |= RFLAGS.AF }
+  case FlagKind.dec:
+    overflow = result & widthMask(log2) == (1 << top) - 1
+    if result & 0xF == 0xF { image |= RFLAGS.AF }
+  case FlagKind.shl, FlagKind.shr: overflow = ((source ^ result) >> top) & 1 != 0
+  case FlagKind.mul: overflow = source != 0
+  default: break
+  }
+  return overflow ? image | RFLAGS.OF : image
+}
+
+/// A condition code (SDM Vol. 1, "EFLAGS Condition Codes"): a type per code, so that stamps fold it away.
+protocol ConditionCode {
+  /// The `tttn` encoding.
+  static var code: UInt32 { get }
+}
+
+extension ConditionCode {
+  /// The condition after `CMP a, b`.
+  @inline(__always)
+  static func afterCompare<T: OperandWidth>(_ a: T, _ b: T) -> Bool {
+    let x = T.Signed(truncatingIfNeeded: a)
+    let y = T.Signed(truncatingIfNeeded: b)
+    switch code {
+    case 0: return x.subtractingReportingOverflow(y).overflow
+    case 1: return !x.subtractingReportingOverflow(y).overflow
+    case 2: return a < b
+    case 3: return a >= b
+    case 4: return a == b
+    case 5: return a != b
+    case 6: return a <= b
+    case 7: return a > b
+    case 8: return (a &- b).isNegative
+    case 9: return !(a &- b).isNegative
+    case 10: return parity((a &- b).zeroExtended)
+    case 11: return !parity((a &- b).zeroExtended)
+    case 12: return x < y
+    case 13: return x >= y
+    case 14: return x <= y
+    default: return x > y
+    }
+  }
+
+  /// The condition after a logical operation with result `r` (CF = OF = 0).
+  @inline(__always)
+  static func afterLogic<T: OperandWidth>(_ r: T) -> Bool {
+    switch code {
+    case 0, 2: return false
+    case 1, 3: return true
+    case 4, 6: return r == 0
+    case 5, 7: return r != 0
+    case 8, 12: return r.isNegative
+    case 9, 13: return !r.isNegative
+    case 10: return parity(r.zeroExtended)
+    case 11: return !parity(r.zeroExtended)
+    case 14: return r == 0 || r.isNegative
+    default: return r != 0 && !r.isNegative
+    }
+  }
+
+  /// The condition for any lazy flags.
+  @inline(__always)
+  static func holds(_ flags: LazyFlags) -> Bool {
+    if code == 4 { return flags.result == 0 }
+    if code == 5 { return flags.result != 0 }
+    if _fastPath(flags.kind == FlagKind.sub + 2) {
+      return afterCompare(
+        UInt32(truncatingIfNeeded: flags.result &+ flags.source), UInt32(truncatingIfNeeded: flags.source))
+    }
+    if _fastPath(flags.kind == FlagKind.sub + 3) {
+      return afterCompare(flags.result &+ flags.source, flags.source)
+    }
+    return conditionSlow(code, flags.result, flags.source, flags.kind)
+  }
+}
+
+@inline(never)
+func conditionSlow(_ code: UInt32, _ result: UInt64, _ source: UInt64, _ kind: UInt32) -> Bool {
+  conditionHolds(code, flagImage(result, source, kind))
+}
+
+/// Condition `code` for an RFLAGS image.
+func conditionHolds(_ code: UInt32, _ image: UInt64) -> Bool {
+  let sign = image & RFLAGS.SF != 0
+  let overflow = image & RFLAGS.OF != 0
+  let base: Bool
+  switch code >> 1 {
+  case 0: base = overflow
+  case 1: base = image & RFLAGS.CF != 0
+  case 2: base = image & RFLAGS.ZF != 0
+  case 3: base = image & (RFLAGS.CF | RFLAGS.ZF) != 0
+  case 4: base = sign
+  case 5: base = image & RFLAGS.PF != 0
+  case 6: base = sign != overflow
+  default: base = image & RFLAGS.ZF != 0 || sign != overflow
+  }
+  return base != (code & 1 != 0)
+}
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  /// The lazy flags that slow functions find and leave in the state block.
+  @inline(__always)
+  var flags: LazyFlags {
+    get { LazyFlags(pointee.flagResult, pointee.flagSource, pointee.flagKind) }
+    nonmutating set {
+      pointee.flagResult = newValue.result
+      pointee.flagSource = newValue.source
+      pointee.flagKind = newValue.kind
+    }
+  }
+
+  /// RFLAGS, complete. Setting it does no checks and has no side effects but those of `flagsChanged`.
+  var rflags: UInt64 {
+    get { pointee.systemFlags | flags.image }
+    nonmutating set {
+      flags = LazyFlags(image: newValue)
+      pointee.systemFlags = (newValue & RFLAGS.all & ~RFLAGS.arithmetic) | 2
+    }
+  }
+
+  @inline(__always)
+  func setFlag(_ flag: UInt64, _ value: Bool) {
+    pointee.systemFlags = value ? pointee.systemFlags | flag : pointee.systemFlags & ~flag
+  }
+}
+enum CC_O: ConditionCode { @inline(__always) static var code: UInt32 { 0 } }
+enum CC_NO: ConditionCode { @inline(__always) static var code: UInt32 { 1 } }
+enum CC_B: ConditionCode { @inline(__always) static var code: UInt32 { 2 } }
+enum CC_NB: ConditionCode { @inline(__always) static var code: UInt32 { 3 } }
+enum CC_Z: ConditionCode { @inline(__always) static var code: UInt32 { 4 } }
+enum CC_NZ: ConditionCode { @inline(__always) static var code: UInt32 { 5 } }
+enum CC_BE: ConditionCode { @inline(__always) static var code: UInt32 { 6 } }
+enum CC_NBE: ConditionCode { @inline(__always) static var code: UInt32 { 7 } }
+enum CC_S: ConditionCode { @inline(__always) static var code: UInt32 { 8 } }
+enum CC_NS: ConditionCode { @inline(__always) static var code: UInt32 { 9 } }
+enum CC_P: ConditionCode { @inline(__always) static var code: UInt32 { 10 } }
+enum CC_NP: ConditionCode { @inline(__always) static var code: UInt32 { 11 } }
+enum CC_L: ConditionCode { @inline(__always) static var code: UInt32 { 12 } }
+enum CC_NL: ConditionCode { @inline(__always) static var code: UInt32 { 13 } }
+enum CC_LE: ConditionCode { @inline(__always) static var code: UInt32 { 14 } }
+enum CC_NLE: ConditionCode { @inline(__always) static var code: UInt32 { 15 } }

@@ -1,0 +1,247 @@
+// SDM Vol. 1 ch. 5, "Binary Arithmetic Instructions".
+
+enum ADD: BinaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ b: T, _ flags: inout LazyFlags) -> T {
+    let r = a &+ b
+    flags = LazyFlags(r.zeroExtended, b.zeroExtended, FlagKind.add + T.log2)
+    return r
+  }
+}
+
+enum SUB: BinaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ b: T, _ flags: inout LazyFlags) -> T {
+    let r = a &- b
+    flags = LazyFlags(r.zeroExtended, b.zeroExtended, FlagKind.sub + T.log2)
+    return r
+  }
+}
+
+enum CMP: BinaryOperation {
+  @inline(__always) static var writes: Bool { false }
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ b: T, _ flags: inout LazyFlags) -> T {
+    SUB.apply(a, b, &flags)
+  }
+}
+
+enum ADC: BinaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ b: T, _ flags: inout LazyFlags) -> T {
+    let r = a &+ b &+ (flags.carry ? 1 : 0)
+    flags = eagerFlags(
+      r, carry: (a & b) | ((a | b) & ~r), overflow: (a ^ r) & (b ^ r), auxiliary: a ^ b ^ r)
+    return r
+  }
+}
+
+enum SBB: BinaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ b: T, _ flags: inout LazyFlags) -> T {
+    let r = a &- b &- (flags.carry ? 1 : 0)
+    flags = eagerFlags(
+      r, carry: (~a & b) | ((~a | b) & r), overflow: (a ^ b) & (a ^ r), auxiliary: a ^ b ^ r)
+    return r
+  }
+}
+
+/// Flags of a sum with carry in, which the lazy kinds cannot express: the top bits of `carry` and `overflow`
+/// and bit 4 of `auxiliary` are the flags.
+@inline(__always)
+func eagerFlags<T: OperandWidth>(_ r: T, carry: T, overflow: T, auxiliary: T) -> LazyFlags {
+  let top = T(truncatingIfNeeded: T.bitWidth - 1)
+  var image = (carry &>> top).zeroExtended & RFLAGS.CF
+  image |= ((overflow &>> top).zeroExtended & 1) << 11
+  image |= auxiliary.zeroExtended & RFLAGS.AF
+  image |= (r &>> top).zeroExtended << 7
+  if r == 0 { image |= RFLAGS.ZF }
+  if parity(r.zeroExtended) { image |= RFLAGS.PF }
+  return LazyFlags(r == 0 ? 0 : 1, image, FlagKind.image)
+}
+
+enum INC: UnaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+    let carry: UInt64 = flags.carry ? 1 : 0
+    let r = a &+ 1
+    flags = LazyFlags(r.zeroExtended, carry, FlagKind.inc + T.log2)
+    return r
+  }
+}
+
+enum DEC: UnaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+    let carry: UInt64 = flags.carry ? 1 : 0
+    let r = a &- 1
+    flags = LazyFlags(r.zeroExtended, carry, FlagKind.dec + T.log2)
+    return r
+  }
+}
+
+/// `INC` where the block overwrites CF before anything reads it.
+enum INC_deadCF: UnaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+    let r = a &+ 1
+    flags = LazyFlags(r.zeroExtended, 0, FlagKind.inc + T.log2)
+    return r
+  }
+}
+
+/// `DEC` where the block overwrites CF before anything reads it.
+enum DEC_deadCF: UnaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+    let r = a &- 1
+    flags = LazyFlags(r.zeroExtended, 0, FlagKind.dec + T.log2)
+    return r
+  }
+}
+
+enum NEG: UnaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+    let r = 0 &- a
+    flags = LazyFlags(r.zeroExtended, a.zeroExtended, FlagKind.sub + T.log2)
+    return r
+  }
+}
+
+/// `IMUL` with two or three operands: the truncated product; CF = OF = it did not fit.
+enum IMUL: BinaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ b: T, _ flags: inout LazyFlags) -> T {
+    let (product, overflow) = T.Signed(truncatingIfNeeded: a).multipliedReportingOverflow(
+      by: T.Signed(truncatingIfNeeded: b))
+    let r = T(truncatingIfNeeded: product)
+    flags = LazyFlags(r.zeroExtended, overflow ? 1 : 0, FlagKind.mul + T.log2)
+    return r
+  }
+}
+
+extension Body {
+  /// `IMUL Gv, Ev, I` with a register source.
+  @inline(__always)
+  static func IMUL_rri<T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type
+  ) -> OpPointer {
+    let factor = T(truncatingIfNeeded: op.pointee.immediate)
+    cpu.setRegister(
+      op.pointee.destination, IMUL.apply(cpu.register(op.pointee.source, T.self), factor, &flags))
+    return op + 1
+  }
+
+  /// `IMUL Gv, Ev, I` with a memory source.
+  @inline(__always)
+  static func IMUL_rmi<T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
+    let value = try M.load(cpu, linear, T.self)
+    let factor = T(truncatingIfNeeded: op.pointee.immediate)
+    cpu.setRegister(op.pointee.destination, IMUL.apply(value, factor, &flags))
+    return op + 1
+  }
+
+  /// The double-width product of the accumulator and `value`.
+  @inline(__always)
+  private static func multiply<T: OperandWidth>(
+    _ cpu: CPU, _ value: T, signed: Bool, _ flags: inout LazyFlags
+  ) {
+    let a: T = cpu.register(GPR.rax.slot)
+    let low: T
+    let high: T
+    let overflow: Bool
+    if signed {
+      let product = T.Signed(truncatingIfNeeded: a).multipliedFullWidth(
+        by: T.Signed(truncatingIfNeeded: value))
+      low = T(truncatingIfNeeded: product.low)
+      high = T(truncatingIfNeeded: product.high)
+      overflow = high != (low.isNegative ? ~0 : 0)
+    } else {
+      let product = a.multipliedFullWidth(by: value)
+      low = T(truncatingIfNeeded: product.low)
+      high = product.high
+      overflow = high != 0
+    }
+    flags = LazyFlags(low.zeroExtended, overflow ? 1 : 0, FlagKind.mul + T.log2)
+    if T.self == UInt8.self {
+      cpu.setRegister(
+        GPR.rax.slot,
+        UInt16(truncatingIfNeeded: low.zeroExtended) | UInt16(truncatingIfNeeded: high.zeroExtended) << 8)
+    } else {
+      cpu.setRegister(GPR.rax.slot, low)
+      cpu.setRegister(GPR.rdx.slot, high)
+    }
+  }
+
+  /// `MUL` and one-operand `IMUL` with a register operand.
+  @inline(__always)
+  static func MUL_r<T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, signed: Bool
+  ) -> OpPointer {
+    multiply(cpu, cpu.register(op.pointee.destination, T.self), signed: signed, &flags)
+    return op + 1
+  }
+
+  /// `MUL` and one-operand `IMUL` with a memory operand.
+  @inline(__always)
+  static func MUL_m<T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type, signed: Bool
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
+    multiply(cpu, try M.load(cpu, linear, T.self), signed: signed, &flags)
+    return op + 1
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  /// `DIV`: #DE for a zero divisor or a quotient that does not fit. The flags are left as they were.
+  func DIV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    let divisor: T = try readE(op)
+    let (high, low) = dividend(T.self)
+    guard divisor != 0 && high < divisor else { throw fault(.DE) }
+    let (quotient, remainder) = divisor.dividingFullWidth((high, low))
+    setQuotient(quotient, remainder)
+  }
+
+  /// `IDIV`: truncates toward zero; the most negative dividend over -1 gives #DE like any overflow.
+  func IDIV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    let divisor: T = try readE(op)
+    guard divisor != 0 else { throw fault(.DE) }
+    var (high, low) = dividend(T.self)
+    let dividendIsNegative = high.isNegative
+    if dividendIsNegative {
+      low = 0 &- low
+      high = low == 0 ? 0 &- high : ~high
+    }
+    let magnitude = divisor.isNegative ? 0 &- divisor : divisor
+    guard high < magnitude else { throw fault(.DE) }
+    let (quotient, remainder) = magnitude.dividingFullWidth((high, low))
+    let isNegative = dividendIsNegative != divisor.isNegative
+    let limit = T(1) << T(truncatingIfNeeded: T.bitWidth - 1)
+    guard quotient < limit || (isNegative && quotient == limit) else { throw fault(.DE) }
+    setQuotient(isNegative ? 0 &- quotient : quotient, dividendIsNegative ? 0 &- remainder : remainder)
+  }
+
+  /// AX for bytes, else rDX:rAX.
+  private func dividend<T: OperandWidth>(_: T.Type) -> (high: T, low: T) {
+    if T.self == UInt8.self {
+      let ax: UInt16 = register(GPR.rax.slot)
+      return (T(truncatingIfNeeded: ax >> 8), T(truncatingIfNeeded: ax))
+    }
+    return (register(GPR.rdx.slot), register(GPR.rax.slot))
+  }
+
+  private func setQuotient<T: OperandWidth>(_ quotient: T, _ remainder: T) {
+    if T.self == UInt8.self {
+      let ax = UInt16(truncatingIfNeeded: remainder) << 8 | UInt16(truncatingIfNeeded: quotient)
+      setRegister(GPR.rax.slot, ax)
+    } else {
+      setRegister(GPR.rax.slot, quotient)
+      setRegister(GPR.rdx.slot, remainder)
+    }
+  }
+}

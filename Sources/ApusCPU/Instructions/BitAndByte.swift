@@ -1,0 +1,208 @@
+// SDM Vol. 1 ch. 5, "Bit and Byte Instructions", and the bit counts.
+
+/// What a bit-test instruction makes of the tested bit.
+protocol BitOperation {
+  static var writes: Bool { get }
+  static func apply<T: OperandWidth>(_ a: T, _ bit: T) -> T
+}
+extension BitOperation { @inline(__always) static var writes: Bool { true } }
+
+enum BT: BitOperation {
+  @inline(__always) static var writes: Bool { false }
+  @inline(__always) static func apply<T: OperandWidth>(_ a: T, _ bit: T) -> T { a }
+}
+enum BTS: BitOperation {
+  @inline(__always) static func apply<T: OperandWidth>(_ a: T, _ bit: T) -> T { a | bit }
+}
+enum BTR: BitOperation {
+  @inline(__always) static func apply<T: OperandWidth>(_ a: T, _ bit: T) -> T { a & ~bit }
+}
+enum BTC: BitOperation {
+  @inline(__always) static func apply<T: OperandWidth>(_ a: T, _ bit: T) -> T { a ^ bit }
+}
+
+/// Flags with CF replaced and ZF kept; the others become undefined, which the lazy form of `INC` gives free.
+@inline(__always)
+private func withCarry(_ flags: LazyFlags, _ carry: Bool) -> LazyFlags {
+  LazyFlags(flags.result, carry ? 1 : 0, FlagKind.inc + 3)
+}
+
+extension Body {
+  @inline(__always)
+  static func bit_rr<A: BitOperation, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type
+  ) -> OpPointer {
+    let bit = T(1) &<< cpu.register(op.pointee.source, T.self)
+    let a: T = cpu.register(op.pointee.destination)
+    flags = withCarry(flags, a & bit != 0)
+    if A.writes { cpu.setRegister(op.pointee.destination, A.apply(a, bit)) }
+    return op + 1
+  }
+
+  @inline(__always)
+  static func bit_ri<A: BitOperation, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type
+  ) -> OpPointer {
+    let bit = T(1) &<< T(truncatingIfNeeded: op.pointee.immediate)
+    let a: T = cpu.register(op.pointee.destination)
+    flags = withCarry(flags, a & bit != 0)
+    if A.writes { cpu.setRegister(op.pointee.destination, A.apply(a, bit)) }
+    return op + 1
+  }
+
+  @inline(__always)
+  static func bit_mi<A: BitOperation, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let bit = T(1) &<< T(truncatingIfNeeded: op.pointee.immediate)
+    return try modify(cpu, op, T.self, F.self, writes: A.writes) {
+      flags = withCarry(flags, $0 & bit != 0)
+      return A.apply($0, bit)
+    }
+  }
+
+  /// The register holds a signed bit offset into a string of any length (SDM Vol. 1, "Bit Test and Modify").
+  @inline(__always)
+  static func bit_mr<A: BitOperation, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let offset = Int64(bitPattern: cpu.register(op.pointee.source, T.self).signExtended)
+    let bytes = (offset &>> Int64(T.log2 + 3)) &<< Int64(T.log2)
+    let bit = T(1) &<< T(truncatingIfNeeded: offset)
+    let access = A.writes ? Access.modify : Access.read
+    let linear: UInt64
+    if F.self == AddressS.self {
+      guard !M.isFast else { throw Exit() }
+      let effective = (cpu.effectiveAddress(op) &+ UInt64(bitPattern: bytes)) & op.pointee.addressMask
+      linear = try cpu.linearAddress(op.pointee.segmentIndex, effective, MemoryLayout<T>.size, access)
+    } else {
+      linear =
+        try F.linear(cpu, op, MemoryLayout<T>.size, access, M.self) &+ UInt64(bitPattern: bytes)
+    }
+    let pointer = try M.pointer(cpu, linear, T.self, access)
+    let a = pointer.loadUnaligned(as: T.self)
+    flags = withCarry(flags, a & bit != 0)
+    if A.writes {
+      pointer.storeUnaligned(A.apply(a, bit))
+      M.commit(cpu)
+    } else if !M.isFast {
+      cpu.pointee.bounceSize = 0
+    }
+    return op + 1
+  }
+
+  @inline(__always)
+  static func SETcc_r<X: ConditionCode>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type
+  ) -> OpPointer {
+    cpu.setRegister(op.pointee.destination, X.holds(flags) ? UInt8(1) : 0)
+    return op + 1
+  }
+
+  @inline(__always)
+  static func SETcc_m<X: ConditionCode, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, 1, Access.write, M.self)
+    try M.store(cpu, linear, X.holds(flags) ? UInt8(1) : 0)
+    return op + 1
+  }
+
+  @inline(__always)
+  static func BSWAP_r<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> OpPointer {
+    // 16-bit operands are undefined; processors clear the register's low word.
+    let a: T = cpu.register(op.pointee.destination)
+    cpu.setRegister(op.pointee.destination, T.self == UInt16.self ? 0 : a.byteSwapped)
+    return op + 1
+  }
+}
+
+/// A bit scan or count: a function of the source alone, which may leave the destination as it was.
+protocol BitScan {
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T
+}
+
+extension BitScan {
+  @inline(__always)
+  static func zeroFlag(_ isZero: Bool) -> LazyFlags {
+    LazyFlags(isZero ? 0 : 1, isZero ? RFLAGS.ZF : 0, FlagKind.image)
+  }
+  /// CF if the source is zero, ZF if the result is (`LZCNT`, `TZCNT`).
+  @inline(__always)
+  static func countFlags<T: OperandWidth>(_ source: T, _ result: T) -> LazyFlags {
+    let image = (source == 0 ? RFLAGS.CF : 0) | (result == 0 ? RFLAGS.ZF : 0)
+    return LazyFlags(result == 0 ? 0 : 1, image, FlagKind.image)
+  }
+}
+
+/// With a zero source the destination is unchanged, as AMD documents and all processors do.
+enum BSF: BitScan {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T {
+    flags = zeroFlag(a == 0)
+    return a == 0 ? old : T(truncatingIfNeeded: a.trailingZeroBitCount)
+  }
+}
+
+enum BSR: BitScan {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T {
+    flags = zeroFlag(a == 0)
+    return a == 0 ? old : T(truncatingIfNeeded: T.bitWidth - 1 - a.leadingZeroBitCount)
+  }
+}
+
+enum TZCNT: BitScan {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T {
+    let r = T(truncatingIfNeeded: a.trailingZeroBitCount)
+    flags = countFlags(a, r)
+    return r
+  }
+}
+
+enum LZCNT: BitScan {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T {
+    let r = T(truncatingIfNeeded: a.leadingZeroBitCount)
+    flags = countFlags(a, r)
+    return r
+  }
+}
+
+enum POPCNT: BitScan {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T {
+    flags = zeroFlag(a == 0)
+    return T(truncatingIfNeeded: a.nonzeroBitCount)
+  }
+}
+
+extension Body {
+  @inline(__always)
+  static func scan_rr<A: BitScan, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type
+  ) -> OpPointer {
+    scan(cpu, op, cpu.register(op.pointee.source, T.self), A.self, &flags)
+  }
+
+  @inline(__always)
+  static func scan_rm<A: BitScan, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
+    return scan(cpu, op, try M.load(cpu, linear, T.self), A.self, &flags)
+  }
+
+  @inline(__always)
+  private static func scan<A: BitScan, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ a: T, _: A.Type, _ flags: inout LazyFlags
+  ) -> OpPointer {
+    let old: T = cpu.register(op.pointee.destination)
+    let r = A.apply(a, old, &flags)
+    // BSF and BSR of zero leave even bits 63:32 alone.
+    let keeps = a == 0 && (A.self == BSF.self || A.self == BSR.self)
+    if !keeps { cpu.setRegister(op.pointee.destination, r) }
+    return op + 1
+  }
+}

@@ -1,0 +1,323 @@
+// SDM Vol. 1 ch. 5, "Control Transfer Instructions": the near ones. See FarTransfer.swift for the others.
+
+extension Body {
+  /// Ends the block: `retired` instructions from `op.count` on have retired, and control goes to one of two
+  /// known targets.
+  @inline(__always)
+  static func branch(_ taken: Bool, _ cpu: CPU, _ op: OpPointer, retired: Int64) -> OpPointer {
+    let targets = op.targets
+    let budget = cpu.pointee.budget &- (Int64(op.pointee.count) &+ retired)
+    cpu.pointee.budget = budget
+    if _slowPath(budget < 0) {
+      cpu.pointee.rip = taken ? targets.pointee.takenRIP : targets.pointee.fallThroughRIP
+      return OpPointer(bound: cpu.pointee.exitOp)
+    }
+    return taken ? targets.pointee.taken : targets.pointee.fallThrough
+  }
+
+  /// Ends the block with a jump to a computed address, through the jump cache.
+  @inline(__always)
+  static func jump(to rip: UInt64, _ cpu: CPU, _ op: OpPointer, retired: Int64) -> OpPointer {
+    let budget = cpu.pointee.budget &- (Int64(op.pointee.count) &+ retired)
+    cpu.pointee.budget = budget
+    let entry = cpu.pointee.bank + TLB.jumpCacheEntry(rip)
+    if _fastPath(budget >= 0 && entry.load(as: UInt64.self) == rip ^ cpu.pointee.codeTag) {
+      // An empty entry can only match with an op that looks RIP up, so RIP must be right for it.
+      cpu.pointee.rip = rip
+      return OpPointer(bound: entry.load(fromByteOffset: 8, as: RawPointer.self))
+    }
+    cpu.pointee.rip = rip
+    return OpPointer(bound: budget < 0 ? cpu.pointee.exitOp : cpu.pointee.lookupOp)
+  }
+
+  @inline(__always)
+  static func JMP_J(_ cpu: CPU, _ op: OpPointer) -> OpPointer { branch(true, cpu, op, retired: 1) }
+
+  /// The end of a block that stopped for its size or because something after it must be decoded anew.
+  @inline(__always)
+  static func blockEnd(_ cpu: CPU, _ op: OpPointer) -> OpPointer { branch(true, cpu, op, retired: 0) }
+
+  @inline(__always)
+  static func Jcc_J<X: ConditionCode>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type
+  ) -> OpPointer {
+    branch(X.holds(flags), cpu, op, retired: 1)
+  }
+
+  @inline(__always)
+  static func CALL_J64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+    try push64(cpu, op.targets.pointee.fallThroughRIP)
+    return branch(true, cpu, op, retired: 1)
+  }
+
+  @inline(__always)
+  static func CALL_r64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+    let target: UInt64 = cpu.register(op.pointee.base)
+    try push64(cpu, op.nextRIP)
+    return jump(to: target, cpu, op, retired: 1)
+  }
+
+  @inline(__always)
+  static func CALL_m64<F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, 8, Access.read, M.self)
+    let target = try M.load(cpu, linear, UInt64.self)
+    try push64(cpu, op.nextRIP)
+    return jump(to: target, cpu, op, retired: 1)
+  }
+
+  @inline(__always)
+  static func JMP_r64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+    jump(to: cpu.register(op.pointee.base), cpu, op, retired: 1)
+  }
+
+  @inline(__always)
+  static func JMP_m64<F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, 8, Access.read, M.self)
+    return jump(to: try M.load(cpu, linear, UInt64.self), cpu, op, retired: 1)
+  }
+
+  /// `RET`, and `RET Iw` with the bytes to drop as immediate.
+  @inline(__always)
+  static func RET64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+    let linear = cpu[.rsp]
+    if !M.isFast { try cpu.checkFlatStack(linear, 8) }
+    let target = try M.load(cpu, linear, UInt64.self)
+    cpu[.rsp] = linear &+ 8 &+ UInt64(truncatingIfNeeded: op.pointee.immediate)
+    return jump(to: target, cpu, op, retired: 1)
+  }
+
+  @inline(__always)
+  static func LEAVE64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+    let linear = cpu[.rbp]
+    if !M.isFast { try cpu.checkFlatStack(linear, 8) }
+    let frame = try M.load(cpu, linear, UInt64.self)
+    cpu[.rbp] = frame
+    cpu[.rsp] = linear &+ 8
+    return op + 1
+  }
+
+  /// Leads to a block in another page: through the jump cache, because the mapping may change.
+  @inline(__always)
+  static func linkFar(_ cpu: CPU, _ op: OpPointer) -> OpPointer {
+    let rip = UInt64(bitPattern: op.pointee.displacement)
+    let entry = cpu.pointee.bank + TLB.jumpCacheEntry(rip)
+    cpu.pointee.rip = rip
+    if _fastPath(entry.load(as: UInt64.self) == rip ^ cpu.pointee.codeTag) {
+      return OpPointer(bound: entry.load(fromByteOffset: 8, as: RawPointer.self))
+    }
+    return OpPointer(bound: cpu.pointee.lookupOp)
+  }
+
+  // Fused compare and branch: two instructions in one op.
+
+  @inline(__always)
+  static func CMPJcc_rr<X: ConditionCode, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type
+  ) -> OpPointer {
+    let a: T = cpu.register(op.pointee.destination)
+    let b: T = cpu.register(op.pointee.source)
+    _ = CMP.apply(a, b, &flags)
+    return branch(X.afterCompare(a, b), cpu, op, retired: 2)
+  }
+
+  @inline(__always)
+  static func CMPJcc_ri<X: ConditionCode, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type
+  ) -> OpPointer {
+    let a: T = cpu.register(op.pointee.destination)
+    let b = T(truncatingIfNeeded: op.pointee.immediate)
+    _ = CMP.apply(a, b, &flags)
+    return branch(X.afterCompare(a, b), cpu, op, retired: 2)
+  }
+
+  @inline(__always)
+  static func CMPJcc_rm<X: ConditionCode, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
+    let b = try M.load(cpu, linear, T.self)
+    let a: T = cpu.register(op.pointee.destination)
+    _ = CMP.apply(a, b, &flags)
+    return branch(X.afterCompare(a, b), cpu, op, retired: 2)
+  }
+
+  @inline(__always)
+  static func CMPJcc_mr<X: ConditionCode, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
+    let a = try M.load(cpu, linear, T.self)
+    let b: T = cpu.register(op.pointee.source)
+    _ = CMP.apply(a, b, &flags)
+    return branch(X.afterCompare(a, b), cpu, op, retired: 2)
+  }
+
+  @inline(__always)
+  static func CMPJcc_mi<X: ConditionCode, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
+    let a = try M.load(cpu, linear, T.self)
+    let b = T(truncatingIfNeeded: op.pointee.immediate)
+    _ = CMP.apply(a, b, &flags)
+    return branch(X.afterCompare(a, b), cpu, op, retired: 2)
+  }
+
+  @inline(__always)
+  static func TESTJcc_rr<X: ConditionCode, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type
+  ) -> OpPointer {
+    let r: T = TEST.apply(
+      cpu.register(op.pointee.destination), cpu.register(op.pointee.source), &flags)
+    return branch(X.afterLogic(r), cpu, op, retired: 2)
+  }
+
+  @inline(__always)
+  static func TESTJcc_ri<X: ConditionCode, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type
+  ) -> OpPointer {
+    let r: T = TEST.apply(
+      cpu.register(op.pointee.destination), T(truncatingIfNeeded: op.pointee.immediate), &flags)
+    return branch(X.afterLogic(r), cpu, op, retired: 2)
+  }
+
+  @inline(__always)
+  static func TESTJcc_mi<X: ConditionCode, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
+    let a = try M.load(cpu, linear, T.self)
+    let r = TEST.apply(a, T(truncatingIfNeeded: op.pointee.immediate), &flags)
+    return branch(X.afterLogic(r), cpu, op, retired: 2)
+  }
+
+  /// `ADD`/`SUB` register, immediate and a branch on ZF.
+  @inline(__always)
+  static func ALUJZ_ri<A: BinaryOperation, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, ifZero: Bool
+  ) -> OpPointer {
+    let r: T = A.apply(
+      cpu.register(op.pointee.destination), T(truncatingIfNeeded: op.pointee.immediate), &flags)
+    cpu.setRegister(op.pointee.destination, r)
+    return branch((r == 0) == ifZero, cpu, op, retired: 2)
+  }
+
+  /// `INC`/`DEC` register and a branch on ZF.
+  @inline(__always)
+  static func incJZ_r<U: UnaryOperation, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: U.Type, _: T.Type, ifZero: Bool
+  ) -> OpPointer {
+    let r = U.apply(cpu.register(op.pointee.destination, T.self), cpu, op, &flags)
+    cpu.setRegister(op.pointee.destination, r)
+    return branch((r == 0) == ifZero, cpu, op, retired: 2)
+  }
+}
+
+extension OpPointer {
+  /// An op whose address is kept raw in the state block.
+  @inline(__always)
+  init(bound raw: RawPointer) { self = raw.assumingMemoryBound(to: DecodedOp.self) }
+}
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  @inline(__always) var lookupOp: OpPointer { OpPointer(bound: pointee.lookupOp) }
+  @inline(__always) var exitOp: OpPointer { OpPointer(bound: pointee.exitOp) }
+
+  /// Ends the block from a slow function with control at `rip`.
+  @inline(__always)
+  func leave(_ op: OpPointer, to rip: UInt64) -> OpPointer {
+    pointee.budget &-= Int64(op.pointee.count) &+ 1
+    pointee.rip = rip
+    return lookupOp
+  }
+
+  /// The mask of a near branch target for an operand width.
+  @inline(__always)
+  func nearTarget<T: OperandWidth>(_ value: T) throws(Exit) -> UInt64 {
+    let target = value.zeroExtended
+    if is64Bit {
+      guard isCanonical(target) else { throw fault(.GP, 0) }
+    } else if target > UInt64(segment(.cs).pointee.limit) {
+      throw fault(.GP, 0)
+    }
+    return target
+  }
+
+  /// The width of a near branch outside its 64-bit form is in the op as `scale`: see the decoder.
+  func CALL_J<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
+    let target = try nearTarget(T(truncatingIfNeeded: op.pointee.displacement))
+    try push(T(truncatingIfNeeded: op.nextRIP))
+    return leave(op, to: target)
+  }
+
+  func CALL_E<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
+    let target = try nearTarget(try readE(op, T.self))
+    try push(T(truncatingIfNeeded: op.nextRIP))
+    return leave(op, to: target)
+  }
+
+  func JMP_E<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
+    leave(op, to: try nearTarget(try readE(op, T.self)))
+  }
+
+  /// A near `JMP` or `Jcc` whose taken target faults: outside the limit or not canonical. The condition is
+  /// in `source`, 16 for none.
+  func branchBeyondLimit(_ op: OpPointer) throws(Exit) -> OpPointer {
+    let code = UInt32(op.pointee.source)
+    if code == 16 || conditionHolds(code, flags.image) { throw fault(.GP, 0) }
+    return leave(op, to: op.nextRIP & instructionPointerMask)
+  }
+
+  func RET<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
+    let target = try nearTarget(try peekStack(0, T.self))
+    setStackPointer(
+      self[.rsp] &+ UInt64(MemoryLayout<T>.size) &+ UInt64(truncatingIfNeeded: op.pointee.immediate))
+    return leave(op, to: target)
+  }
+
+  func LEAVE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    let value = try Slow.load(
+      self, try stackLinear(self[.rbp], MemoryLayout<T>.size, Access.read), T.self)
+    setStackPointer(self[.rbp] &+ UInt64(MemoryLayout<T>.size))
+    setRegister(GPR.rbp.slot, value)
+  }
+
+  /// All ones in the bits that RIP has in the present mode.
+  var instructionPointerMask: UInt64 { is64Bit ? ~0 : 0xFFFF_FFFF }
+
+  /// `LOOP`, `LOOPE`, `LOOPNE`: the counter has the address size; no flag changes.
+  func LOOP(_ op: OpPointer) throws(Exit) -> OpPointer { try loop(op) { _ in true } }
+  func LOOPE(_ op: OpPointer) throws(Exit) -> OpPointer { try loop(op) { $0 & RFLAGS.ZF != 0 } }
+  func LOOPNE(_ op: OpPointer) throws(Exit) -> OpPointer { try loop(op) { $0 & RFLAGS.ZF == 0 } }
+
+  private func loop(_ op: OpPointer, _ condition: (UInt64) -> Bool) throws(Exit) -> OpPointer {
+    let mask = op.pointee.addressMask
+    let count = (self[.rcx] &- 1) & mask
+    let taken = count != 0 && condition(flags.image)
+    let target = UInt64(bitPattern: op.pointee.displacement)
+    if taken { _ = try nearTarget(target) }
+    setCounter(count, mask)
+    return leave(op, to: taken ? target : op.nextRIP & instructionPointerMask)
+  }
+
+  func JrCXZ(_ op: OpPointer) throws(Exit) -> OpPointer {
+    guard self[.rcx] & op.pointee.addressMask == 0 else {
+      return leave(op, to: op.nextRIP & instructionPointerMask)
+    }
+    return leave(op, to: try nearTarget(UInt64(bitPattern: op.pointee.displacement)))
+  }
+
+  /// Writes CX, ECX or RCX by the address mask.
+  @inline(__always)
+  func setCounter(_ value: UInt64, _ mask: UInt64) { setIndex(.rcx, value, mask) }
+
+  /// Writes a register at the address size: 16 bits keep the rest, 32 bits clear it.
+  @inline(__always)
+  func setIndex(_ register: GPR, _ value: UInt64, _ mask: UInt64) {
+    self[register] = mask == 0xFFFF ? (self[register] & ~0xFFFF) | (value & 0xFFFF) : value & mask
+  }
+}

@@ -1,0 +1,225 @@
+/// How a memory operand's address is formed. Chosen at decode time.
+protocol AddressForm {
+  /// The linear address of `size` bytes, checked as far as `M` demands.
+  static func linear<M: MemoryAccess>(
+    _ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32, _ memory: M.Type
+  ) throws(Exit) -> UInt64
+}
+
+/// 64-bit mode, no segment base: base + displacement.
+enum AddressB: AddressForm {
+  @inline(__always)
+  static func linear<M: MemoryAccess>(
+    _ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32, _ memory: M.Type
+  ) throws(Exit) -> UInt64 {
+    cpu.register(op.pointee.base, UInt64.self) &+ UInt64(bitPattern: op.pointee.displacement)
+  }
+}
+
+/// 64-bit mode: base + index × scale + displacement; FS and GS bases come as the index.
+enum AddressF: AddressForm {
+  @inline(__always)
+  static func linear<M: MemoryAccess>(
+    _ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32, _ memory: M.Type
+  ) throws(Exit) -> UInt64 {
+    cpu.register(op.pointee.base, UInt64.self)
+      &+ (cpu.register(op.pointee.index, UInt64.self) &<< UInt64(op.pointee.scale))
+      &+ UInt64(bitPattern: op.pointee.displacement)
+  }
+}
+
+/// Everything else: any address size, segment base, limit and type.
+enum AddressS: AddressForm {
+  @inline(__always)
+  static func linear<M: MemoryAccess>(
+    _ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32, _ memory: M.Type
+  ) throws(Exit) -> UInt64 {
+    if !M.isFast { return try cpu.segmentedAddress(op, size, access) }
+    let offset = cpu.effectiveAddress(op)
+    let segment = cpu.segment(at: op.pointee.segmentIndex)
+    let isWrite = access & Access.write != 0
+    let low = isWrite ? segment.pointee.writeLow : segment.pointee.readLow
+    let high = isWrite ? segment.pointee.writeHigh : segment.pointee.readHigh
+    guard offset >= low && offset &+ UInt64(size - 1) <= high else { throw Exit() }
+    return (offset &+ segment.pointee.base) & cpu.pointee.linearMask
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  /// The offset part of an op's memory operand, wrapped to the address size.
+  @inline(__always)
+  func effectiveAddress(_ op: OpPointer) -> UInt64 {
+    (register(op.pointee.base, UInt64.self)
+      &+ (register(op.pointee.index, UInt64.self) &<< UInt64(op.pointee.scale))
+      &+ UInt64(bitPattern: op.pointee.displacement)) & op.pointee.addressMask
+  }
+
+  /// The linear address of an op's memory operand with every segment check.
+  @inline(never)
+  func segmentedAddress(_ op: OpPointer, _ size: Int, _ access: UInt32) throws(Exit) -> UInt64 {
+    try linearAddress(op.pointee.segmentIndex, effectiveAddress(op), size, access)
+  }
+
+  /// The linear address of `size` bytes at `offset` of a segment (SDM Vol. 3, "Limit Checking", "Type
+  /// Checking"; in 64-bit mode "Canonical Addressing").
+  func linearAddress(
+    _ index: Int, _ offset: UInt64, _ size: Int, _ access: UInt32
+  ) throws(Exit) -> UInt64 {
+    let segment = segment(at: index)
+    let isWrite = access & Access.write != 0
+    let low = isWrite ? segment.pointee.writeLow : segment.pointee.readLow
+    let high = isWrite ? segment.pointee.writeHigh : segment.pointee.readHigh
+    let isStack = index == Int(SegmentName.ss.rawValue) || index == Int(SegmentName.flatStack.rawValue)
+    let linear = (offset &+ segment.pointee.base) & pointee.linearMask
+    guard offset >= low && offset &+ UInt64(size - 1) <= high,
+      isCanonical(linear), isCanonical((linear &+ UInt64(size - 1)) & pointee.linearMask)
+    else { throw fault(isStack ? .SS : .GP, 0) }
+    return linear
+  }
+}
+
+/// An operation with two operands and one result, at any width.
+protocol BinaryOperation {
+  /// False for `CMP` and `TEST`, which only set flags.
+  static var writes: Bool { get }
+  static func apply<T: OperandWidth>(_ a: T, _ b: T, _ flags: inout LazyFlags) -> T
+}
+extension BinaryOperation { @inline(__always) static var writes: Bool { true } }
+
+/// An operation on one operand; shifts find their count in the op or in CL.
+protocol UnaryOperation {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T
+}
+
+/// The instruction bodies of the hot stamps, by operand shape: r register, i immediate, m memory, destination
+/// first. Each returns the op to go on with.
+enum Body<M: MemoryAccess> {
+  @inline(__always)
+  static func rr<A: BinaryOperation, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type
+  ) -> OpPointer {
+    let result: T = A.apply(
+      cpu.register(op.pointee.destination), cpu.register(op.pointee.source), &flags)
+    if A.writes { cpu.setRegister(op.pointee.destination, result) }
+    return op + 1
+  }
+
+  @inline(__always)
+  static func ri<A: BinaryOperation, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type
+  ) -> OpPointer {
+    let result: T = A.apply(
+      cpu.register(op.pointee.destination), T(truncatingIfNeeded: op.pointee.immediate), &flags)
+    if A.writes { cpu.setRegister(op.pointee.destination, result) }
+    return op + 1
+  }
+
+  @inline(__always)
+  static func rm<A: BinaryOperation, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
+    let value = try M.load(cpu, linear, T.self)
+    let result: T = A.apply(cpu.register(op.pointee.destination), value, &flags)
+    if A.writes { cpu.setRegister(op.pointee.destination, result) }
+    return op + 1
+  }
+
+  @inline(__always)
+  static func mr<A: BinaryOperation, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    try modify(cpu, op, T.self, F.self, writes: A.writes) {
+      A.apply($0, cpu.register(op.pointee.source), &flags)
+    }
+  }
+
+  @inline(__always)
+  static func mi<A: BinaryOperation, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    try modify(cpu, op, T.self, F.self, writes: A.writes) {
+      A.apply($0, T(truncatingIfNeeded: op.pointee.immediate), &flags)
+    }
+  }
+
+  /// Reads a memory operand, and stores what `body` makes of it unless the operation only tests.
+  @inline(__always)
+  static func modify<T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _: T.Type, _: F.Type, writes: Bool, _ body: (T) -> T
+  ) throws(Exit) -> OpPointer {
+    let access = writes ? Access.modify : Access.read
+    let linear = try F.linear(cpu, op, MemoryLayout<T>.size, access, M.self)
+    let pointer = try M.pointer(cpu, linear, T.self, access)
+    let result = body(pointer.loadUnaligned(as: T.self))
+    if writes {
+      pointer.storeUnaligned(result)
+      M.commit(cpu)
+    } else if !M.isFast {
+      cpu.pointee.bounceSize = 0
+    }
+    return op + 1
+  }
+
+  @inline(__always)
+  static func r<U: UnaryOperation, T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: U.Type, _: T.Type
+  ) -> OpPointer {
+    cpu.setRegister(
+      op.pointee.destination, U.apply(cpu.register(op.pointee.destination, T.self), cpu, op, &flags))
+    return op + 1
+  }
+
+  @inline(__always)
+  static func m<U: UnaryOperation, T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: U.Type, _: T.Type, _: F.Type
+  ) throws(Exit) -> OpPointer {
+    try modify(cpu, op, T.self, F.self, writes: true) { U.apply($0, cpu, op, &flags) }
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  /// The E operand of an op decoded for a slow function: memory, or the register in `base`.
+  @inline(__always)
+  func readE<T: OperandWidth>(_ op: OpPointer, _ type: T.Type = T.self) throws(Exit) -> T {
+    guard op.pointee.isMemory else { return register(op.pointee.base) }
+    return try loadOperand(op)
+  }
+
+  /// Stores to the E operand. A 32-bit register write zero-extends.
+  @inline(__always)
+  func writeE<T: OperandWidth>(_ op: OpPointer, _ value: T) throws(Exit) {
+    guard op.pointee.isMemory else { return setRegister(op.pointee.base, value) }
+    let linear = try segmentedAddress(op, MemoryLayout<T>.size, Access.write)
+    try Slow.store(self, linear, value)
+  }
+
+  /// Replaces the E operand by what `body` makes of it.
+  @inline(__always)
+  func modifyE<T: OperandWidth>(
+    _ op: OpPointer, _ type: T.Type, _ body: (T) throws(Exit) -> T
+  ) throws(Exit) {
+    guard op.pointee.isMemory else {
+      return setRegister(op.pointee.base, try body(register(op.pointee.base)))
+    }
+    let linear = try segmentedAddress(op, MemoryLayout<T>.size, Access.modify)
+    let pointer = try slowPointer(linear, MemoryLayout<T>.size, Access.modify)
+    let result = try body(pointer.loadUnaligned(as: T.self))
+    pointer.storeUnaligned(result)
+    Slow.commit(self)
+  }
+
+  /// Loads any trivial value from an op's memory operand.
+  @inline(__always)
+  func loadOperand<T>(_ op: OpPointer, _ type: T.Type = T.self) throws(Exit) -> T {
+    let linear = try segmentedAddress(op, MemoryLayout<T>.size, Access.read)
+    return try Slow.load(self, linear)
+  }
+
+  /// Stores any trivial value to an op's memory operand.
+  @inline(__always)
+  func storeOperand<T>(_ op: OpPointer, _ value: T) throws(Exit) {
+    let linear = try segmentedAddress(op, MemoryLayout<T>.size, Access.write)
+    try Slow.store(self, linear, value)
+  }
+}

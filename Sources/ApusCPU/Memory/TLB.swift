@@ -1,0 +1,284 @@
+/// The translation lookaside buffer: direct-mapped, one bank per privilege. An entry is 32 bytes: read tag,
+/// write tag (linear page, or `TLB.invalid`), addend (host address - linear address) and information.
+///
+/// A hit proves everything at once: present, permitted in this bank's privilege, RAM, on one page, and for
+/// stores dirty, writable and free of decoded code. Only `fill` makes entries, from a validated region.
+enum TLB {
+  static let entryCount = 1024
+  static let entryShift = 5
+  static let size = entryCount << entryShift
+  /// Never equal to a page-aligned address.
+  static let invalid: UInt64 = ~0
+  static let writeTag = 8
+  static let addend = 16
+  static let information = 24
+  /// Bits of `information`: the rest is the host offset of the page.
+  static let global: UInt64 = 1
+  /// Supervisor access to a user page, allowed by RFLAGS.AC only.
+  static let smap: UInt64 = 2
+
+  /// A bank: the TLB, then the jump cache (16-byte entries: tag, op) and the set of pages in it.
+  static let jumpCacheOffset = size
+  static let jumpCacheCount = 4096
+  static let pageSetOffset = jumpCacheOffset + jumpCacheCount * 16
+  static let bankSize = pageSetOffset + 512 + 3584
+
+  @inline(__always)
+  static func entryOffset(_ linear: UInt64) -> Int {
+    Int(truncatingIfNeeded: (linear &>> UInt64(12 - entryShift)) & UInt64((entryCount - 1) << entryShift))
+  }
+
+  @inline(__always)
+  static func jumpCacheEntry(_ rip: UInt64) -> Int {
+    jumpCacheOffset
+      &+ Int(truncatingIfNeeded: (rip ^ (rip &>> 12)) & UInt64(jumpCacheCount - 1)) &* 16
+  }
+}
+
+/// Leaves the fast form of a handler (nothing has happened yet: the slow form runs) or the slow form
+/// (a fault is recorded and will be delivered).
+package struct Exit: Error {}
+
+/// What an access does; the bits are those of the page-fault error code (SDM Vol. 3, "Page-Fault
+/// Exceptions").
+enum Access {
+  static let read: UInt32 = 0
+  static let write: UInt32 = 2
+  static let user: UInt32 = 4
+  static let fetch: UInt32 = 16
+  /// Read, then write: devices see both.
+  static let modify: UInt32 = 2 | 0x200
+  /// Supervisor access that an instruction makes by itself (descriptor tables, TSS): SMAP ignores AC.
+  static let implicit: UInt32 = 0x400
+}
+
+/// How a body reaches memory: `Fast` through the TLB only, `Slow` with everything else.
+protocol MemoryAccess {
+  /// Host memory for `T` at `linear`. `Access.write` promises that all of it is stored before `commit`.
+  static func pointer<T>(
+    _ cpu: CPU, _ linear: UInt64, _ type: T.Type, _ access: UInt32
+  ) throws(Exit) -> RawPointer
+  /// Completes a store made through `pointer`.
+  static func commit(_ cpu: CPU)
+  static var isFast: Bool { get }
+}
+
+extension MemoryAccess {
+  @inline(__always)
+  static func load<T>(_ cpu: CPU, _ linear: UInt64, _ type: T.Type = T.self) throws(Exit) -> T {
+    let pointer = try pointer(cpu, linear, T.self, Access.read)
+    let value = pointer.loadUnaligned(as: T.self)
+    if !isFast { cpu.pointee.bounceSize = 0 }
+    return value
+  }
+
+  @inline(__always)
+  static func store<T>(_ cpu: CPU, _ linear: UInt64, _ value: T) throws(Exit) {
+    let pointer = try pointer(cpu, linear, T.self, Access.write)
+    pointer.storeUnaligned(value)
+    commit(cpu)
+  }
+}
+
+extension RawPointer {
+  /// Stores a trivial value at any alignment.
+  @inline(__always)
+  func storeUnaligned<T>(_ value: T) {
+    storeBytes(of: value, as: T.self)
+  }
+}
+
+enum Fast: MemoryAccess {
+  @inline(__always) static var isFast: Bool { true }
+  @inline(__always)
+  static func pointer<T>(
+    _ cpu: CPU, _ linear: UInt64, _ type: T.Type, _ access: UInt32
+  ) throws(Exit) -> RawPointer {
+    let entry = cpu.pointee.bank + TLB.entryOffset(linear)
+    let tag = entry.load(
+      fromByteOffset: access & Access.write != 0 ? TLB.writeTag : 0, as: UInt64.self)
+    let last = MemoryLayout<T>.size == 1 ? linear : linear &+ UInt64(MemoryLayout<T>.size - 1)
+    guard _fastPath(last & ~0xFFF == tag) else { throw Exit() }
+    let host = linear &+ entry.load(fromByteOffset: TLB.addend, as: UInt64.self)
+    return RawPointer(bitPattern: UInt(truncatingIfNeeded: host)).unsafelyUnwrapped
+  }
+  @inline(__always) static func commit(_ cpu: CPU) {}
+}
+
+enum Slow: MemoryAccess {
+  @inline(__always) static var isFast: Bool { false }
+  @inline(__always)
+  static func pointer<T>(
+    _ cpu: CPU, _ linear: UInt64, _ type: T.Type, _ access: UInt32
+  ) throws(Exit) -> RawPointer {
+    try cpu.slowPointer(linear, MemoryLayout<T>.size, access)
+  }
+  @inline(__always)
+  static func commit(_ cpu: CPU) { if cpu.pointee.bounceSize != 0 { cpu.commitBounce() } }
+}
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  /// The bank at `index`: 0 supervisor, 1 user, 2 never hits.
+  @inline(__always)
+  func bank(_ index: Int) -> RawPointer { raw + Layout.banks + index * TLB.bankSize }
+
+  /// Selects the bank for the present CPL and alignment checking. Call after either changed.
+  func selectBank() {
+    let checking =
+      pointee.cpl == 3 && pointee.systemFlags & RFLAGS.AC != 0 && pointee.cr0 & CR0.AM != 0
+    pointee.alignmentCheck = checking
+    pointee.bank = bank(checking ? 2 : pointee.cpl == 3 ? 1 : 0)
+  }
+
+  /// The access bits of the present privilege.
+  @inline(__always)
+  var userBit: UInt32 { pointee.cpl == 3 ? Access.user : 0 }
+
+  /// The host address of `size` (at most 64) bytes at a linear address for an access of the present
+  /// privilege, or of the bounce buffer, which then holds the bytes (unless `access` is a plain write) and is
+  /// stored by `commitBounce`.
+  @inline(never)
+  func slowPointer(_ linear: UInt64, _ size: Int, _ access: UInt32) throws(Exit) -> RawPointer {
+    let isWrite = access & Access.write != 0
+    pointee.bounceSize = 0
+    let entry = pointee.bank + TLB.entryOffset(linear)
+    let tag = entry.load(fromByteOffset: isWrite ? TLB.writeTag : 0, as: UInt64.self)
+    if (linear &+ UInt64(size - 1)) & ~0xFFF == tag {
+      let host = linear &+ entry.load(fromByteOffset: TLB.addend, as: UInt64.self)
+      return RawPointer(bitPattern: UInt(truncatingIfNeeded: host)).unsafelyUnwrapped
+    }
+    guard isCanonical(linear) else { throw fault(.GP, 0) }
+    if pointee.alignmentCheck && linear & UInt64(size - 1) != 0 && size <= 16 { throw fault(.AC, 0) }
+    let kind = access | userBit
+    if pointee.dr7 & 0xFF != 0 { checkDataBreakpoints(linear, size, isWrite) }
+    let firstSize = min(size, 4096 - Int(linear & 0xFFF))
+    if firstSize == size {
+      let translation = try translate(linear, kind)
+      if let pointer = directPointer(linear, translation, kind) { return pointer }
+      pointee.bouncePhysical = translation.physical
+    } else {
+      let next = ((linear & ~0xFFF) &+ 0x1000) & pointee.linearMask
+      guard isCanonical(next) else { throw fault(.GP, 0) }
+      let first = try translate(linear, kind)
+      let second = try translate(next, kind)
+      pointee.bouncePhysical = first.physical
+      pointee.bouncePhysical2 = second.physical
+    }
+    pointee.bounceLinear = linear
+    pointee.bounceSize = size
+    let bounce = raw + MemoryLayout<CPUState>.offset(of: \.bounce).unsafelyUnwrapped
+    if access & Access.modify != Access.write {
+      readPiece(pointee.bouncePhysical, bounce, firstSize)
+      if firstSize < size { readPiece(pointee.bouncePhysical2, bounce + firstSize, size - firstSize) }
+    }
+    return bounce
+  }
+
+  /// Stores the bounce buffer where its access pointed.
+  @inline(never)
+  func commitBounce() {
+    let size = pointee.bounceSize
+    pointee.bounceSize = 0
+    let firstSize = min(size, 4096 - Int(pointee.bounceLinear & 0xFFF))
+    let bounce = raw + MemoryLayout<CPUState>.offset(of: \.bounce).unsafelyUnwrapped
+    writePiece(pointee.bouncePhysical, bounce, firstSize)
+    if firstSize < size { writePiece(pointee.bouncePhysical2, bounce + firstSize, size - firstSize) }
+  }
+
+  /// Copies `size` bytes of one physical page; devices are read in the largest natural pieces.
+  func readPiece(_ physical: UInt64, _ destination: RawPointer, _ size: Int) {
+    if let offset = hostOffset(physical) {
+      destination.copyMemory(from: pointee.ram + offset, byteCount: size)
+      return
+    }
+    var done = 0
+    while done < size {
+      let at = physical &+ UInt64(done)
+      let width = Self.devicePiece(at, size - done)
+      let value = processor.bus.readPhysical(at, width: width)
+      withUnsafeBytes(of: value.littleEndian) {
+        (destination + done).copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: width)
+      }
+      done += width
+    }
+  }
+
+  func writePiece(_ physical: UInt64, _ source: RawPointer, _ size: Int) {
+    if let region = region(of: physical) {
+      guard region.pointee.isWritable else { return }
+      let offset = Int(truncatingIfNeeded: physical &- region.pointee.start &+ region.pointee.hostOffset)
+      noteWrite(hostOffset: offset, size: size)
+      (pointee.ram + offset).copyMemory(from: source, byteCount: size)
+      return
+    }
+    var done = 0
+    while done < size {
+      let at = physical &+ UInt64(done)
+      let width = Self.devicePiece(at, size - done)
+      var value: UInt64 = 0
+      withUnsafeMutableBytes(of: &value) {
+        $0.baseAddress.unsafelyUnwrapped.copyMemory(from: source + done, byteCount: width)
+      }
+      processor.bus.writePhysical(at, UInt64(littleEndian: value), width: width)
+      done += width
+    }
+  }
+
+  /// The width of the next device access: as large as the rest allows, 8 at most. An unaligned access that
+  /// stays in the device goes out as one piece if its width exists.
+  private static func devicePiece(_ physical: UInt64, _ rest: Int) -> Int {
+    rest >= 8 ? 8 : rest >= 4 ? 4 : rest >= 2 ? 2 : 1
+  }
+
+  /// The host address for an access within one page of RAM or ROM that needs no bounce, entering it into the
+  /// TLB where later hits may skip every check.
+  @inline(__always)
+  private func directPointer(
+    _ linear: UInt64, _ translation: Translation, _ kind: UInt32
+  ) -> RawPointer? {
+    guard let region = region(of: translation.physical) else { return nil }
+    let offset = Int(
+      truncatingIfNeeded: translation.physical &- region.pointee.start &+ region.pointee.hostOffset)
+    let isWrite = kind & Access.write != 0
+    if isWrite {
+      guard region.pointee.isWritable else { return nil }
+      let flags = pointee.pageFlags[offset >> 12]
+      if flags & PageFlag.code != 0 { return nil }
+      pointee.pageFlags[offset >> 12] = flags | PageFlag.dirty
+    }
+    let pointer = pointee.ram + offset
+    fill(linear, translation, hostPage: UInt64(offset) & ~0xFFF, isWrite: isWrite)
+    return pointer
+  }
+
+  /// Enters a translation into the present bank: the one place where TLB entries are made.
+  private func fill(_ linear: UInt64, _ translation: Translation, hostPage: UInt64, isWrite: Bool) {
+    guard !pointee.alignmentCheck else { return }
+    let page = linear & ~0xFFF
+    if pointee.dr7 & 0xFF != 0 && hasDataBreakpoint(page) { return }
+    pointee.tlbFills &+= 1
+    let entry = pointee.bank + TLB.entryOffset(linear)
+    let keepsWrite = entry.load(fromByteOffset: TLB.writeTag, as: UInt64.self) == page
+    entry.storeBytes(of: page, as: UInt64.self)
+    entry.storeBytes(
+      of: isWrite || keepsWrite ? page : TLB.invalid, toByteOffset: TLB.writeTag, as: UInt64.self)
+    let host = UInt64(UInt(bitPattern: pointee.ram)) &+ hostPage
+    entry.storeBytes(of: host &- page, toByteOffset: TLB.addend, as: UInt64.self)
+    var information = hostPage
+    if translation.isGlobal { information |= TLB.global }
+    if translation.isUser && pointee.cpl != 3 && pointee.cr4 & CR4.SMAP != 0 {
+      information |= TLB.smap
+      pointee.smapEntries += 1
+    }
+    entry.storeBytes(of: information, toByteOffset: TLB.information, as: UInt64.self)
+  }
+
+  /// Whether `linear` is canonical for the paging mode (SDM Vol. 1, "Canonical Addressing"). Outside IA-32e
+  /// mode every 32-bit address is.
+  @inline(__always)
+  func isCanonical(_ linear: UInt64) -> Bool {
+    let shift: Int64 = pointee.cr4 & CR4.LA57 != 0 ? 7 : 16
+    let signed = Int64(bitPattern: linear)
+    return (signed &<< shift) &>> shift == signed
+  }
+}

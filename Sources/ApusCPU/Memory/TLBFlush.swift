@@ -1,0 +1,159 @@
+/// What a flush of translations covers.
+enum FlushScope {
+  /// Everything, global pages too.
+  case all
+  /// What `MOV CR3` drops: everything but global pages.
+  case nonGlobal
+  /// One page, in every bank.
+  case page(UInt64)
+}
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  /// Drops cached translations and, with them, the jump-cache entries that rest on them: the one place where
+  /// either is flushed. Dropping more than the architecture asks is always allowed.
+  func flushTranslations(_ scope: FlushScope) {
+    switch scope {
+    case .all:
+      for index in 0..<Layout.bankCount { clearTLB(bank(index)) }
+      pointee.smapEntries = 0
+      flushJumpCaches()
+    case .nonGlobal:
+      for index in 0..<2 { clearNonGlobal(bank(index)) }
+      flushJumpCaches()
+    case .page(let linear):
+      for index in 0..<2 {
+        let bank = bank(index)
+        let entry = bank + TLB.entryOffset(linear)
+        if entry.load(as: UInt64.self) == linear & ~0xFFF { Self.invalidate(entry) }
+        if pointee.codeTag != 0 { continue }
+        flushJumpCachePage(bank, linear & ~0xFFF)
+        // A block may begin in the page before and end in this one.
+        flushJumpCachePage(bank, (linear & ~0xFFF) &- 0x1000)
+      }
+      // With a code segment base, EIP does not tell the linear page.
+      if pointee.codeTag != 0 { flushJumpCaches() }
+    }
+  }
+
+  static func invalidate(_ entry: RawPointer) {
+    entry.storeBytes(of: TLB.invalid, as: UInt64.self)
+    entry.storeBytes(of: TLB.invalid, toByteOffset: TLB.writeTag, as: UInt64.self)
+  }
+
+  private func clearTLB(_ bank: RawPointer) {
+    var entry = bank
+    for _ in 0..<TLB.entryCount {
+      Self.invalidate(entry)
+      entry += 1 << TLB.entryShift
+    }
+  }
+
+  private func clearNonGlobal(_ bank: RawPointer) {
+    var entry = bank
+    for _ in 0..<TLB.entryCount {
+      if entry.load(fromByteOffset: TLB.information, as: UInt64.self) & TLB.global == 0 {
+        Self.invalidate(entry)
+      }
+      entry += 1 << TLB.entryShift
+    }
+  }
+
+  /// Drops the supervisor bank's entries for user pages, when RFLAGS.AC goes from 1 to 0 under SMAP.
+  func dropSMAPEntries() {
+    guard pointee.smapEntries != 0 else { return }
+    pointee.smapEntries = 0
+    var entry = bank(0)
+    for _ in 0..<TLB.entryCount {
+      if entry.load(fromByteOffset: TLB.information, as: UInt64.self) & TLB.smap != 0 {
+        Self.invalidate(entry)
+        entry.storeBytes(of: 0, toByteOffset: TLB.information, as: UInt64.self)
+      }
+      entry += 1 << TLB.entryShift
+    }
+  }
+
+  /// Takes write permission for a host page out of every bank, when the page gets decoded code or its dirty
+  /// flag is cleared.
+  func evictWriteEntries(hostPage: UInt64) {
+    for index in 0..<2 {
+      var entry = bank(index)
+      for _ in 0..<TLB.entryCount {
+        if entry.load(fromByteOffset: TLB.information, as: UInt64.self) & ~0xFFF == hostPage {
+          entry.storeBytes(of: TLB.invalid, toByteOffset: TLB.writeTag, as: UInt64.self)
+        }
+        entry += 1 << TLB.entryShift
+      }
+    }
+  }
+
+  /// Empties the jump caches of all banks.
+  func flushJumpCaches() {
+    for index in 0..<Layout.bankCount { flushJumpCache(bank(index)) }
+  }
+
+  /// Empties one jump cache; cheap if nothing was entered since the last time.
+  func flushJumpCache(_ bank: RawPointer) {
+    let pages = (bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
+    var isEmpty = true
+    for word in 0..<64 where pages[word] != 0 {
+      pages[word] = 0
+      isEmpty = false
+    }
+    if isEmpty { return }
+    var entry = bank + TLB.jumpCacheOffset
+    for _ in 0..<TLB.jumpCacheCount {
+      invalidateJump(entry)
+      entry += 16
+    }
+  }
+
+  private func flushJumpCachePage(_ bank: RawPointer, _ page: UInt64) {
+    let pages = (bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
+    let bit = JumpCache.pageBit(page)
+    guard pages[bit >> 6] & (1 << UInt64(bit & 63)) != 0 else { return }
+    var entry = bank + TLB.jumpCacheOffset
+    for _ in 0..<TLB.jumpCacheCount {
+      if entry.load(as: UInt64.self) & ~0xFFF == page { invalidateJump(entry) }
+      entry += 16
+    }
+  }
+}
+
+/// The virtual-address cache in front of the block cache.
+enum JumpCache {
+  /// The tag of an empty entry: no canonical RIP.
+  static let invalidTag: UInt64 = 0x7FFF_FFFF_FFFF_FFFF
+
+  /// The bit in a bank's page set for the page of `rip`.
+  static func pageBit(_ rip: UInt64) -> Int {
+    Int(truncatingIfNeeded: (rip >> 12) ^ (rip >> 24)) & 4095
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  /// Enters a block into the present bank's jump cache.
+  func cacheJump(_ rip: UInt64, _ op: OpPointer) {
+    let entry = pointee.bank + TLB.jumpCacheEntry(rip)
+    entry.storeBytes(of: rip ^ pointee.codeTag, as: UInt64.self)
+    entry.storeBytes(of: RawPointer(op), toByteOffset: 8, as: RawPointer.self)
+    let pages = (pointee.bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
+    let bit = JumpCache.pageBit(rip)
+    pages[bit >> 6] |= 1 << UInt64(bit & 63)
+  }
+
+  /// Removes a block from the jump caches.
+  func uncacheJump(_ rip: UInt64, _ op: OpPointer) {
+    for index in 0..<Layout.bankCount {
+      let entry = bank(index) + TLB.jumpCacheEntry(rip)
+      if entry.load(fromByteOffset: 8, as: RawPointer.self) == RawPointer(op) {
+        invalidateJump(entry)
+      }
+    }
+  }
+
+  /// An empty entry leads to the lookup, so that even a guest whose tag happens to match it is served right.
+  private func invalidateJump(_ entry: RawPointer) {
+    entry.storeBytes(of: JumpCache.invalidTag, as: UInt64.self)
+    entry.storeBytes(of: pointee.lookupOp, toByteOffset: 8, as: RawPointer.self)
+  }
+}
