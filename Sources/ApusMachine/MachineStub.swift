@@ -1,27 +1,8 @@
 // TEMPORARY stand-in for the machine, so that the runner can be built and tested: a dozen real-mode
 // instructions and one serial port. It is replaced by the board.
 import ApusBase
+@_exported import ApusCPU
 import ApusDevices
-
-@safe public final class GuestRAM {
-  let base: UnsafeMutableRawPointer
-  let size: UInt64
-  public init(adopting base: UnsafeMutableRawPointer, size: UInt64) {
-    unsafe self.base = unsafe base
-    self.size = size
-  }
-  public static func allocate(size: UInt64) -> GuestRAM {
-    unsafe GuestRAM(adopting: .allocate(byteCount: Int(size), alignment: 4096), size: size)
-  }
-}
-
-public enum BootSource {
-  case builtIn
-  case kernel(
-    image: [UInt8], initrd: [UInt8]?, modules: [(name: String, bytes: [UInt8])], commandLine: String)
-  case flat(image: [UInt8], physical: UInt64)
-  case disk(Int)
-}
 
 public struct Drive {
   public enum Interface { case ide, virtio }
@@ -35,7 +16,8 @@ public struct Drive {
 
 public struct MachineConfiguration {
   public var memorySize: UInt64 = 0
-  public var boot = BootSource.builtIn
+  /// Nil starts the built-in guest.
+  public var boot: BootSource?
   public var drives: [Drive] = []
   package var serial: [(any ByteSink)?] = [nil, nil, nil, nil]
   package var debugConsole: (any ByteSink)?
@@ -76,6 +58,7 @@ public final class Machine {
   private var al: UInt8 = 0
   private var dx: UInt16 = 0
   private var zero = false
+  private var divisorLatch = false
   private var interruptFlag = false
   private var received: [UInt8] = []
   public private(set) var now: VirtualTime = 0
@@ -87,22 +70,13 @@ public final class Machine {
     self.configuration = configuration
     self.ram = ram
     switch configuration.boot {
-    case .flat(let image, _): code = image
-    case .kernel(let image, _, _, _):
-      guard image.count >= 0x300 else {
-        throw MachineError(message: "kernel: not a kernel that is understood", kind: .badInput)
+    case .flat(let file, _, _): code = file.bytes
+    case .kernel(let file, _, _):
+      if case .unknown(let reason) = ImageKind(of: file) {
+        throw MachineError(message: reason.message, kind: .badInput)
       }
-    case .disk(let number):
-      var sector = [UInt8](repeating: 0, count: 512)
-      let store = configuration.drives[number].store
-      if (try? store.read(sector: 0, count: 1, into: &sector, at: 0)) == nil {
-        throw MachineError(message: "disk \(number): cannot read the boot sector", kind: .badInput)
-      }
-      guard sector[510] == 0x55, sector[511] == 0xAA else {
-        throw MachineError(message: "disk \(number): no boot signature 55AA at offset 510", kind: .badInput)
-      }
-      code = sector
-    case .builtIn: code = Array([0xF4])
+    case .bootSector(let file): code = file.bytes
+    case nil: code = Array([0xF4])
     }
   }
 
@@ -132,7 +106,8 @@ public final class Machine {
       let displacement = Int(Int8(bitPattern: fetch()))
       if opcode == 0xEB || (opcode == 0x74) == zero { ip += displacement }
     case 0xEE:
-      if dx == 0x3F8 { configuration.serial[0]?.send(al) }
+      if dx == 0x3FB { divisorLatch = al & 0x80 != 0 }
+      if dx == 0x3F8 && !divisorLatch { configuration.serial[0]?.send(al) }
       if dx == 0xE9 { configuration.debugConsole?.send(al) }
       if dx == 0xF4 && configuration.debugExit { return .debugExit(UInt32(al)) }
     case 0xEC:

@@ -17,6 +17,8 @@ final class Session {
   private let input: ConsoleInput?
   private var pacer = Pacer()
   private let realStart = Clock.monotonic
+  /// The reading of the monotonic clock at which `--limit-seconds` ends the run.
+  private let realEnd: UInt64
   private var lastOutside: UInt64 = 0
   private var reportedDiskFailure = false
 
@@ -25,8 +27,15 @@ final class Session {
     self.options = options
     let setup = try Setup(options)
     self.setup = setup
-    memory = try HostMemory(size: options.memorySize)
-    let ram = GuestRAM(adopting: memory.base, size: memory.size)
+    let (end, overflow) = realStart.addingReportingOverflow(options.limitTime ?? .max)
+    realEnd = overflow ? .max : end
+    setup.console.deadline = realEnd
+    let purpose = "--memory: \(options.memorySize >> 20) MiB of RAM"
+    guard let size = GuestRAM.requiredBytes(size: options.memorySize) else {
+      throw Failure(.hostResources, "\(purpose): the host cannot address it")
+    }
+    memory = try HostMemory(size: UInt64(size), purpose: purpose)
+    let ram = GuestRAM(adopting: memory.base, size: options.memorySize)
     do { machine = try Machine(setup.configuration, ram: ram) } catch {
       let code: ExitCode =
         switch error.kind {
@@ -133,7 +142,7 @@ final class Session {
       reportedDiskFailure = true
       note(failure)
     }
-    if let limit = options.limitTime, Clock.monotonic - realStart >= limit {
+    if let limit = options.limitTime, Clock.monotonic >= realEnd {
       note("time limit reached: \(Text.seconds(limit)) s")
       return .limitReached
     }
@@ -145,9 +154,9 @@ final class Session {
     input?.isSuspended = !Terminal.isForeground
   }
 
-  private func flush(patience: UInt64? = nil) {
-    setup.console.flush(patience: patience)
-    for file in setup.files { file.flush(patience: patience) }
+  private func flush() {
+    setup.console.flush()
+    for file in setup.files { file.flush() }
   }
 
   /// Gives the guest what it has room for. Returns whether it took any.
@@ -194,16 +203,13 @@ final class Session {
   private func waitForUser(_ input: ConsoleInput, until: VirtualTime?) -> ExitCode? {
     pacer.beginIdle(virtual: machine.now, real: Clock.monotonic)
     let wakeTime = until.map { pacer.realTime(of: $0) } ?? .max
-    let limitTime =
-      options.limitTime.map { realStart.addingReportingOverflow($0) }
-      .map { $0.overflow ? .max : $0.partialValue } ?? .max
     while true {
       let now = Clock.monotonic
       if let until, now >= wakeTime {
         machine.skipIdle(to: until)
         return nil
       }
-      let next = min(wakeTime, limitTime)
+      let next = min(wakeTime, realEnd)
       let timeout = next == .max ? nil : next - min(next, now)
       let ready = Host.wait(reading: input.wantsToRead ? 0 : nil, writing: nil, timeout: timeout)
       if let end = pendingEnd() { return end }
@@ -233,10 +239,11 @@ final class Session {
   }
 
   private func finish(_ end: ExitCode) -> Int32 {
+    // Whoever asked for the end waits for it; who set a limit gets the output that is taken soon.
     let isAsked = if case .signal = end { true } else { Signals.pendingExit != nil }
-    let patience = isAsked ? Host.lastPatience : nil
-    flush(patience: patience)
+    let patience: Host.Patience = isAsked ? .short : end == .limitReached ? .atMost(1_000_000_000) : .endless
     setup.console.finish(patience: patience)
+    for file in setup.files { file.flush(patience: patience) }
     Terminal.restore()
     if !isAsked { for disk in setup.disks { disk.finish() } }
     var code = end

@@ -23,44 +23,48 @@ struct Setup {
     case .hostUTC: configuration.startDate = Clock.unixSeconds
     case .hostLocalTime: configuration.startDate = Clock.localSeconds
     }
-    for drive in options.drives { try add(drive) }
+    for drive in options.drives { _ = try add(drive) }
     try setBoot(options)
     try setPorts(options)
   }
 
-  private mutating func add(_ drive: Options.Drive, at position: Int? = nil) throws(Failure) {
-    if !drive.isExplicitlyRaw, let bytes = HostFile.beginning(of: drive.path, count: ImageKind.beginningSize),
-      case .formattedDisk(let format) = ImageKind.guess(bytes)
+  /// Opens a drive and returns its image.
+  private mutating func add(_ drive: Options.Drive, at position: Int? = nil) throws(Failure) -> HostDisk {
+    if !drive.isExplicitlyRaw,
+      let bytes = HostFile.beginning(of: drive.path, count: DiskFormat.beginningSize),
+      let format = DiskFormat.name(bytes)
     {
       throw .badInput(
         drive.path, "is a \(format) image; expected a raw one ('qemu-img convert -O raw' makes one)")
     }
     let disk = try HostDisk(
       path: drive.path, readOnly: drive.isReadOnly, writesThrough: drive.writesThrough)
-    disks.append(disk)
     let entry = Drive(interface: drive.interface == .virtio ? .virtio : .ide, store: disk)
+    disks.insert(disk, at: position ?? disks.count)
     configuration.drives.insert(entry, at: position ?? configuration.drives.count)
+    return disk
   }
 
   private mutating func setBoot(_ options: Options) throws(Failure) {
     if let kernel = options.kernel {
       try setKernel(kernel, options)
     } else if let flat = options.flat {
-      let image = try Self.load(flat.path, limit: HostFile.largestImage)
-      configuration.boot = .flat(image: image, physical: flat.physical)
+      let file = try Self.load(flat.path, role: "program", limit: HostFile.largestImage)
+      configuration.boot = .flat(file, address: flat.physical, entry: nil)
     } else if let image = options.image {
       try setImage(image, options)
-    } else if !options.drives.isEmpty {
-      configuration.boot = .disk(0)
+    } else if let disk = disks.first {
+      try setBootSector(of: disk)
     }
   }
 
   /// A kernel or a disk image, by its content.
   private mutating func setImage(_ path: String, _ options: Options) throws(Failure) {
-    let bytes = HostFile.beginning(of: path, count: ImageKind.beginningSize) ?? []
-    switch ImageKind.guess(bytes) {
-    case .linux, .elf, .multiboot: return try setKernel(path, options)
-    case .rawDisk, .formattedDisk: break
+    // What a multiboot header must lie in (Multiboot Specification 0.6.96, "The layout of Multiboot header").
+    let bytes = HostFile.beginning(of: path, count: 8192) ?? []
+    switch ImageKind(of: BootFile(role: "image", name: path, bytes: bytes)) {
+    case .linux, .elf, .multiboot1: return try setKernel(path, options)
+    case .unknown: break
     }
     if options.initrd != nil || !options.modules.isEmpty || !options.commandLine.isEmpty {
       throw .badInput(path, "is not a kernel, which --initrd, --module and --append are for")
@@ -68,40 +72,50 @@ struct Setup {
     guard options.drives.count(where: { $0.interface == .ide }) < 4 else {
       throw Failure(.usage, "'\(path)': there are four IDE disks already")
     }
-    try add(Options.Drive(path: path), at: 0)
-    configuration.boot = .disk(0)
+    try setBootSector(of: add(Options.Drive(path: path), at: 0))
+  }
+
+  private mutating func setBootSector(of disk: HostDisk) throws(Failure) {
+    var sector = [UInt8](repeating: 0, count: HostDisk.sectorSize)
+    do { try disk.read(sector: 0, count: 1, into: &sector, at: 0) } catch {
+      throw Failure(.diskFailure, disk.failure ?? "\(disk.path): the boot sector cannot be read")
+    }
+    configuration.boot = .bootSector(BootFile(role: "disk", name: disk.path, bytes: sector))
   }
 
   private mutating func setKernel(_ path: String, _ options: Options) throws(Failure) {
-    let image = try Self.load(path, limit: min(HostFile.largestImage, options.memorySize))
-    var modules: [(name: String, bytes: [UInt8])] = []
-    var initrd: [UInt8]?
+    let limit = min(HostFile.largestImage, options.memorySize)
+    let kernel = try Self.load(path, role: "kernel", limit: limit)
+    var modules: [BootModule] = []
     if let file = options.initrd {
-      if ImageKind.guess(Array(image.prefix(ImageKind.beginningSize))) == .multiboot {
+      if case .multiboot1 = ImageKind(of: kernel) {
         // QEMU's list of modules: "FILE ARGUMENTS,FILE ARGUMENTS".
         for entry in KeyValueList(file).entries {
-          let name = entry.key + (entry.value.map { "=" + $0 } ?? "")
-          modules.append((name, try Self.loadModule(name, options)))
+          let text = entry.key + (entry.value.map { "=" + $0 } ?? "")
+          modules.append(try Self.loadModule(text, modules.count, options))
         }
       } else {
-        initrd = try Self.load(file, limit: options.memorySize)
+        modules.append(BootModule(file: try Self.load(file, role: "initrd", limit: options.memorySize)))
       }
     }
-    for name in options.modules { modules.append((name, try Self.loadModule(name, options))) }
-    configuration.boot = .kernel(
-      image: image, initrd: initrd, modules: modules, commandLine: options.commandLine)
+    for text in options.modules { modules.append(try Self.loadModule(text, modules.count, options)) }
+    configuration.boot = .kernel(kernel, commandLine: options.commandLine, modules: modules)
   }
 
-  /// A module's file is the first word of its name.
-  private static func loadModule(_ name: String, _ options: Options) throws(Failure) -> [UInt8] {
-    let path = HostFile.exists(name) ? name : String(name.prefix { $0 != " " })
-    return try load(path, limit: options.memorySize)
+  /// A module as `FILE ARGUMENTS`: the kernel is told the whole text, as by QEMU.
+  private static func loadModule(
+    _ text: String, _ index: Int, _ options: Options
+  ) throws(Failure) -> BootModule {
+    let path = HostFile.exists(text) ? text : String(text.prefix { $0 != " " })
+    let file = try load(path, role: "module \(index + 1)", limit: options.memorySize)
+    return BootModule(file: file, commandLine: text)
   }
 
-  private static func load(_ path: String, limit: UInt64) throws(Failure) -> [UInt8] {
+  private static func load(_ path: String, role: String, limit: UInt64) throws(Failure) -> BootFile {
     var progress = Progress(path)
     defer { progress.finish() }
-    return try HostFile.load(path, limit: limit) { progress.show($0) }
+    let bytes = try HostFile.load(path, limit: limit) { progress.show($0) }
+    return BootFile(role: role, name: path, bytes: bytes)
   }
 
   private mutating func setPorts(_ options: Options) throws(Failure) {

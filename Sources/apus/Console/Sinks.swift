@@ -19,6 +19,9 @@ final class ConsoleOutput: ByteSink {
   /// The `errno` value of the failure that ended output; 0 while all is well.
   private(set) var failure: Int32 = 0
 
+  /// The reading of the monotonic clock at which the run ends: a blocked output does not hold it up.
+  var deadline = UInt64.max
+
   /// `exitText` is the text of `--exit-on`.
   init(raw: Bool, exitText: String?) {
     isTerminal = Terminal.isTerminal(1)
@@ -36,26 +39,26 @@ final class ConsoleOutput: ByteSink {
     if received.count >= Self.blockSize { flush() }
   }
 
-  /// Writes what has collected. With `patience`, in nanoseconds, even though a signal is pending.
-  func flush(patience: UInt64? = nil) {
+  /// Writes what has collected. What the patience does not suffice for is kept.
+  func flush(patience: Host.Patience? = nil) {
     if filter != nil {
       filter?.filter(received, into: &ready)
     } else {
       ready += received
     }
     received.removeAll(keepingCapacity: true)
-    write(patience)
+    write(patience ?? .until(deadline))
   }
 
   /// Writes a remark of the runner's own on lines of its own.
   func note(_ text: String) {
     flush()
     ready += Array(((isAtLineStart ? "" : "\n") + text).utf8)
-    write(nil)
+    write(.until(deadline))
   }
 
   /// Undoes what the guest did to the terminal and ends its last line. Nothing if output is no terminal.
-  func finish(patience: UInt64?) {
+  func finish(patience: Host.Patience) {
     flush(patience: patience)
     guard isTerminal else { return }
     if let filter { ready += filter.restoration }
@@ -63,7 +66,7 @@ final class ConsoleOutput: ByteSink {
     write(patience)
   }
 
-  private func write(_ patience: UInt64?) {
+  private func write(_ patience: Host.Patience) {
     guard !ready.isEmpty && failure == 0 else { return }
     let result = Host.write(ready, to: 1, patience: patience)
     if result.count > 0 { isAtLineStart = ready[result.count - 1] == UInt8(ascii: "\n") }
@@ -87,13 +90,13 @@ final class FileOutput: ByteSink {
   }
 
   func send(_ byte: UInt8) {
-    guard failure == nil else { return }
+    guard failure == nil, pending.count < 1 << 20 else { return }
     pending.append(byte)
     if pending.count >= 32 << 10 { flush() }
   }
 
-  /// Writes what has collected.
-  func flush(patience: UInt64? = nil) {
+  /// Writes what has collected. What the patience does not suffice for is kept.
+  func flush(patience: Host.Patience = .endless) {
     guard !pending.isEmpty && failure == nil else { return }
     let result = Host.write(pending, to: descriptor, patience: patience)
     pending.removeFirst(result.count)

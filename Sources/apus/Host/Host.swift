@@ -43,20 +43,34 @@ package enum Host {
     var error: Int32 = 0
   }
 
-  /// Writes all of `bytes`, waiting as long as it takes; a signal that asks the process to end interrupts it
-  /// (EINTR). With `patience` in nanoseconds, signals are ignored and the write gives up after that time.
-  static func write(_ bytes: [UInt8], to descriptor: Int32, patience: UInt64? = nil) -> Written {
-    let deadline = patience.map { Clock.monotonic + $0 }
+  /// How long a write may take.
+  enum Patience {
+    /// As long as it takes, until a signal asks the process to end (EINTR) or until this reading of the
+    /// monotonic clock (ETIMEDOUT).
+    case until(UInt64)
+    /// So many nanoseconds, whatever signal comes: for last words.
+    case atMost(UInt64)
+
+    /// Until a signal.
+    static let endless = Patience.until(.max)
+    /// The last words of a process that has been asked to end.
+    static let short = Patience.atMost(50_000_000)
+  }
+
+  /// Writes all of `bytes`, unless the patience ends before.
+  static func write(_ bytes: [UInt8], to descriptor: Int32, patience: Patience = .endless) -> Written {
+    let deadline: UInt64
+    let heedsSignals: Bool
+    switch patience {
+    case .until(let time): (deadline, heedsSignals) = (time, true)
+    case .atMost(let time): (deadline, heedsSignals) = (Clock.monotonic + time, false)
+    }
     var result = Written()
     while result.count < bytes.count {
-      var timeout: UInt64?
-      if let deadline {
-        let now = Clock.monotonic
-        guard now < deadline else { return Written(count: result.count, error: ETIMEDOUT) }
-        timeout = deadline - now
-      } else if Signals.pendingExit != nil {
-        return Written(count: result.count, error: EINTR)
-      }
+      if heedsSignals && Signals.pendingExit != nil { return Written(count: result.count, error: EINTR) }
+      let now = deadline == .max ? 0 : Clock.monotonic
+      guard now < deadline else { return Written(count: result.count, error: ETIMEDOUT) }
+      let timeout = deadline == .max ? nil : deadline - now
       guard wait(reading: nil, writing: descriptor, timeout: timeout).writable else { continue }
       // At most PIPE_BUF at a time: after poll has said that there is room, such a write does not block.
       let start = result.count
@@ -84,13 +98,9 @@ package enum Host {
   /// The exit status of a process whose reader has gone, as if SIGPIPE had ended it.
   static let brokenPipe = ExitCode.signal(SIGPIPE)
 
-  /// The patience of a last message when the process has been asked to end.
-  static let lastPatience: UInt64 = 50_000_000
-
   /// Writes a line to standard error, whatever becomes of it: there is no better place to report to.
   static func report(_ line: String) {
-    _ = write(
-      Array((line + "\n").utf8), to: 2, patience: Signals.pendingExit == nil ? nil : lastPatience)
+    _ = write(Array((line + "\n").utf8), to: 2, patience: Signals.pendingExit == nil ? .endless : .short)
   }
 
   struct Readiness {

@@ -6,13 +6,13 @@
   import Darwin
 #endif
 
-/// Address space for guest RAM between two inaccessible regions. The host provides pages as the guest
+/// Address space for guest memory between two inaccessible regions. The host provides pages as the guest
 /// touches them; untouched ones read as zero and cost nothing.
 package final class HostMemory {
   /// Inaccessible bytes on each side: more than any displacement of one guest access past a page.
   package static let guardSize = 2 << 20
 
-  /// The first byte of guest RAM, aligned to 2 MiB; `size` bytes from here are readable and writable until
+  /// The first byte, aligned to 2 MiB; `size` bytes from here are readable and writable until
   /// this object goes.
   package let base: UnsafeMutableRawPointer
   /// In bytes.
@@ -20,9 +20,9 @@ package final class HostMemory {
   private let mapping: UnsafeMutableRawPointer
   private let mappingSize: Int
 
-  /// Reserves `size` bytes, a multiple of 4 KiB.
-  package init(size: UInt64) throws(Failure) {
-    let refusal = "--memory: the host cannot provide \(size >> 20) MiB"
+  /// Reserves `size` bytes, rounded up to pages. `purpose` names in a refusal what they are for.
+  package init(size: UInt64, purpose: String) throws(Failure) {
+    let refusal = "\(purpose): the host cannot provide it"
     guard let inner = Int(exactly: size), inner <= Int.max / 2 else { throw Failure(.hostResources, refusal) }
     let alignment = 2 << 20
     mappingSize = (inner + alignment - 1) / alignment * alignment + 2 * HostMemory.guardSize + alignment

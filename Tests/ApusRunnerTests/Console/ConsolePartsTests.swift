@@ -98,27 +98,13 @@ import apus
   }
 }
 
-@Suite struct ImageKindTests {
+@Suite struct DiskFormatTests {
   @Test func magics() {
-    var image = [UInt8](repeating: 0, count: 8192)
-    #expect(ImageKind.guess(image) == .rawDisk)
-    image[510] = 0x55
-    image[511] = 0xAA
-    #expect(ImageKind.guess(image) == .rawDisk)
-    image.replaceSubrange(0x202..<0x206, with: Array("HdrS".utf8))
-    #expect(ImageKind.guess(image) == .linux)
-    #expect(ImageKind.guess([0x7F, 0x45, 0x4C, 0x46]) == .elf)
-    #expect(ImageKind.guess([]) == .rawDisk)
-    #expect(ImageKind.guess([0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3]) == .formattedDisk("qcow2"))
-  }
-
-  @Test func multibootHeaderWithChecksum() {
-    var image = [UInt8](repeating: 0, count: 8192)
-    image.replaceSubrange(8180..<8184, with: [0x02, 0xB0, 0xAD, 0x1B])
-    #expect(ImageKind.guess(image) == .rawDisk)
-    // 0 - 1BADB002h = E4524FFEh
-    image.replaceSubrange(8188..<8192, with: [0xFE, 0x4F, 0x52, 0xE4])
-    #expect(ImageKind.guess(image) == .multiboot)
-    #expect(ImageKind.guess(Array(image.dropLast())) == .rawDisk)
+    #expect(DiskFormat.name([]) == nil)
+    #expect(DiskFormat.name([UInt8](repeating: 0, count: 512)) == nil)
+    #expect(DiskFormat.name([0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3]) == "qcow2")
+    #expect(DiskFormat.name(Array("KDMV".utf8)) == "VMDK")
+    #expect(DiskFormat.name([UInt8](repeating: 0x20, count: 64) + [0x7F, 0x10, 0xDA, 0xBE]) == "VDI")
+    #expect(DiskFormat.name([UInt8](repeating: 0x20, count: 64) + [0x7F, 0x10, 0xDA]) == nil)
   }
 }

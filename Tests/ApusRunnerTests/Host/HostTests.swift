@@ -93,7 +93,7 @@ import apus
 
 @Suite struct HostMemoryTests {
   @Test func isZeroedAndLazy() throws {
-    let memory = try HostMemory(size: 64 << 30)
+    let memory = try HostMemory(size: 64 << 30, purpose: "test")
     #expect(memory.size == 64 << 30)
     #expect(UInt(bitPattern: memory.base) % (2 << 20) == 0)
     #expect(memory.base.load(as: UInt64.self) == 0)
@@ -104,7 +104,7 @@ import apus
 
   /// mincore and msync fail for addresses without a mapping; write() from an inaccessible page gives EFAULT.
   @Test func guardsAreInaccessible() throws {
-    let memory = try HostMemory(size: 1 << 20)
+    let memory = try HostMemory(size: 1 << 20, purpose: "test")
     var ends: [Int32] = [0, 0]
     #expect(pipe(&ends) == 0)
     defer { for end in ends { close(end) } }
@@ -122,7 +122,7 @@ import apus
 
   @Test func absurdSizesAreRefused() {
     for size: UInt64 in [1 << 62, .max & ~4095] {
-      #expect(throws: Failure.self) { try HostMemory(size: size) }
+      #expect(throws: Failure.self) { try HostMemory(size: size, purpose: "test") }
     }
   }
 }

@@ -18,10 +18,14 @@ private enum Guest {
   static let spin: [UInt8] = [0xFA, 0xEB, 0xFE]
   /// `cli; hlt`
   static let halt: [UInt8] = [0xFA, 0xF4]
-  /// `lidt [0500h]`, where RAM is zero, so the table is empty; `int3`
-  static let tripleFault: [UInt8] = [0x0F, 0x01, 0x1E, 0x00, 0x05, 0xCC]
-  /// Echoes what COM1 receives, up to and including a 'q', by polling the line status register.
+  /// `lidt [7000h]`, where RAM is zero, so the table is empty; `int3`
+  static let tripleFault: [UInt8] = [0x0F, 0x01, 0x1E, 0x00, 0x70, 0xCC]
+  /// Sets COM1 to 115200 baud. Then echoes what it receives, up to and including a 'q', by polling the
+  /// line status register.
   static let echo: [UInt8] = [
+    0xBA, 0xFB, 0x03, 0xB0, 0x83, 0xEE, 0xBA, 0xF8, 0x03, 0xB0, 0x01, 0xEE, 0xBA, 0xF9, 0x03, 0xB0, 0x00,
+    0xEE,
+    0xBA, 0xFB, 0x03, 0xB0, 0x03, 0xEE,
     0xBA, 0xFD, 0x03, 0xEC, 0xA8, 0x01, 0x74, 0xF8, 0xBA, 0xF8, 0x03, 0xEC, 0xEE, 0x3C, 0x71, 0x75, 0xEF,
   ]
 }
@@ -73,7 +77,7 @@ private enum Guest {
   }
 
   @Test func pipedInputIsNotLost() {
-    let text = String(repeating: "0123456789abcdef\n", count: 2000) + "q"
+    let text = String(repeating: "0123456789abcdef\n", count: 100) + "q"
     let input = scratch.file("input", Array(text.utf8))
     let first = Child.run(flat(Guest.echo + Guest.exit(1)) + ["--state-hash"], input: input)
     #expect(first.status == 3)
@@ -109,6 +113,14 @@ private enum Guest {
       output: "closed", errors: "closed")
     #expect(child?.wait() == 1)
     #expect(Scratch.read(disk) == [UInt8](repeating: 0x5A, count: 4096))
+  }
+
+  /// The reader of the output sleeps; the limit ends the run all the same.
+  @Test func blockedOutputDoesNotHoldUpALimit() {
+    let guest = flat(Guest.text("x") + [0xEB, 0xFD]) + ["--limit-seconds", "0.2"]
+    let stuck = "mkfifo p; sleep 20 < p & '\(Child.apus)' \"$@\" > p; echo $?; kill %1"
+    let result = Child.run(["-c", "cd '\(scratch.path)'; " + stuck, "bash"] + guest, program: "/bin/bash")
+    #expect(result.output == "7\n")
   }
 
   @Test func readerOfOutputGoesAway() {
