@@ -75,7 +75,7 @@ package final class HostDisk: BlockStore {
     let kind = readOnly ? LOCK_SH : LOCK_EX
     while flock(descriptor, kind | LOCK_NB) != 0 {
       if errno == EINTR { continue }
-      // A file system without locks (ENOLCK, EOPNOTSUPP, EINVAL) protects nobody, and that is no reason not to run.
+      // A file system without locks (ENOLCK, EOPNOTSUPP, EINVAL) protects nobody; that is no reason not to run.
       guard errno == EWOULDBLOCK else { return }
       throw .badInput(path, "is in use by another process\(readOnly ? " that may write to it" : "")")
     }

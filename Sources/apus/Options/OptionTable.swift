@@ -6,7 +6,8 @@ struct OptionEntry: Sendable {
   /// The placeholder of the value; nil for an option that takes none.
   let value: String?
   let help: String
-  /// Reads the value (empty if the option takes none). Throws `Failure` only: closures in a table cannot say so.
+  /// Reads the value (empty if the option takes none). Throws only `Failure`, though a closure's type here
+  /// cannot say so.
   let apply: @Sendable (inout OptionParser, String) throws -> Void
 
   init(
