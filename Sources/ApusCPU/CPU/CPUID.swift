@@ -22,7 +22,8 @@ enum Identification {
 
   /// 01H:EDX without APIC. Bits by number: FPU, VME, DE, PSE, TSC, MSR, PAE, MCE, CX8, SEP, MTRR, PGE, MCA,
   /// CMOV, PAT, PSE-36, CLFSH, MMX, FXSR, SSE, SSE2.
-  static let features: UInt32 = bits(0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26)
+  static let features: UInt32 = bits(
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26)
   static let apic: UInt32 = bits(9)
   /// 01H:ECX without OSXSAVE: MONITOR, CMPXCHG16B, PCID, x2APIC, MOVBE, POPCNT, TSC-deadline, XSAVE,
   /// hypervisor.
