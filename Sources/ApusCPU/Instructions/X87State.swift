@@ -216,13 +216,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try checkPendingX87()
   }
 
-  func EMMS(_ op: OpPointer) throws(Exit) {
-    guard pointee.cr0 & CR0.EM == 0 else { throw fault(.UD) }
-    guard pointee.cr0 & CR0.TS == 0 else { throw fault(.NM) }
-    try checkPendingX87()
-    pointee.x87.tag = 0
-  }
-
   // MARK: Environment
 
   /// Seven words in one of four layouts, by operand size and whether there are descriptors (SDM Vol. 1,
