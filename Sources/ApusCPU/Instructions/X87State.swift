@@ -55,7 +55,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// TOP.
   private var stackTop: UInt8 {
     get { UInt8(truncatingIfNeeded: pointee.x87.status >> 11) & 7 }
-    nonmutating set { pointee.x87.status = (pointee.x87.status & ~X87Status.top) | UInt16(newValue & 7) << 11 }
+    nonmutating set {
+      pointee.x87.status = (pointee.x87.status & ~X87Status.top) | UInt16(newValue & 7) << 11
+    }
   }
 
   /// The physical register of ST(`index`), 0–7.
