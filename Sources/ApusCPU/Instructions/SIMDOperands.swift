@@ -21,15 +21,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(__always)
   func requireMMX() throws(Exit) {
     let isPending = pointee.x87.status & X87Status.ES != 0
-    if _slowPath(pointee.cr0 & (CR0.EM | CR0.TS) != 0 || isPending) { throw mmxUnavailable() }
+    if _slowPath(pointee.cr0 & (CR0.EM | CR0.TS) != 0 || isPending) { try mmxUnavailable() }
   }
 
-  /// Departs from hardware: with CR0.NE clear a pending x87 exception would go out on the FERR# pin and come
-  /// back as an interrupt of the board; it is #MF here too, as there is no such wire.
   @inline(never)
-  private func mmxUnavailable() -> Exit {
-    if pointee.cr0 & CR0.EM != 0 { return fault(.UD) }
-    return fault(pointee.cr0 & CR0.TS != 0 ? .NM : .MF)
+  private func mmxUnavailable() throws(Exit) {
+    guard pointee.cr0 & CR0.EM == 0 else { throw fault(.UD) }
+    guard pointee.cr0 & CR0.TS == 0 else { throw fault(.NM) }
+    try checkPendingX87()
   }
 
   // MARK: MMX registers
