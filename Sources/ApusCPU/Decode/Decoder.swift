@@ -208,7 +208,7 @@ struct Decoder {
       return entry
     case .group:
       modRM = byte()
-      return OpcodeTables.groups[Int(entry.register) + Int(modRM >> 3) & 7 + Int(entry.register) * 0]
+      return OpcodeTables.groups[Int(entry.register) + Int((modRM >> 3) & 7)]
     case .alternatives:
       return choose(entry)
     default:
@@ -370,7 +370,9 @@ struct Decoder {
       op.pointee.destination = op.pointee.source
     case .AO, .OA: absoluteOffset(op)
     case .J: relativeBranch(entry, op, width)
-    case .I: op.pointee.immediate = immediate(entry, width)
+    case .I:
+      let isWord = entry.options & OpcodeOption.wordSource != 0
+      op.pointee.immediate = isWord ? Int32(word()) : immediate(entry, width)
     case .IwIb:
       op.pointee.immediate = Int32(word())
       op.pointee.source = byte()
