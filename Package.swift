@@ -19,10 +19,11 @@ let package = Package(
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
-    .executableTarget(name: "apus", dependencies: ["ApusMachine"]),
+    .executableTarget(name: "apus", dependencies: ["ApusBase", "ApusDevices", "ApusMachine"]),
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"]),
     .testTarget(name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"]),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"]),
     .testTarget(name: "ApusMachineTests", dependencies: ["ApusMachine"]),
+    .testTarget(name: "ApusRunnerTests", dependencies: ["apus"]),
   ]
 )

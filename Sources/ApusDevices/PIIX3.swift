@@ -32,7 +32,7 @@ package final class I440FX: PCIFunction {
     for offset in 0x60...0x67 { configuration.define(byte: offset, 0x01, writable: 0xFF) }
     // FDHC, MTT, SMRAM, ERRCMD.
     configuration.define(byte: 0x68, 0x00, writable: 0xC0)
-    configuration.define(byte: 0x70, 0x20, writable: 0xF8)
+    configuration.define(byte: 0x70, 0x00, writable: 0xF8)
     configuration.define(byte: 0x72, 0x02, writable: 0x78)
     configuration.define(byte: 0x90, 0x00, writable: 0xFF)
   }

@@ -1,1 +1,1 @@
-print("apus")
+Host.exit(Runner.main(Array(CommandLine.arguments.dropFirst())))

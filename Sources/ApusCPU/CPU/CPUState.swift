@@ -90,6 +90,13 @@ package struct CPUState {
   var jumpKeySupervisor: UInt64 = ~0
   var jumpKeyUser: UInt64 = ~0
 
+  /// The board wants `run` to return.
+  var boardAttention = false
+  /// The present instruction cleared TF by entering a handler: no single-step trap follows it.
+  var suppressStepTrap = false
+  /// Instructions retired in the block before the op whose slow form runs.
+  var currentCount: UInt8 = 0
+
   // Time. `now == clockBase - budget` at a block boundary.
   var clockBase: UInt64 = 0
   /// The part of `now` that was skipped in `HLT`, so retired instructions = `now - idle`.

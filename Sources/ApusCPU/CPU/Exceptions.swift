@@ -51,6 +51,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return Exit()
   }
 
+  /// Stops the processor at an instruction that is defined but not implemented; throw the result.
+  func unimplemented(_ op: OpPointer) -> Exit {
+    pointee.stop = .unimplemented
+    pointee.stopDetail = op.rip
+    return Exit()
+  }
+
   /// Records a fault whose error code names a selector, with the EXT bit if an event is being delivered.
   func fault(_ vector: Vector, selector: UInt16) -> Exit {
     fault(vector, UInt32(selector & 0xFFFC) | (pointee.isDelivering ? 1 : 0))
@@ -60,9 +67,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(never)
   func deliverFault(_ op: OpPointer) -> OpPointer {
     pointee.bounceSize = 0
-    if pointee.stop != .none { return exitOp }
     pointee.budget &-= Int64(op.pointee.count)
+    pointee.currentCount = 0
     pointee.rip = op.rip
+    if pointee.stop != .none { return exitOp }
     deliverException()
     return pointee.stop == .none ? lookupOp : exitOp
   }
@@ -104,7 +112,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Delivers an event through the IVT or IDT. Nothing has changed if it throws.
   func deliver(_ vector: UInt8, code: UInt32?, _ source: EventSource) throws(Exit) {
-    pointee.isDelivering = source == .fault || source == .external || source == .trap
+    pointee.isDelivering = source != .software
+    pointee.suppressStepTrap = true
     defer { pointee.isDelivering = false }
     if isLongMode {
       try deliverLong(vector, code, source)

@@ -8,7 +8,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   /// Legacy protected mode and virtual-8086 mode.
-  func deliverProtected(_ vector: UInt8, code: UInt32?, _ source: EventSource) throws(Exit) {
+  func deliverProtected(_ vector: UInt8, _ code: UInt32?, _ source: EventSource) throws(Exit) {
     let at = UInt64(vector) * 8
     guard at + 7 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, idtCode(vector)) }
     let gate = Descriptor(low: try loadSystem(pointee.idtr.base &+ at))
@@ -108,7 +108,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   /// IA-32e mode: 16-byte gates, a 64-bit frame with SS:RSP always, IST.
-  func deliverLong(_ vector: UInt8, code: UInt32?, _ source: EventSource) throws(Exit) {
+  func deliverLong(_ vector: UInt8, _ code: UInt32?, _ source: EventSource) throws(Exit) {
     let at = UInt64(vector) * 16
     guard at + 15 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, idtCode(vector)) }
     let gateLinear = pointee.idtr.base &+ at

@@ -110,9 +110,9 @@ public final class Processor {
   }
 
   /// Virtual time in nanoseconds: one per retired instruction, plus what `HLT` skipped.
-  package var now: VirtualTime { cpu.now }
+  package var now: VirtualTime { cpu.now &+ UInt64(cpu.pointee.currentCount) }
   /// Retired instructions since the processor was made.
-  package var instructions: UInt64 { cpu.now - cpu.pointee.idle }
+  package var instructions: UInt64 { now - cpu.pointee.idle }
   package var stopCode: StopCode { cpu.pointee.stop }
   package var blocksDecoded: UInt64 { cpu.pointee.blocksDecoded }
   package var tlbFills: UInt64 { cpu.pointee.tlbFills }
@@ -286,17 +286,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard let op = decodeStep() else { return }
     let before = now
     pointee.systemFlags &= ~RFLAGS.RF
-    let used = pointee.arenaUsed
-    runThreadedOnce(op)
-    pointee.arenaUsed = min(used, pointee.arenaUsed)
-    if hadTF && now != before && !pointee.suppressStepTrap { pointee.pendingDebug |= DR6.BS }
-    pointee.suppressStepTrap = false
-  }
-
-  /// Runs the single instruction of a step block: its op, and no other, in the slow form.
-  private func runThreadedOnce(_ op: OpPointer) {
+    // With attention set, the op's slow form returns at the boundary after it.
     pointee.attention = 1
     _ = runSlow(op)
     pointee.attention = 0
+    if hadTF && now != before && !pointee.suppressStepTrap { pointee.pendingDebug |= DR6.BS }
+    pointee.suppressStepTrap = false
   }
 }

@@ -37,7 +37,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func runSlow(_ op: OpPointer) -> OpPointer {
     let handlers = pointee.slowHandlers.assumingMemoryBound(to: UInt.self)
     let handler = unsafeBitCast(handlers[Int(op.pointee.form)], to: SlowHandler.self)
+    // Devices ask for the time in the middle of a block.
+    pointee.currentCount = op.pointee.count
     let next = OpPointer(bound: handler(raw, RawPointer(op)))
+    pointee.currentCount = 0
     return _slowPath(pointee.attention != 0) ? attend(next) : next
   }
 
@@ -66,43 +69,56 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       go(raw, op, flags)
     #endif
   }
+}
 
-  /// The outcome of a slow function that goes on with the next op.
-  @inline(__always)
-  func slow(_ o: RawPointer, _ body: (OpPointer) throws(Exit) -> Void) -> RawPointer {
-    let op = OpPointer(bound: o)
-    do throws(Exit) {
-      try body(op)
-      return RawPointer(op + 1)
-    } catch {
-      return RawPointer(deliverFault(op))
-    }
+// What the stamps are made of.
+
+@inline(__always) func cpu(_ c: RawPointer) -> CPU { c.assumingMemoryBound(to: CPUState.self) }
+@inline(__always) func op(_ o: RawPointer) -> OpPointer { OpPointer(bound: o) }
+
+/// A slow function that goes on with the next op.
+@inline(__always)
+func cold(
+  _ c: RawPointer, _ o: RawPointer, _ body: (CPU, OpPointer) throws(Exit) -> Void
+) -> RawPointer {
+  let cpu = cpu(c)
+  let op = op(o)
+  do throws(Exit) {
+    try body(cpu, op)
+    return o + MemoryLayout<DecodedOp>.stride
+  } catch {
+    return RawPointer(cpu.deliverFault(op))
   }
+}
 
-  /// The outcome of a slow function that tells the op to go on with.
-  @inline(__always)
-  func slowJump(_ o: RawPointer, _ body: (OpPointer) throws(Exit) -> OpPointer) -> RawPointer {
-    let op = OpPointer(bound: o)
-    do throws(Exit) {
-      return RawPointer(try body(op))
-    } catch {
-      return RawPointer(deliverFault(op))
-    }
+/// A slow function that tells the op to go on with.
+@inline(__always)
+func coldJump(
+  _ c: RawPointer, _ o: RawPointer, _ body: (CPU, OpPointer) throws(Exit) -> OpPointer
+) -> RawPointer {
+  let cpu = cpu(c)
+  let op = op(o)
+  do throws(Exit) {
+    return RawPointer(try body(cpu, op))
+  } catch {
+    return RawPointer(cpu.deliverFault(op))
   }
+}
 
-  /// The outcome of the slow form of a hot body.
-  @inline(__always)
-  func slowBody(
-    _ o: RawPointer, _ body: (OpPointer, inout LazyFlags) throws(Exit) -> OpPointer
-  ) -> RawPointer {
-    let op = OpPointer(bound: o)
-    var flags = flags
-    do throws(Exit) {
-      let next = try body(op, &flags)
-      self.flags = flags
-      return RawPointer(next)
-    } catch {
-      return RawPointer(deliverFault(op))
-    }
+/// The slow form of a hot body.
+@inline(__always)
+func hot(
+  _ c: RawPointer, _ o: RawPointer,
+  _ body: (CPU, OpPointer, inout LazyFlags) throws(Exit) -> OpPointer
+) -> RawPointer {
+  let cpu = cpu(c)
+  let op = op(o)
+  var flags = cpu.flags
+  do throws(Exit) {
+    let next = try body(cpu, op, &flags)
+    cpu.flags = flags
+    return RawPointer(next)
+  } catch {
+    return RawPointer(cpu.deliverFault(op))
   }
 }

@@ -208,7 +208,7 @@ struct Decoder {
       return entry
     case .group:
       modRM = byte()
-      return OpcodeTables.groups[Int(entry.register) + Int(modRM >> 3) & 7 + Int(entry.register) * 0]
+      return OpcodeTables.groups[Int(entry.register) + Int((modRM >> 3) & 7)]
     case .alternatives:
       return choose(entry)
     default:
@@ -370,7 +370,9 @@ struct Decoder {
       op.pointee.destination = op.pointee.source
     case .AO, .OA: absoluteOffset(op)
     case .J: relativeBranch(entry, op, width)
-    case .I: op.pointee.immediate = immediate(entry, width)
+    case .I:
+      let isWord = entry.options & OpcodeOption.wordSource != 0
+      op.pointee.immediate = isWord ? Int32(word()) : immediate(entry, width)
     case .IwIb:
       op.pointee.immediate = Int32(word())
       op.pointee.source = byte()
@@ -406,7 +408,13 @@ struct Decoder {
     case .portI: op.pointee.immediate = Int32(byte())
     case .portDX: op.pointee.immediate = -1
     case .movsxd: signExtendDoubleword(op, width, entry)
-    case .VW, .WV, .VWI, .WVI, .UI, .VE, .EV: vectorOperands(entry, op, width)
+    case .VW, .WV, .VWI, .WVI, .UI, .VE, .EV, .VEI, .GW, .GWI: vectorOperands(entry, op, width)
+    case .maskMove:
+      op.pointee.destination = reg
+      op.pointee.source = rm
+      op.pointee.base = GPR.rdi.slot
+      op.pointee.addressing |= DecodedOp.inMemory
+      setSegment(op, defaultsToStack: false)
     case .x87:
       modRMOperand(op, width)
       op.pointee.immediate = Int32(modRM) | Int32(opcode) << 8
@@ -636,18 +644,22 @@ struct Decoder {
   // MARK: SIMD
 
   /// Vector register numbers: `destination` is ModRM.reg, `source` and `base` ModRM.rm of a register form.
+  /// The bodies take the low three bits of an MMX register's number.
   private mutating func vectorOperands(_ entry: OpcodeEntry, _ op: OpPointer, _ width: UInt8) {
-    let isMMX = entry.options & OpcodeOption.mmx != 0
-    let usesGeneral = entry.shape == .VE || entry.shape == .EV
-    if modRM < 0xC0 || usesGeneral {
-      modRMOperand(op, width)
-    } else {
-      op.pointee.base = isMMX ? rm & 7 : rm
+    switch entry.shape {
+    case .VE, .EV, .VEI: modRMOperand(op, max(width, 1))
+    default:
+      if modRM < 0xC0 { modRMOperand(op, width) } else { op.pointee.base = rm }
     }
     op.pointee.source = op.pointee.base
-    op.pointee.destination = isMMX ? reg & 7 : reg
-    if entry.shape == .VWI || entry.shape == .WVI || entry.shape == .UI {
+    op.pointee.destination = reg
+    switch entry.shape {
+    case .GW: op.pointee.destination = reg << 3
+    case .GWI:
+      op.pointee.destination = reg << 3
       op.pointee.immediate = Int32(byte())
+    case .VWI, .WVI, .UI, .VEI: op.pointee.immediate = Int32(byte())
+    default: break
     }
   }
 }

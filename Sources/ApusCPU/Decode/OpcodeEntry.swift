@@ -47,8 +47,13 @@ enum Shape: UInt8 {
   /// SIMD: vector register destination and vector register or memory source, the reverse, and with an
   /// immediate; `source`, `base` and `destination` are register numbers.
   case VW, WV, VWI, WVI
-  /// SIMD with a general register or memory on the other side.
-  case VE, EV
+  /// SIMD with a general register or memory on the other side; then with an immediate.
+  case VE, EV, VEI
+  /// SIMD source, general register destination (`destination` is its operand-file offset); then with an
+  /// immediate.
+  case GW, GWI
+  /// `MASKMOVDQU`: vector registers in ModRM, memory at rDI.
+  case maskMove
   /// SIMD shifts by an immediate (group 12–14): vector register in ModRM.rm.
   case UI
   /// x87: ModRM as it is, in `immediate`.

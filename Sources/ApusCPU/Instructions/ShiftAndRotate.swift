@@ -61,6 +61,15 @@ enum SAR<N: ShiftCount>: UnaryOperation {
   }
 }
 
+/// A shift by a constant zero: it changes nothing, but its memory operand is checked, and a 32-bit register
+/// zero-extended.
+enum KEEP: UnaryOperation {
+  @inline(__always)
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+    a
+  }
+}
+
 /// The flags after a rotate: the old ones with CF and OF replaced. `changed` holds bits 0 and 11.
 @inline(never)
 private func rotateFlags(

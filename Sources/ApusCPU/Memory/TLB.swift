@@ -185,6 +185,52 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if firstSize < size { writePiece(pointee.bouncePhysical2, bounce + firstSize, size - firstSize) }
   }
 
+  /// Raises what an access of `size` bytes would raise, without making it. For instructions with two memory
+  /// operands, which must not touch the first if the second faults.
+  func verify(_ linear: UInt64, _ size: Int, _ access: UInt32) throws(Exit) {
+    let last = linear &+ UInt64(size - 1)
+    let entry = pointee.bank + TLB.entryOffset(linear)
+    let tag = entry.load(fromByteOffset: access & Access.write != 0 ? TLB.writeTag : 0, as: UInt64.self)
+    if last & ~0xFFF == tag { return }
+    guard isCanonical(linear) else { throw fault(.GP, 0) }
+    if pointee.alignmentCheck && linear & UInt64(size - 1) != 0 { throw fault(.AC, 0) }
+    _ = try translate(linear, access | userBit)
+    guard (last ^ linear) & ~0xFFF != 0 else { return }
+    let next = last & ~0xFFF & pointee.linearMask
+    guard isCanonical(next) else { throw fault(.GP, 0) }
+    _ = try translate(next, access | userBit)
+  }
+
+  /// Host memory for the `size` bytes from `low` on, which lie in one page together with `linear`, where the
+  /// first access goes (and faults, if the page does). Nil where each access must go by itself: devices,
+  /// stores to ROM, pages with data breakpoints, alignment checks. For writes, the caller stores all of the
+  /// bytes: code decoded from them is dropped here.
+  func runPointer(
+    _ linear: UInt64, low: UInt64, _ size: Int, _ access: UInt32
+  ) throws(Exit) -> RawPointer? {
+    let isWrite = access & Access.write != 0
+    let page = linear & ~0xFFF
+    let entry = pointee.bank + TLB.entryOffset(linear)
+    if entry.load(fromByteOffset: isWrite ? TLB.writeTag : 0, as: UInt64.self) == page {
+      let host = low &+ entry.load(fromByteOffset: TLB.addend, as: UInt64.self)
+      return RawPointer(bitPattern: UInt(truncatingIfNeeded: host))
+    }
+    if pointee.alignmentCheck { return nil }
+    if pointee.dr7 & 0xFF != 0 && hasDataBreakpoint(page) { return nil }
+    let kind = access | userBit
+    let translation = try translate(linear, kind)
+    if let pointer = directPointer(linear, translation, kind) {
+      return pointer - Int(truncatingIfNeeded: linear &- low)
+    }
+    guard isWrite, let region = region(of: translation.physical), region.pointee.isWritable else {
+      return nil
+    }
+    let physical = (translation.physical & ~0xFFF) | (low & 0xFFF)
+    let offset = Int(truncatingIfNeeded: physical &- region.pointee.start &+ region.pointee.hostOffset)
+    noteWrite(hostOffset: offset, size: size)
+    return pointee.ram + offset
+  }
+
   /// Copies `size` bytes of one physical page; devices are read in the largest natural pieces.
   func readPiece(_ physical: UInt64, _ destination: RawPointer, _ size: Int) {
     if let offset = hostOffset(physical) {

@@ -1,0 +1,728 @@
+// Reads the opcode maps (Sources/ApusCPU/Decode/Maps/*.opcodes) and writes the handler stamps and decoder
+// tables (Sources/ApusCPU/Generated/). Run from the package directory:
+//
+//   swift Scripts/generate-stamps.swift          writes the files
+//   swift Scripts/generate-stamps.swift --check  fails if they are not what the maps say
+//
+// The stamps carry no semantics: each is a concrete closure around a generic body, because a function
+// pointer cannot be formed in a generic context.
+import Foundation
+
+func fail(_ message: String) -> Never {
+  FileHandle.standardError.write(Data((message + "\n").utf8))
+  exit(1)
+}
+
+// MARK: The opcode maps
+
+struct Row {
+  var map: String
+  var opcodes: ClosedRange<Int>
+  var prefix: String?
+  var reg: Int?
+  var rm: Int?
+  var mod: String?
+  var mnemonic: String
+  var operands: [String]
+  var written: String
+  var undefined: String
+  var options: Set<String>
+  var name: String
+  var shape: String?
+  var place: String
+}
+
+func parse(_ file: String, _ defaultMap: String) -> [Row] {
+  guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { fail("cannot read \(file)") }
+  var rows: [Row] = []
+  for (number, line) in text.components(separatedBy: "\n").enumerated() {
+    let place = "\(file):\(number + 1)"
+    if line.hasPrefix("#") || line.trimmingCharacters(in: .whitespaces).isEmpty { continue }
+    let fields = line.components(separatedBy: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+    guard fields.count == 6 else { fail("\(place): expected 6 columns, found \(fields.count)") }
+    var words = fields[0].split(separator: " ").map(String.init)
+    var prefix: String?
+    if words.count == 2 { prefix = words.removeFirst() }
+    guard words.count == 1 else { fail("\(place): opcode column '\(fields[0])'") }
+    var opcode = words[0]
+    var reg: Int?
+    if let slash = opcode.firstIndex(of: "/") {
+      reg = Int(opcode[opcode.index(after: slash)...])
+      opcode = String(opcode[..<slash])
+    }
+    var map = defaultMap
+    if let dot = opcode.firstIndex(of: ".") {
+      map = String(opcode[..<dot])
+      opcode = String(opcode[opcode.index(after: dot)...])
+    }
+    let ends = opcode.split(separator: "-").compactMap { Int($0, radix: 16) }
+    guard let low = ends.first, let high = ends.last, low <= high else {
+      fail("\(place): opcode '\(opcode)'")
+    }
+    var row = Row(
+      map: map, opcodes: low...high, prefix: prefix, reg: reg, rm: nil, mod: nil, mnemonic: fields[1],
+      operands: fields[2] == "-" ? [] : fields[2].split(separator: ",").map(String.init),
+      written: fields[3], undefined: fields[4], options: [], name: fields[1], shape: nil, place: place)
+    for option in fields[5].split(separator: " ").map(String.init) {
+      if option.hasPrefix("name=") {
+        row.name = String(option.dropFirst(5))
+      } else if option.hasPrefix("shape=") {
+        row.shape = String(option.dropFirst(6))
+      } else if option.hasPrefix("rm=") {
+        row.rm = Int(option.dropFirst(3))
+      } else if option == "mem" || option == "reg" {
+        row.mod = option
+      } else {
+        row.options.insert(option)
+      }
+    }
+    rows.append(row)
+  }
+  return rows
+}
+
+// MARK: Forms
+
+struct Form {
+  var comment: String
+  var fast: String?
+  var slow: String
+  var effect = 2
+}
+
+var forms: [Form] = []
+var bases: [String: Int] = [:]
+var order: [String] = []
+let widths = ["UInt8", "UInt16", "UInt32", "UInt64"]
+let addresses = ["AddressB", "AddressF", "AddressS"]
+let conditions = ["O", "NO", "B", "NB", "Z", "NZ", "BE", "NBE", "S", "NS", "P", "NP", "L", "NL", "LE", "NLE"]
+let udSlow = "{ c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } }"
+
+func base(_ name: String) {
+  guard bases[name] == nil else { fail("form \(name) defined twice") }
+  bases[name] = forms.count
+  order.append(name)
+}
+func hole() { forms.append(Form(comment: "", fast: nil, slow: udSlow)) }
+
+/// A stamp whose body cannot fault.
+func plain(_ body: String, effect: Int = 2, flags: Bool) {
+  let f = flags ? ", &f" : ""
+  let head = flags ? "var f = LazyFlags(r, s, k); let n = " : "return go(c, "
+  func call(_ access: String, _ pointer: String) -> String {
+    let open = body.firstIndex(of: "(")!
+    return "Body<\(access)>.\(body[..<open])(\(pointer)\(f)\(body[body.index(after: open)...])"
+  }
+  let fastCall = call("Fast", "cpu(c), op(o)")
+  let fast =
+    flags
+    ? "{ c, o, r, s, k in \(head)\(fastCall); return go(c, n, f) }"
+    : "{ c, o, r, s, k in return go(c, \(fastCall), LazyFlags(r, s, k)) }"
+  let slow =
+    flags
+    ? "{ c, o in hot(c, o) { cpu, op, f throws(Exit) in \(call("Slow", "cpu, op")) } }"
+    : "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in \(call("Slow", "cpu, op")) } }"
+  forms.append(Form(comment: body, fast: fast, slow: slow, effect: effect))
+}
+
+/// A stamp whose body reaches memory. `slowBody` is the same with the general address form.
+func memory(_ body: String, slowBody: String? = nil, flags: Bool) {
+  func call(_ text: String, _ access: String, _ pointer: String, _ f: String) -> String {
+    let open = text.firstIndex(of: "(")!
+    return "Body<\(access)>.\(text[..<open])(\(pointer)\(f)\(text[text.index(after: open)...])"
+  }
+  let f = flags ? ", &f" : ""
+  let fastCall = call(body, "Fast", "cpu(c), op(o)", f)
+  let slowCall = call(slowBody ?? body, "Slow", "cpu, op", f)
+  let fast =
+    flags
+    ? "{ c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try \(fastCall) } "
+      + "catch { return missed(c, o, r, s, k) }; return go(c, n, f) }"
+    : "{ c, o, r, s, k in let n: OpPointer; do throws(Exit) { n = try \(fastCall) } "
+      + "catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) }"
+  let slow =
+    flags
+    ? "{ c, o in hot(c, o) { cpu, op, f throws(Exit) in try \(slowCall) } }"
+    : "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in try \(slowCall) } }"
+  forms.append(Form(comment: body, fast: fast, slow: slow))
+}
+
+/// Four stamps by width; `ws` are those that exist. `body` ends before the width arguments.
+func byWidth(
+  _ name: String, _ ws: ClosedRange<Int>, effect: Int = 2, flags: Bool = true, _ body: (String) -> String
+) {
+  base(name)
+  for w in 0..<4 { if ws.contains(w) { plain(body(widths[w]), effect: effect, flags: flags) } else { hole() } }
+}
+
+/// Twelve stamps by width and address form.
+func byWidthAndAddress(
+  _ name: String, _ ws: ClosedRange<Int>, flags: Bool = true, _ body: (String, String) -> String
+) {
+  base(name)
+  for w in 0..<4 {
+    for a in addresses {
+      if ws.contains(w) {
+        memory(body(widths[w], a), slowBody: body(widths[w], "AddressS"), flags: flags)
+      } else {
+        hole()
+      }
+    }
+  }
+}
+
+func defineHotForms() {
+  for a in ["ADD", "OR", "ADC", "SBB", "AND", "SUB", "XOR", "CMP", "TEST"] {
+    let effect = a == "ADC" || a == "SBB" ? 2 : 1
+    byWidth("\(a)_rr", 0...3, effect: effect) { "rr(, \(a).self, \($0).self)" }
+    byWidth("\(a)_ri", 0...3, effect: effect) { "ri(, \(a).self, \($0).self)" }
+    if a != "TEST" {
+      byWidthAndAddress("\(a)_rm", 0...3) { "rm(, \(a).self, \($0).self, \($1).self)" }
+    }
+    byWidthAndAddress("\(a)_mr", 0...3) { "mr(, \(a).self, \($0).self, \($1).self)" }
+    byWidthAndAddress("\(a)_mi", 0...3) { "mi(, \(a).self, \($0).self, \($1).self)" }
+  }
+  byWidth("IMUL_rr", 1...3, effect: 1) { "rr(, IMUL.self, \($0).self)" }
+  byWidthAndAddress("IMUL_rm", 1...3) { "rm(, IMUL.self, \($0).self, \($1).self)" }
+  byWidth("IMUL_rri", 1...3, effect: 1) { "IMUL_rri(, \($0).self)" }
+  byWidthAndAddress("IMUL_rmi", 1...3) { "IMUL_rmi(, \($0).self, \($1).self)" }
+  for (name, signed) in [("MUL", "false"), ("IMUL1", "true")] {
+    byWidth("\(name)_r", 0...3, effect: 1) { "MUL_r(, \($0).self, signed: \(signed))" }
+    byWidthAndAddress("\(name)_m", 0...3) { "MUL_m(, \($0).self, \($1).self, signed: \(signed))" }
+  }
+  for (u, effect) in [("INC", 0), ("DEC", 0), ("NEG", 1), ("NOT", 0)] {
+    byWidth("\(u)_r", 0...3, effect: effect) { "r(, \(u).self, \($0).self)" }
+    byWidthAndAddress("\(u)_m", 0...3) { "m(, \(u).self, \($0).self, \($1).self)" }
+  }
+  for u in ["INC_deadCF", "DEC_deadCF"] { byWidth("\(u)_r", 0...3, effect: 0) { "r(, \(u).self, \($0).self)" } }
+  for u in ["ROL", "ROR", "SHL", "SHR", "SAR"] {
+    for (n, count) in [("c", "ByConstant"), ("cl", "ByCL")] {
+      let effect = n == "cl" ? 2 : u.hasPrefix("RO") ? 0 : 1
+      byWidth("\(u)_\(n)_r", 0...3, effect: effect) { "r(, \(u)<\(count)>.self, \($0).self)" }
+      byWidthAndAddress("\(u)_\(n)_m", 0...3) { "m(, \(u)<\(count)>.self, \($0).self, \($1).self)" }
+      if u.hasPrefix("RO") {
+        byWidth("\(u)_\(n)_deadFlags_r", 0...3, effect: 0) { "r(, \(u)_deadFlags<\(count)>.self, \($0).self)" }
+      }
+    }
+  }
+  byWidth("shiftByZero_r", 0...3, effect: 0) { "r(, KEEP.self, \($0).self)" }
+  byWidthAndAddress("shiftByZero_m", 0...3) { "m(, KEEP.self, \($0).self, \($1).self)" }
+  for d in ["SHLD", "SHRD"] {
+    for (n, count) in [("c", "ByConstant"), ("cl", "ByCL")] {
+      byWidth("\(d)_\(n)_rr", 1...3) { "doubleShift_rr(, \(d).self, \(count).self, \($0).self)" }
+      byWidthAndAddress("\(d)_\(n)_mr", 1...3) {
+        "doubleShift_mr(, \(d).self, \(count).self, \($0).self, \($1).self)"
+      }
+    }
+  }
+  byWidth("MOV_rr", 0...3, effect: 0, flags: false) { "MOV_rr(, \($0).self)" }
+  byWidth("MOV_ri", 0...3, effect: 0, flags: false) { "MOV_ri(, \($0).self)" }
+  for m in ["MOV_rm", "MOV_mr", "MOV_mi"] {
+    byWidthAndAddress(m, 0...3, flags: false) { "\(m)(, \($0).self, \($1).self)" }
+  }
+  for (n, s, ws) in [("8", "UInt8", 1...3), ("16", "UInt16", 1...3)] {
+    for m in ["MOVZX", "MOVSX"] {
+      byWidth("\(m)\(n)_rr", ws, effect: 0, flags: false) { "\(m)_rr(, \(s).self, \($0).self)" }
+      byWidthAndAddress("\(m)\(n)_rm", ws, flags: false) { "\(m)_rm(, \(s).self, \($0).self, \($1).self)" }
+    }
+  }
+  base("MOVSXD_rr")
+  plain("MOVSX_rr(, UInt32.self, UInt64.self)", effect: 0, flags: false)
+  base("MOVSXD_rm")
+  for a in addresses {
+    memory(
+      "MOVSX_rm(, UInt32.self, UInt64.self, \(a).self)",
+      slowBody: "MOVSX_rm(, UInt32.self, UInt64.self, AddressS.self)", flags: false)
+  }
+  byWidthAndAddress("LEA_rm", 1...3, flags: false) { "LEA_rm(, \($0).self, \($1).self)" }
+  byWidth("XCHG_rr", 0...3, effect: 0, flags: false) { "XCHG_rr(, \($0).self)" }
+  byWidthAndAddress("XCHG_mr", 0...3, flags: false) { "XCHG_mr(, \($0).self, \($1).self)" }
+  for m in ["XADD", "CMPXCHG"] {
+    byWidth("\(m)_rr", 0...3) { "\(m)_rr(, \($0).self)" }
+    byWidthAndAddress("\(m)_mr", 0...3) { "\(m)_mr(, \($0).self, \($1).self)" }
+  }
+  byWidth("CBW", 1...3, effect: 0, flags: false) { "CBW(, \($0).self)" }
+  byWidth("CWD", 1...3, effect: 0, flags: false) { "CWD(, \($0).self)" }
+  byWidth("BSWAP_r", 1...3, effect: 0, flags: false) { "BSWAP_r(, \($0).self)" }
+  for b in ["BT", "BTS", "BTR", "BTC"] {
+    byWidth("\(b)_rr", 1...3) { "bit_rr(, \(b).self, \($0).self)" }
+    byWidth("\(b)_ri", 1...3) { "bit_ri(, \(b).self, \($0).self)" }
+    byWidthAndAddress("\(b)_mr", 1...3) { "bit_mr(, \(b).self, \($0).self, \($1).self)" }
+    byWidthAndAddress("\(b)_mi", 1...3) { "bit_mi(, \(b).self, \($0).self, \($1).self)" }
+  }
+  for s in ["BSF", "BSR", "TZCNT", "LZCNT", "POPCNT"] {
+    byWidth("\(s)_rr", 1...3) { "scan_rr(, \(s).self, \($0).self)" }
+    byWidthAndAddress("\(s)_rm", 1...3) { "scan_rm(, \(s).self, \($0).self, \($1).self)" }
+  }
+  for (i, cc) in conditions.enumerated() {
+    byWidth("CMOVcc_\(i)_rr", 1...3) { "CMOVcc_rr(, CC_\(cc).self, \($0).self)" }
+    byWidthAndAddress("CMOVcc_\(i)_rm", 1...3) { "CMOVcc_rm(, CC_\(cc).self, \($0).self, \($1).self)" }
+    base("SETcc_\(i)_r")
+    plain("SETcc_r(, CC_\(cc).self)", flags: true)
+    base("SETcc_\(i)_m")
+    for a in addresses {
+      memory("SETcc_m(, CC_\(cc).self, \(a).self)", slowBody: "SETcc_m(, CC_\(cc).self, AddressS.self)", flags: true)
+    }
+  }
+  defineControlForms()
+}
+
+/// Forms that exist at 64 bits only, laid out as if by width.
+func only64(_ name: String, _ body: String) {
+  base(name)
+  for _ in 0..<3 { hole() }
+  memory(body, flags: false)
+}
+func only64Memory(_ name: String, _ body: (String) -> String) {
+  base(name)
+  for _ in 0..<9 { hole() }
+  for a in addresses { memory(body(a), slowBody: body("AddressS"), flags: false) }
+}
+
+var fusedAny: [Int: Int] = [:]
+var fusedZero: [Int: Int] = [:]
+
+func defineControlForms() {
+  for (name, body) in [
+    ("PUSH_r64", "PUSH_r64()"), ("PUSH_i64", "PUSH_i64()"), ("POP_r64", "POP_r64()"), ("RET64", "RET64()"),
+    ("LEAVE64", "LEAVE64()"), ("CALL_r64", "CALL_r64()"), ("JMP_r64", "JMP_r64()"),
+  ] { only64(name, body) }
+  for name in ["PUSH_m64", "CALL_m64", "JMP_m64"] { only64Memory(name) { "\(name)(, \($0).self)" } }
+  base("CALL_J64")
+  memory("CALL_J64()", flags: false)
+  base("JMP_J")
+  plain("JMP_J()", flags: false)
+  base("blockEnd")
+  plain("blockEnd()", flags: false)
+  base("linkFar")
+  plain("linkFar()", flags: false)
+  base("Jcc_J")
+  for cc in conditions { plain("Jcc_J(, CC_\(cc).self)", flags: true) }
+  for w in 0..<4 {
+    let t = widths[w]
+    for (form, body, isTest) in [
+      ("CMP_rr", "CMPJcc_rr", false), ("CMP_ri", "CMPJcc_ri", false), ("TEST_rr", "TESTJcc_rr", true),
+      ("TEST_ri", "TESTJcc_ri", true),
+    ] {
+      _ = isTest
+      fusedAny[bases[form]! + w] = forms.count
+      for cc in conditions { plain("\(body)(, CC_\(cc).self, \(t).self)", effect: 1, flags: true) }
+    }
+    for (form, body) in [
+      ("CMP_rm", "CMPJcc_rm"), ("CMP_mr", "CMPJcc_mr"), ("CMP_mi", "CMPJcc_mi"), ("TEST_mi", "TESTJcc_mi"),
+    ] {
+      for (i, a) in addresses.enumerated() where a != "AddressS" {
+        fusedAny[bases[form]! + w * 3 + i] = forms.count
+        for cc in conditions {
+          memory(
+            "\(body)(, CC_\(cc).self, \(t).self, \(a).self)",
+            slowBody: "\(body)(, CC_\(cc).self, \(t).self, AddressS.self)", flags: true)
+        }
+      }
+    }
+    for a in ["ADD", "SUB"] {
+      fusedZero[bases["\(a)_ri"]! + w] = forms.count
+      for z in ["true", "false"] {
+        plain("ALUJZ_ri(, \(a).self, \(t).self, ifZero: \(z))", effect: 1, flags: true)
+      }
+    }
+    for u in ["INC", "DEC", "INC_deadCF", "DEC_deadCF"] {
+      fusedZero[bases["\(u)_r"]! + w] = forms.count
+      for z in ["true", "false"] {
+        plain("incJZ_r(, \(u).self, \(t).self, ifZero: \(z))", effect: 0, flags: true)
+      }
+    }
+  }
+}
+
+var deadVariants: [Int: Int] = [:]
+func defineDeadVariants() {
+  for w in 0..<4 {
+    for u in ["INC", "DEC"] {
+      deadVariants[bases["\(u)_r"]! + w] = bases["\(u)_deadCF_r"]! + w
+      let fused = fusedZero[bases["\(u)_r"]! + w]!
+      let fusedDead = fusedZero[bases["\(u)_deadCF_r"]! + w]!
+      // The flags of a fused op are live at the end of the block, so it has no dead form of its own.
+      _ = (fused, fusedDead)
+    }
+    for u in ["ROL", "ROR"] {
+      for n in ["c", "cl"] {
+        deadVariants[bases["\(u)_\(n)_r"]! + w] = bases["\(u)_\(n)_deadFlags_r"]! + w
+      }
+    }
+  }
+}
+
+// MARK: Cold forms
+
+var coldWidths: [String: Set<Int>] = [:]
+var coldOptions: [String: (fixed: Bool, jump: Bool)] = [:]
+
+func noteCold(_ name: String, _ ws: [Int], fixed: Bool, jump: Bool, _ place: String) {
+  coldWidths[name, default: []].formUnion(ws)
+  if let known = coldOptions[name], known != (fixed, jump) { fail("\(place): options of \(name) differ between rows") }
+  coldOptions[name] = (fixed, jump)
+}
+
+func defineColdForms() {
+  for name in coldWidths.keys.sorted() {
+    base("cold_\(name)")
+    let (fixed, jump) = coldOptions[name]!
+    let kind = jump ? "coldJump" : "cold"
+    if fixed {
+      forms.append(
+        Form(
+          comment: name, fast: nil, slow: "{ c, o in \(kind)(c, o) { cpu, op throws(Exit) in try cpu.\(name)(op) } }"))
+      continue
+    }
+    for w in 0..<4 {
+      guard coldWidths[name]!.contains(w) else {
+        hole()
+        continue
+      }
+      forms.append(
+        Form(
+          comment: name, fast: nil,
+          slow: "{ c, o in \(kind)(c, o) { cpu, op throws(Exit) in try cpu.\(name)(op, \(widths[w]).self) } }"))
+    }
+  }
+  for (name, slow) in [
+    ("UD", udSlow),
+    ("GP", "{ c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.GP, 0) } }"),
+    ("linkNear", "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.linkNear(op) } }"),
+    ("lookup", "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.lookup() } }"),
+    ("branchBeyondLimit", "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.branchBeyondLimit(op) } }"),
+    ("exit", "{ c, o in o }"),
+  ] {
+    base(name)
+    forms.append(Form(comment: name, fast: nil, slow: slow))
+  }
+}
+
+// MARK: Decoder entries
+
+struct Entry: Hashable {
+  var shape = "undefined"
+  var width = "b"
+  var options: [String] = []
+  var register = 0
+  var memory = 0
+  var legacy = 0
+  var text: String {
+    let flags = options.isEmpty ? "0" : options.map { "OpcodeOption.\($0)" }.joined(separator: " | ")
+    return "OpcodeEntry(shape: .\(shape), width: .\(width), options: \(flags), register: \(register), memory: \(memory), legacy: \(legacy))"
+  }
+}
+
+/// The letter of an operand code that gives the width, or nil.
+func widthLetter(_ operand: String) -> String? {
+  switch operand {
+  case "AL", "CL", "1", "DX", "ES", "CS", "SS", "DS", "FS", "GS": return operand == "AL" ? "b" : nil
+  case "rAX": return "v"
+  default: break
+  }
+  guard let first = operand.first, let last = operand.last, operand.count == 2 else { return nil }
+  guard "EGZROXYMCDIJ".contains(first), "bwdqvyz".contains(last) else { return nil }
+  return String(last)
+}
+
+func shape(of row: Row) -> String {
+  if let shape = row.shape { return shape }
+  if row.options.contains("nop") { return row.operands.isEmpty ? "nop" : "nop" }
+  if row.options.contains("string") { return "string" }
+  let kinds = row.operands.map { operand -> String in
+    switch operand {
+    case "AL", "rAX": return "A"
+    case "CL", "1", "DX", "Ap": return operand
+    case "ES", "CS", "SS", "DS", "FS", "GS": return "S"
+    case "sIb": return "I"
+    default: return String(operand.prefix(1))
+    }
+  }
+  switch kinds.joined(separator: ",") {
+  case "": return row.reg != nil || row.rm != nil ? "M" : "none"
+  case "E,G": return "EG"
+  case "G,E": return row.mnemonic == "MOVSXD" ? "movsxd" : "GE"
+  case "E,I": return "EI"
+  case "A,I": return row.mnemonic == "IN" ? "portI" : "AI"
+  case "I,A": return "portI"
+  case "A,DX", "DX,A": return "portDX"
+  case "G,E,I": return "GEI"
+  case "E": return "E"
+  case "E,1": return "E1"
+  case "E,CL": return "ECL"
+  case "E,G,I": return "EGI"
+  case "E,G,CL": return "EGCL"
+  case "Z": return "Z"
+  case "Z,I": return "ZI"
+  case "Z,A": return "ZA"
+  case "G,M": return row.operands[1] == "Mp" ? "GMp" : row.mnemonic == "LEA" ? "GM" : "MG"
+  case "M,G": return "MG"
+  case "M": return "M"
+  case "A,O": return "AO"
+  case "O,A": return "OA"
+  case "J": return "J"
+  case "I": return "I"
+  case "I,I": return "IwIb"
+  case "Ap": return "Ap"
+  case "S": return row.operands == ["Sw"] ? "S" : "S"
+  case "S,E": return "SE"
+  case "E,S": return "ES"
+  case "R,C", "C,R", "R,D", "D,R": return "RC"
+  case "R": return "E"
+  case "Y,DX", "DX,X": return "string"
+  default: fail("\(row.place): no shape for operands \(row.operands)")
+  }
+}
+
+let segmentNumbers = ["ES": 0, "CS": 1, "SS": 2, "DS": 3, "FS": 4, "GS": 5]
+
+func width(of row: Row) -> String {
+  if ["IN", "OUT"].contains(row.mnemonic) { return row.operands.contains("AL") ? "b" : "z" }
+  let codes = row.operands.compactMap(widthLetter)
+  // `MOV Ev,Sw`: the segment register does not decide.
+  if let code = codes.first { return code }
+  return "v"
+}
+
+func widthIndexes(_ code: String) -> [Int] {
+  switch code {
+  case "b": return [0]
+  case "w": return [1]
+  case "d": return [2]
+  case "q": return [3]
+  case "y": return [2, 3]
+  case "z": return [1, 2]
+  default: return [1, 2, 3]
+  }
+}
+
+/// The names of the hot stamps of a row: register form, memory form, form outside 64-bit operand size.
+func hotNames(_ row: Row, _ opcode: Int, _ shape: String) -> (String?, String?, String?) {
+  let m = row.mnemonic
+  let cc = opcode & 15
+  switch (m, shape) {
+  case ("PUSH", "Z"): return ("PUSH_r64", nil, "PUSH_r")
+  case ("POP", "Z"): return ("POP_r64", nil, "POP_r")
+  case ("PUSH", "I"): return ("PUSH_i64", nil, "PUSH_i")
+  case ("PUSH", "E"): return ("PUSH_r64", "PUSH_m64", "PUSH_E")
+  case ("CALL", "E"): return ("CALL_r64", "CALL_m64", "CALL_E")
+  case ("JMP", "E"): return ("JMP_r64", "JMP_m64", "JMP_E")
+  case ("RET", _): return ("RET64", nil, "RET")
+  case ("LEAVE", _): return ("LEAVE64", nil, "LEAVE")
+  case ("CALL", "J"): return ("CALL_J64", nil, "CALL_J")
+  case ("JMP", "J"): return ("JMP_J", nil, nil)
+  case ("Jcc", _): return ("Jcc_J", nil, nil)
+  case ("CMOVcc", _): return ("CMOVcc_\(cc)_rr", "CMOVcc_\(cc)_rm", nil)
+  case ("SETcc", _): return ("SETcc_\(cc)_r", "SETcc_\(cc)_m", nil)
+  case ("MOVSXD", _): return ("MOVSXD_rr", "MOVSXD_rm", nil)
+  case ("MOVZX", _), ("MOVSX", _):
+    let n = row.operands[1] == "Eb" ? "8" : "16"
+    return ("\(m)\(n)_rr", "\(m)\(n)_rm", nil)
+  case ("IMUL", "GEI"): return ("IMUL_rri", "IMUL_rmi", nil)
+  case ("IMUL", "E"): return ("IMUL1_r", "IMUL1_m", nil)
+  case ("CBW", _), ("CWD", _): return (m, nil, nil)
+  case ("BSWAP", _): return ("BSWAP_r", nil, nil)
+  case ("XCHG", "ZA"): return ("XCHG_rr", nil, nil)
+  case ("ROL", "ECL"), ("ROR", "ECL"), ("SHL", "ECL"), ("SHR", "ECL"), ("SAR", "ECL"):
+    return ("\(m)_cl_r", "\(m)_cl_m", nil)
+  case ("ROL", _), ("ROR", _), ("SHL", _), ("SHR", _), ("SAR", _): return ("\(m)_c_r", "\(m)_c_m", nil)
+  case (_, "EGI"): return ("\(m)_c_rr", "\(m)_c_mr", nil)
+  case (_, "EGCL"): return ("\(m)_cl_rr", "\(m)_cl_mr", nil)
+  case ("MOV", "ZI"): return ("MOV_ri", nil, nil)
+  case ("MOV", "AO"): return (nil, "MOV_rm", nil)
+  case ("MOV", "OA"): return (nil, "MOV_mr", nil)
+  case (_, "GM"): return (nil, "\(m)_rm", nil)
+  case (_, "EG"): return ("\(m)_rr", "\(m)_mr", nil)
+  case (_, "GE"): return ("\(m)_rr", "\(m)_rm", nil)
+  case (_, "EI"): return ("\(m)_ri", "\(m)_mi", nil)
+  case (_, "AI"): return ("\(m)_ri", nil, nil)
+  case (_, "E"), (_, "Z"): return ("\(m)_r", "\(m)_m", nil)
+  default: fail("\(row.place): no hot stamps for \(m) \(shape)")
+  }
+}
+
+func entry(_ row: Row, _ opcode: Int) -> Entry {
+  var e = Entry()
+  e.shape = shape(of: row)
+  e.width = width(of: row)
+  let names: [(String, String)] = [
+    ("hot", "hot"), ("end", "end"), ("lock", "lock"), ("i64", "invalid64"), ("o64", "only64"),
+    ("d64", "default64"), ("f64", "force64"), ("fixed", "fixed"), ("mmx", "mmx"),
+  ]
+  for (option, flag) in names where row.options.contains(option) { e.options.append(flag) }
+  if row.mod == "mem" { e.options.append("memoryOnly") }
+  if row.mod == "reg" { e.options.append("registerOnly") }
+  if row.operands.contains("sIb") { e.options.append("signedByte") }
+  if row.operands.contains("Ib") && e.shape != "portI" && (e.width != "b" || "E" == row.operands[0].prefix(1)) {
+    let isShift = ["ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SAR", "BT", "BTS", "BTR", "BTC"].contains(row.mnemonic)
+    if isShift || e.width != "b" { e.options.append("byteImmediate") }
+  }
+  if row.operands == ["Ib"] || row.operands == ["Jb"] {
+    if !e.options.contains("byteImmediate") { e.options.append("byteImmediate") }
+  }
+  if row.operands == ["Iw"] { e.options.append("wordSource") }
+  if e.shape == "GE" && row.operands[1] == "Eb" && e.width != "b" { e.options.append("byteSource") }
+  if e.shape == "GE" && row.operands[1] == "Ew" && e.width != "w" { e.options.append("wordSource") }
+  if e.shape == "nop" { return e }
+  if row.options.contains("hot") {
+    let (register, memory, legacy) = hotNames(row, opcode, e.shape)
+    func index(_ name: String) -> Int {
+      guard let at = bases[name] else { fail("\(row.place): no form \(name)") }
+      return at
+    }
+    if let register { e.register = index(register) }
+    if let memory { e.memory = index(memory) }
+    if let legacy { e.legacy = index("cold_\(legacy)") }
+    if row.mnemonic == "Jcc" {
+      e.register += opcode & 15
+      e.memory = opcode & 15
+    }
+    if row.mnemonic == "JMP" && e.shape == "J" { e.memory = 16 }
+  } else {
+    e.register = bases["cold_\(row.name)"]!
+    e.memory = e.register
+    if e.shape == "S" { e.memory = segmentNumbers[row.operands[0]]! }
+    if e.shape == "GMp" { e.memory = segmentNumbers[String(row.mnemonic.dropFirst()) ]! }
+  }
+  return e
+}
+
+// MARK: Output
+
+let directory = FileManager.default.currentDirectoryPath
+let maps = directory + "/Sources/ApusCPU/Decode/Maps/"
+var rows: [Row] = []
+for (file, map) in [
+  ("OneByte", "1"), ("TwoByte", "0F"), ("ThreeByte", "38"), ("X87", "1"), ("SIMD", "0F"),
+] where FileManager.default.fileExists(atPath: maps + file + ".opcodes") {
+  rows += parse(maps + file + ".opcodes", map)
+}
+
+defineHotForms()
+defineDeadVariants()
+let fastCount = forms.count
+for row in rows where !row.options.contains("hot") && !row.options.contains("nop") {
+  noteCold(
+    row.name, widthIndexes(width(of: row)), fixed: row.options.contains("fixed"),
+    jump: row.options.contains("jump"), row.place)
+}
+for (name, jump) in [
+  ("PUSH_r", false), ("POP_r", false), ("PUSH_i", false), ("PUSH_E", false), ("CALL_E", true), ("JMP_E", true),
+  ("RET", true), ("LEAVE", false), ("CALL_J", true),
+] { noteCold(name, [1, 2, 3], fixed: false, jump: jump, "generator") }
+defineColdForms()
+
+var alternatives: [String] = []
+var groups: [Entry] = []
+func table(_ map: String) -> [Entry] {
+  (0..<256).map { opcode in
+    let candidates = rows.filter { $0.map == map && $0.opcodes.contains(opcode) }
+    if candidates.isEmpty { return Entry() }
+    let hasConstraint = candidates.contains {
+      $0.reg != nil || $0.rm != nil || $0.prefix != nil || candidates.count > 1
+    }
+    if !hasConstraint { return entry(candidates[0], opcode) }
+    if candidates.allSatisfy({ $0.reg != nil && $0.rm == nil && $0.prefix == nil }),
+      Set(candidates.compactMap(\.reg)).count == candidates.count
+    {
+      let start = groups.count
+      for reg in 0..<8 {
+        groups.append(candidates.first { $0.reg == reg }.map { entry($0, opcode) } ?? Entry())
+      }
+      return Entry(shape: "group", register: start)
+    }
+    let start = alternatives.count
+    for row in candidates {
+      let prefixes: Int
+      switch row.prefix {
+      case "NP": prefixes = 1
+      case "66": prefixes = 2
+      case "F3": prefixes = 4
+      case "F2": prefixes = 8
+      case nil: prefixes = 15
+      default: fail("\(row.place): prefix \(row.prefix!)")
+      }
+      let mod = row.mod == "mem" ? 1 : row.mod == "reg" ? 2 : 3
+      let mode = row.options.contains("i64") ? 1 : row.options.contains("o64") ? 2 : 3
+      alternatives.append(
+        "OpcodeAlternative(prefixes: \(prefixes), reg: \(row.reg ?? 255), rm: \(row.rm ?? 255), mod: \(mod), mode: \(mode), entry: \(entry(row, opcode).text))"
+      )
+    }
+    return Entry(shape: "alternatives", register: start, memory: candidates.count)
+  }
+}
+
+let notice = "// Generated by Scripts/generate-stamps.swift from the opcode maps. No semantics here; do not edit.\n// swift-format-ignore-file\n\n"
+var outputs: [String: String] = [:]
+
+var formFile = notice + "/// Stamp numbers: the first of each family.\nenum Form {\n  static let count: UInt16 = \(forms.count)\n"
+for name in order { formFile += "  static let \(name.replacingOccurrences(of: "-", with: "_")): UInt16 = \(bases[name]!)\n" }
+formFile += "}\n"
+outputs["Forms.swift"] = formFile
+
+var tables = notice + "enum OpcodeTables {\n"
+for (name, map) in [("oneByte", "1"), ("twoByte", "0F"), ("threeByte38", "38"), ("threeByte3A", "3A")] {
+  tables += "  static let \(name): [OpcodeEntry] = [\n"
+  for e in table(map) { tables += "    \(e.text),\n" }
+  tables += "  ]\n"
+}
+tables += "  static let groups: [OpcodeEntry] = [\n" + groups.map { "    \($0.text),\n" }.joined() + "  ]\n"
+tables += "  static let alternatives: [OpcodeAlternative] = [\n" + alternatives.map { "    \($0),\n" }.joined() + "  ]\n}\n"
+outputs["OpcodeTables.swift"] = tables
+
+func array(_ name: String, _ type: String, _ values: [Int]) -> String {
+  var text = "let \(name): [\(type)] = ["
+  for (i, v) in values.enumerated() { text += (i % 24 == 0 ? "\n  " : " ") + "\(v)," }
+  return text + "\n]\n\n"
+}
+outputs["FormFacts.swift"] =
+  notice
+  + array("formFlagEffects", "UInt8", forms.map(\.effect))
+  + array("formDeadVariants", "UInt16", forms.indices.map { deadVariants[$0] ?? 0 })
+  + array("formFusedAny", "UInt16", forms.indices.map { fusedAny[$0] ?? 0 })
+  + array("formFusedZero", "UInt16", forms.indices.map { fusedZero[$0] ?? 0 })
+
+func chunks(_ kind: String, _ type: String, _ stamps: [String]) {
+  let size = 400
+  var names: [String] = []
+  var at = 0
+  while at < stamps.count {
+    let end = min(at + size, stamps.count)
+    let name = "\(kind)Stamps\(names.count)"
+    names.append(name)
+    var text = notice + "let \(name): [\(type)] = [\n"
+    for i in at..<end { text += "  \(stamps[i]),\n" }
+    text += "]\n"
+    outputs["\(kind.prefix(1).uppercased())\(kind.dropFirst())Stamps\(names.count - 1).swift"] = text
+    at = end
+  }
+  outputs["\(kind.prefix(1).uppercased())\(kind.dropFirst())Handlers.swift"] =
+    notice + "let \(kind)Handlers: [\(type)] = [\(names.joined(separator: ", "))].flatMap { $0 }\n"
+}
+chunks("fast", "FastHandler", forms[..<fastCount].map { $0.fast ?? "{ c, o, r, s, k in missed(c, o, r, s, k) }" })
+chunks("slow", "SlowHandler", forms.map(\.slow))
+
+let generated = directory + "/Sources/ApusCPU/Generated/"
+let fixed = outputs.mapValues { $0.replacingOccurrences(of: "(cpu(c), op(o), &f, ", with: "(cpu(c), op(o), &f, ") }
+var differs: [String] = []
+let existing = (try? FileManager.default.contentsOfDirectory(atPath: generated)) ?? []
+for name in existing where name.hasSuffix(".swift") && fixed[name] == nil { differs.append(name) }
+for (name, text) in fixed {
+  let clean = text.replacingOccurrences(of: "(, ", with: "(").replacingOccurrences(of: "op(o)()", with: "op(o))")
+  if (try? String(contentsOfFile: generated + name, encoding: .utf8)) != clean { differs.append(name) }
+  if !CommandLine.arguments.contains("--check") {
+    if (try? clean.write(toFile: generated + name, atomically: true, encoding: .utf8)) == nil {
+      fail("cannot write \(generated + name)")
+    }
+  }
+}
+if CommandLine.arguments.contains("--check") {
+  guard differs.isEmpty else { fail("not what the opcode maps say: \(differs.sorted().joined(separator: ", "))") }
+  print("the generated files are what the opcode maps say")
+} else {
+  for name in existing where name.hasSuffix(".swift") && fixed[name] == nil {
+    try? FileManager.default.removeItem(atPath: generated + name)
+  }
+  print("\(forms.count) forms, \(fastCount) of them with fast stamps")
+}

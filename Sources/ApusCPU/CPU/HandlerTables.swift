@@ -1,0 +1,66 @@
+/// The addresses of the generated handlers, by form.
+enum HandlerTables {
+  static func address(of handler: FastHandler) -> UInt64 {
+    UInt64(UInt(bitPattern: unsafeBitCast(handler, to: UnsafeRawPointer.self)))
+  }
+
+  /// A copy of the slow table that handlers reach through the state block.
+  static func makeSlowTable() -> UnsafeMutablePointer<UInt> {
+    let table = UnsafeMutablePointer<UInt>.allocate(capacity: Int(Form.count))
+    for index in 0..<Int(Form.count) {
+      table[index] = UInt(bitPattern: unsafeBitCast(slowHandlers[index], to: UnsafeRawPointer.self))
+    }
+    return table
+  }
+
+  /// The code address of the threaded handler of `form`.
+  @inline(__always)
+  static func fast(_ form: UInt16) -> UInt64 { addresses[Int(form)] }
+
+  private static let addresses: [UInt64] = {
+    var addresses = [UInt64](repeating: address(of: slowOnly), count: Int(Form.count))
+    for index in 0..<fastHandlers.count { addresses[index] = address(of: fastHandlers[index]) }
+    addresses[Int(Form.exit)] = address(of: exitHandler)
+    return addresses
+  }()
+}
+
+/// What an op means for flags that an earlier op set.
+enum FlagEffect: UInt8 {
+  /// Neither reads nor writes them all, and cannot fault.
+  case none
+  /// Writes CF and OF without reading them, and cannot fault.
+  case overwrites
+  case barrier
+}
+
+/// Facts about forms that the generator derives from the opcode maps.
+enum FormTables {
+  @inline(__always)
+  static func flagEffect(_ form: UInt16) -> FlagEffect {
+    FlagEffect(rawValue: formFlagEffects[Int(form)]) ?? .barrier
+  }
+
+  static func deadFlagForm(_ form: UInt16) -> UInt16? {
+    let variant = formDeadVariants[Int(form)]
+    return variant == 0 ? nil : variant
+  }
+
+  /// Whether the op takes branch targets.
+  static func isBranch(_ form: UInt16) -> Bool {
+    form >= Form.Jcc_J && form < Form.Jcc_J + 16 || form == Form.JMP_J || form == Form.CALL_J64
+  }
+
+  /// The form that does the work of two adjacent ops, a compare and a conditional branch.
+  static func fused(_ compare: OpPointer, _ branch: OpPointer) -> UInt16? {
+    guard branch.pointee.form >= Form.Jcc_J && branch.pointee.form < Form.Jcc_J + 16,
+      compare.pointee.count &+ 1 == branch.pointee.count
+    else { return nil }
+    let condition = branch.pointee.form - Form.Jcc_J
+    let any = formFusedAny[Int(compare.pointee.form)]
+    if any != 0 { return any + condition }
+    let zero = formFusedZero[Int(compare.pointee.form)]
+    if zero != 0 && (condition == 4 || condition == 5) { return zero + (condition - 4) }
+    return nil
+  }
+}

@@ -1,0 +1,93 @@
+/// Data transfer and state management of MMX (SDM Vol. 1, "MMX Data Transfer Instructions", "MMX State
+/// Management Instructions"), and the MMX stores of SSE.
+extension UnsafeMutablePointer where Pointee == CPUState {
+  /// `MOVD P,Ed` and, with REX.W, `MOVQ P,Eq`.
+  func MOVD_MMX<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    try requireMMX()
+    let value: T = try readE(op)
+    setMMX(op.pointee.destination, value.zeroExtended)
+  }
+
+  /// `MOVD Ed,P` and, with REX.W, `MOVQ Eq,P`.
+  func MOVD_MMX_EV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    try requireMMX()
+    try writeE(op, T(truncatingIfNeeded: mmx(op.pointee.destination)))
+    enterMMX()
+  }
+
+  func MOVQ_MMX(_ op: OpPointer) throws(Exit) {
+    try requireMMX()
+    setMMX(op.pointee.destination, try sourceMMX(op))
+  }
+
+  /// `MOVQ Q,P` and `MOVNTQ`, whose hint changes nothing that a guest can see.
+  func MOVQ_MMX_WV(_ op: OpPointer) throws(Exit) {
+    try requireMMX()
+    let value = mmx(op.pointee.destination)
+    if op.pointee.isMemory {
+      try store8(op, value)
+      enterMMX()
+    } else {
+      setMMX(op.pointee.source, value)
+    }
+  }
+
+  /// Empties all x87 registers; the top of the stack stays.
+  func EMMS(_ op: OpPointer) throws(Exit) {
+    try requireMMX()
+    pointee.x87.tag = 0
+  }
+
+  func MOVQ2DQ(_ op: OpPointer) throws(Exit) {
+    try requireSSE()
+    try requireMMX()
+    enterMMX()
+    setDestinationXMM(op, SIMD16(quadwords: SIMD2(mmx(op.pointee.source), 0)))
+  }
+
+  func MOVDQ2Q(_ op: OpPointer) throws(Exit) {
+    try requireSSE()
+    try requireMMX()
+    setMMX(op.pointee.destination, xmm(op.pointee.source).pointee.quadwords[0])
+  }
+
+  func MASKMOVQ(_ op: OpPointer) throws(Exit) {
+    try requireMMX()
+    let mask = PackedInteger.PMOVMSKB(mmx(op.pointee.source))
+    try storeBytes(op, SIMD16(vector64: mmx(op.pointee.destination)), mask, count: 8)
+    enterMMX()
+  }
+
+  func MASKMOVDQU(_ op: OpPointer) throws(Exit) {
+    try requireSSE()
+    let mask = PackedInteger.PMOVMSKB(xmm(op.pointee.source).pointee)
+    try storeBytes(op, destinationXMM(op), mask, count: 16)
+  }
+
+  /// Stores those of `count` bytes whose mask bit is set, one by one, so that nothing else is touched. Both
+  /// pages are checked before the first store. An empty mask faults on nothing (SDM Vol. 2, `MASKMOVDQU`,
+  /// leaves that to the implementation).
+  private func storeBytes(
+    _ op: OpPointer, _ bytes: SIMD16<UInt8>, _ mask: UInt32, count: Int
+  ) throws(Exit) {
+    guard mask != 0 else { return }
+    let linear = try segmentedAddress(op, count, Access.write)
+    let first = mask.trailingZeroBitCount
+    let last = 31 &- mask.leadingZeroBitCount
+    _ = try slowPointer(byteAddress(linear, first), 1, Access.write)
+    _ = try slowPointer(byteAddress(linear, last), 1, Access.write)
+    pointee.bounceSize = 0
+    for index in first...last where mask &>> UInt32(truncatingIfNeeded: index) & 1 != 0 {
+      try Slow.store(self, byteAddress(linear, index), bytes[index])
+    }
+  }
+
+  private func byteAddress(_ linear: UInt64, _ index: Int) -> UInt64 {
+    (linear &+ UInt64(truncatingIfNeeded: index)) & pointee.linearMask
+  }
+}
+
+extension SIMD16<UInt8> {
+  /// A 64-bit operand in the low half.
+  @inline(__always) init(vector64: UInt64) { self.init(quadwords: SIMD2(vector64, 0)) }
+}

@@ -1,0 +1,112 @@
+import ApusDevices
+
+/// Standard output as the guest sees it: a serial port's bytes, collected and written at the end of a slice.
+final class ConsoleOutput: ByteSink {
+  /// Written when this much has collected, so that a slice of nothing but output stays bounded.
+  private static let blockSize = 32 << 10
+  /// The most that is kept while a signal keeps output from being written.
+  private static let largestBacklog = 1 << 20
+
+  private let isTerminal: Bool
+  /// Nil when everything passes.
+  private var filter: EscapeFilter?
+  private var matcher: TextMatcher?
+  /// What the guest sent since the last flush.
+  private var received: [UInt8] = []
+  /// What may be written and has not been.
+  private var ready: [UInt8] = []
+  private var isAtLineStart = true
+  /// The `errno` value of the failure that ended output; 0 while all is well.
+  private(set) var failure: Int32 = 0
+
+  /// The reading of the monotonic clock at which the run ends: a blocked output does not hold it up.
+  var deadline = UInt64.max
+
+  /// `exitText` is the text of `--exit-on`.
+  init(raw: Bool, exitText: String?) {
+    isTerminal = Terminal.isTerminal(1)
+    filter = isTerminal && !raw ? EscapeFilter() : nil
+    matcher = exitText.map { TextMatcher($0) }
+  }
+
+  /// Whether the guest has written the text of `--exit-on`.
+  var hasShownExitText: Bool { matcher?.hasMatched ?? false }
+
+  func send(_ byte: UInt8) {
+    matcher?.feed(byte)
+    guard failure == 0, received.count + ready.count < Self.largestBacklog else { return }
+    received.append(byte)
+    if received.count >= Self.blockSize { flush() }
+  }
+
+  /// Writes what has collected. What the patience does not suffice for is kept.
+  func flush(patience: Host.Patience? = nil) {
+    if filter != nil {
+      filter?.filter(received, into: &ready)
+    } else {
+      ready += received
+    }
+    received.removeAll(keepingCapacity: true)
+    write(patience ?? .until(deadline))
+  }
+
+  /// Writes a remark of the runner's own on lines of its own.
+  func note(_ text: String) {
+    flush()
+    ready += Array(((isAtLineStart ? "" : "\n") + text).utf8)
+    write(.until(deadline))
+  }
+
+  /// Undoes what the guest did to the terminal and ends its last line. Nothing if output is no terminal.
+  func finish(patience: Host.Patience) {
+    flush(patience: patience)
+    guard isTerminal else { return }
+    if let filter { ready += filter.restoration }
+    if !isAtLineStart { ready.append(UInt8(ascii: "\n")) }
+    write(patience)
+  }
+
+  private func write(_ patience: Host.Patience) {
+    guard !ready.isEmpty && failure == 0 else { return }
+    let result = Host.write(ready, to: 1, patience: patience)
+    if result.count > 0 { isAtLineStart = ready[result.count - 1] == UInt8(ascii: "\n") }
+    ready.removeFirst(result.count)
+    if result.error != 0 && !Host.isInterruption(result.error) { failure = result.error }
+  }
+}
+
+/// A file that receives a port's bytes.
+final class FileOutput: ByteSink {
+  private let path: String
+  private let descriptor: Int32
+  private var pending: [UInt8] = []
+  /// What went wrong first, for the user.
+  private(set) var failure: String?
+
+  /// Creates or empties the file.
+  init(path: String) throws(Failure) {
+    self.path = path
+    descriptor = try HostFile.create(path)
+  }
+
+  func send(_ byte: UInt8) {
+    guard failure == nil, pending.count < 1 << 20 else { return }
+    pending.append(byte)
+    if pending.count >= 32 << 10 { flush() }
+  }
+
+  /// Writes what has collected. What the patience does not suffice for is kept.
+  func flush(patience: Host.Patience = .endless) {
+    guard !pending.isEmpty && failure == nil else { return }
+    let result = Host.write(pending, to: descriptor, patience: patience)
+    pending.removeFirst(result.count)
+    if result.error != 0 && !Host.isInterruption(result.error) {
+      failure = "\(path): cannot be written: \(Host.text(forError: result.error))"
+    }
+  }
+}
+
+/// A port that exists and whose output vanishes.
+final class NullOutput: ByteSink {
+  func send(_ byte: UInt8) {}
+}

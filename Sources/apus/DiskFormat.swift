@@ -1,0 +1,17 @@
+/// Disk image formats that are not raw, recognised so that they are refused instead of overwritten.
+package enum DiskFormat {
+  /// How many bytes `name` wants.
+  package static let beginningSize = 512
+
+  /// The name of the format whose magic number the first bytes of a file hold; nil for raw images.
+  package static func name(_ bytes: [UInt8]) -> String? {
+    let formats: [(magic: [UInt8], name: String)] = [
+      (Array("QFI".utf8) + [0xFB], "qcow2"), (Array("KDMV".utf8), "VMDK"), (Array("COWD".utf8), "VMDK"),
+      (Array("# Disk Descriptor".utf8), "VMDK"), (Array("vhdxfile".utf8), "VHDX"),
+      (Array("QED".utf8) + [0], "QED"), (Array("conectix".utf8), "VHD"),
+    ]
+    if let format = formats.first(where: { bytes.starts(with: $0.magic) }) { return format.name }
+    // VDI: 7F 10 DA BE at 40h, after a line of text.
+    return bytes.dropFirst(0x40).starts(with: [0x7F, 0x10, 0xDA, 0xBE]) ? "VDI" : nil
+  }
+}

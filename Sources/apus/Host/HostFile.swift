@@ -1,0 +1,119 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// An open file of the host, and reading whole files.
+package enum HostFile {
+  /// The most that a kernel, a module or a flat binary may have: larger ones fit below no PCI hole.
+  package static let largestImage: UInt64 = 1 << 30
+
+  /// Reads a whole file, of at most `limit` bytes. `progress` hears the share read, from 0 to 1, if the size
+  /// is known beforehand.
+  package static func load(
+    _ path: String, limit: UInt64, progress: (Double) -> Void = { _ in }
+  ) throws(Failure) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .badInput(path, "cannot be opened: \(Host.text(forError: errno))") }
+    defer { close(descriptor) }
+    var information = stat()
+    guard fstat(descriptor, &information) == 0 else {
+      throw .badInput(path, "cannot be examined: \(Host.text(forError: errno))")
+    }
+    let kind = information.st_mode & S_IFMT
+    guard kind != S_IFDIR else { throw .badInput(path, "is a directory; expected a file") }
+    guard kind == S_IFREG || kind == S_IFIFO else { throw .badInput(path, "is not a regular file") }
+    let size = UInt64(max(information.st_size, 0))
+    guard size <= limit else {
+      throw .badInput(path, "has \(size) bytes; at most \(limit) fit")
+    }
+    var bytes: [UInt8] = []
+    if kind == S_IFREG { bytes.reserveCapacity(Int(size)) }
+    var chunk = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let count = read(descriptor, &chunk, chunk.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw .badInput(path, "cannot be read: \(Host.text(forError: errno))") }
+      if count == 0 { break }
+      guard UInt64(bytes.count + count) <= limit else {
+        throw .badInput(path, "has more than the \(limit) bytes that fit")
+      }
+      bytes.append(contentsOf: chunk[..<count])
+      if size > 0 { progress(min(Double(bytes.count) / Double(size), 1)) }
+    }
+    guard !bytes.isEmpty else { throw .badInput(path, "is empty") }
+    return bytes
+  }
+
+  /// The first `count` bytes of a file, fewer if it is shorter; nil if it cannot be read. Only for guessing
+  /// at a file's kind: whoever uses the file reports what is wrong with it.
+  package static func beginning(of path: String, count: Int) -> [UInt8]? {
+    var information = stat()
+    // Only a regular file or block device can be read here and again later.
+    guard stat(path, &information) == 0 else { return nil }
+    let kind = information.st_mode & S_IFMT
+    guard kind == S_IFREG || kind == S_IFBLK else { return nil }
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: count)
+    var filled = 0
+    while filled < count {
+      let start = filled
+      let result = bytes.withUnsafeMutableBytes { raw in
+        read(descriptor, raw.baseAddress.map { $0 + start }, count - start)
+      }
+      if result < 0 && errno == EINTR { continue }
+      guard result > 0 else { break }
+      filled += result
+    }
+    return Array(bytes[..<filled])
+  }
+
+  /// Whether a file of this name exists.
+  package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// Creates or empties a file for output and returns its descriptor. A regular file is locked before it is
+  /// emptied, so that a disk image in use does not become a log.
+  static func create(_ path: String) throws(Failure) -> Int32 {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw .badInput(path, "cannot be opened for output: \(Host.text(forError: errno))")
+    }
+    var information = stat()
+    guard fstat(descriptor, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
+      return descriptor
+    }
+    if flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK {
+      close(descriptor)
+      throw .badInput(path, "is in use as a disk image or by another process")
+    }
+    guard ftruncate(descriptor, 0) == 0 else {
+      let reason = Host.text(forError: errno)
+      close(descriptor)
+      throw .badInput(path, "cannot be emptied: \(reason)")
+    }
+    return descriptor
+  }
+
+  /// What a descriptor leads to.
+  enum Kind { case terminal, file, other }
+
+  static func kind(of descriptor: Int32) -> Kind {
+    if Terminal.isTerminal(descriptor) { return .terminal }
+    var information = stat()
+    return fstat(descriptor, &information) == 0 && information.st_mode & S_IFMT == S_IFREG ? .file : .other
+  }
+
+  /// The next bytes of a descriptor, at most 4096; empty if there are none at present; nil at the end or if
+  /// it cannot be read.
+  static func readSome(_ descriptor: Int32) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = read(descriptor, &bytes, bytes.count)
+    if count < 0 && (errno == EINTR || errno == EAGAIN) { return [] }
+    return count > 0 ? Array(bytes[..<count]) : nil
+  }
+}

@@ -1,0 +1,84 @@
+/// The texts of `--help` and `--version`.
+package enum Help {
+  package static let version = "apus 0.1.0"
+
+  private static let introduction = """
+    apus - an x86-64 PC in software
+
+    Usage: apus [run] [options] [image]
+
+    Boots the image, a kernel or a raw disk image, told apart by their content. Without an image, a kernel
+    or a disk, the teaching kernel inside apus starts. The first serial port is the terminal.
+
+    Options have one dash or two; a value is the next word or follows '='. QEMU's spellings of the same
+    things work, so 'apus' can stand where a Makefile says 'qemu-system-x86_64'.
+    """
+
+  private static let conclusion = """
+    Keys at the console, each after Ctrl-A:
+      x       leave at once                     c       show instructions, time and speed
+      s, b    send a serial break               h, ?    list these keys
+      Ctrl-A  send Ctrl-A itself
+    They work when standard input is a terminal, or with --serial mon:stdio.
+
+    When standard output is a terminal, the guest's text, colours and cursor movement reach it; sequences
+    that query, reprogram or retitle it do not (--raw-console sends everything).
+
+    Time and repetition:
+      The guest's time is its instruction count. While somebody is at the console an idle guest waits in
+      real time; once standard input has ended it goes to its next timer at once. Input from a file
+      enters at fixed instruction counts, so runs with the same files and options give the same state hash.
+
+    Exit codes:
+      0   the guest powered off, was reset (--no-reboot), wrote the text of --exit-on, or Ctrl-A x
+      2   the command line was not understood
+      3   a kernel, initrd, module or disk image is missing or bad
+      4   reading, writing or flushing a disk image failed
+      5   the host refused memory or an output
+      6   the guest died: a triple fault, or a halt that nothing can end
+      7   --limit-instructions or --limit-seconds was reached
+      70  the guest needs something that Apus does not have, or Apus failed
+      128+n  ended by signal n
+      (V << 1) | 1, where V is what the guest wrote to the debug-exit port
+
+    Examples:
+      apus
+      apus --kernel vmlinuz --initrd initrd.img --append "console=ttyS0" --memory 512M
+      apus --kernel vmlinuz --append "console=ttyS0 root=/dev/vda" \\
+           --drive file=root.img,format=raw,if=virtio
+      apus --flat test.bin,at=0x7c00 --debug-exit --success-code 33 --limit-seconds 10
+      apus -kernel kernel.elf -nographic -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x4
+
+    """
+
+  /// Everything that `--help` prints.
+  package static var text: String {
+    var text = introduction + "\n"
+    for group in OptionTable.groups {
+      text += "\n\(group.title):\n"
+      for entry in group.entries { text += lines(entry) }
+    }
+    return text + "\n" + conclusion
+  }
+
+  private static let column = 30
+  private static let width = 100
+
+  private static func lines(_ entry: OptionEntry) -> String {
+    var line = "  " + entry.spellings.joined(separator: ", ") + (entry.value.map { " " + $0 } ?? "")
+    var text = ""
+    if line.count >= column {
+      text = line + "\n"
+      line = ""
+    }
+    line += String(repeating: " ", count: column - line.count)
+    for word in entry.help.split(separator: " ") {
+      if line.count + word.count > width {
+        text += line + "\n"
+        line = String(repeating: " ", count: column)
+      }
+      line += line.count == column ? String(word) : " " + word
+    }
+    return text + line + "\n"
+  }
+}

@@ -1,0 +1,257 @@
+/// One option: how it is spelt, what `--help` says of it, and what it does. The parser and the help text
+/// both come from this table, so neither can know an option that the other does not.
+struct OptionEntry: Sendable {
+  /// The spellings, shown as they stand; the parser ignores the number of dashes.
+  let spellings: [String]
+  /// The placeholder of the value; nil for an option that takes none.
+  let value: String?
+  let help: String
+  /// Reads the value (empty if the option takes none). Throws only `Failure`, though a closure's type here
+  /// cannot say so.
+  let apply: @Sendable (inout OptionParser, String) throws -> Void
+
+  init(
+    _ spellings: String..., value: String? = nil, help: String,
+    apply: @escaping @Sendable (inout OptionParser, String) throws -> Void
+  ) {
+    self.spellings = spellings
+    self.value = value
+    self.help = help
+    self.apply = apply
+  }
+}
+
+enum OptionTable {
+  /// The entry for a name without dashes.
+  static func option(_ name: String) -> OptionEntry? {
+    for group in groups {
+      for entry in group.entries where entry.spellings.contains(where: { $0.drop { $0 == "-" } == name }) {
+        return entry
+      }
+    }
+    return nil
+  }
+
+  /// Why an option of QEMU's is refused; nil for names that QEMU does not know either.
+  static func unsupported(_ name: String) -> String? {
+    refused.first { $0.names.contains(name) }?.reason
+  }
+
+  struct Group: Sendable {
+    let title: String
+    let entries: [OptionEntry]
+  }
+
+  static let groups = [boot, machine, disks, console, limits, qemu, information]
+
+  private static let boot = Group(
+    title: "Boot",
+    entries: [
+      OptionEntry(
+        "--kernel", value: "FILE", help: "a kernel: Linux bzImage, ELF with a PVH note, or multiboot 1"
+      ) {
+        $0.options.kernel = try $0.path($1)
+      },
+      OptionEntry(
+        "--initrd", value: "FILE",
+        help: "its initial RAM disk; for a multiboot kernel, modules as QEMU lists them: \"FILE ARGS,FILE…\""
+      ) { $0.options.initrd = try $0.path($1) },
+      OptionEntry(
+        "--module", value: "\"FILE ARGS\"", help: "a module for a multiboot or PVH kernel; may be repeated"
+      ) {
+        $0.options.modules.append(try $0.path($1))
+      },
+      OptionEntry("--append", value: "TEXT", help: "the kernel's command line") {
+        $0.options.commandLine = $1
+      },
+      OptionEntry(
+        "--flat", value: "FILE,at=ADDRESS",
+        help: "a flat binary, loaded and entered in real mode at a physical address"
+      ) {
+        try $0.setFlat($1)
+      },
+    ])
+
+  private static let machine = Group(
+    title: "Machine",
+    entries: [
+      OptionEntry(
+        "--memory", "-m", value: "SIZE", help: "RAM, 1M to 64G; a bare number counts MiB (default 256M)"
+      ) { try $0.setMemory($1) },
+      OptionEntry(
+        "--rtc", value: "DATE",
+        help: """
+          where the real-time clock starts: YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS (UTC), @UNIX-SECONDS, or 'now'; \
+          also base=utc|localtime|DATE (default 2026-01-01, so that runs repeat)
+          """
+      ) { try $0.setDate($1) },
+      OptionEntry(
+        "--cpu", value: "MODEL[,FLAGS]", help: "a CPU model of QEMU's by name; max is what there is"
+      ) {
+        try $0.setCPU($1)
+      },
+      OptionEntry("--smp", value: "N", help: "the number of CPUs: 1") { try $0.setCPUCount($1) },
+      OptionEntry("--machine", "-M", value: "pc[,…]", help: "the board, by QEMU's name for it") {
+        try $0.setBoard($1)
+      },
+      OptionEntry(
+        "--device", value: "NAME[,…]",
+        help: """
+          isa-debug-exit,iobase=0xf4,iosize=4; or virtio-blk-pci|ide-hd,drive=ID for a --drive with if=none
+          """
+      ) { try $0.addDevice($1) },
+      OptionEntry("--debug-exit", help: "a write of V to port F4h ends the run with exit code (V << 1) | 1") {
+        parser, _ in parser.options.debugExit = true
+      },
+      OptionEntry("--no-reboot", help: "a reset by the guest ends the run with exit code 0") { parser, _ in
+        parser.options.noReboot = true
+      },
+    ])
+
+  private static let disks = Group(
+    title: "Disks",
+    entries: [
+      OptionEntry(
+        "--drive", value: "file=F,…",
+        help: """
+          a raw disk image; format=raw, if=ide|virtio|none, readonly=on, index=N, id=ID, media=disk, \
+          cache=writeback|none|unsafe|writethrough|directsync; a comma in the file's name is written twice
+          """
+      ) { try $0.addDrive($1) },
+      OptionEntry("--hda", value: "FILE", help: "the first IDE disk") { try $0.addDisk($1, 0) },
+      OptionEntry("--hdb", value: "FILE", help: "the second IDE disk") { try $0.addDisk($1, 1) },
+      OptionEntry("--hdc", value: "FILE", help: "the third IDE disk") { try $0.addDisk($1, 2) },
+      OptionEntry("--hdd", value: "FILE", help: "the fourth IDE disk") { try $0.addDisk($1, 3) },
+    ])
+
+  private static let console = Group(
+    title: "Console",
+    entries: [
+      OptionEntry(
+        "--serial", value: "TARGET",
+        help: """
+          the next of four serial ports: stdio, mon:stdio, none, null or file:FILE (default: the first is stdio)
+          """
+      ) { try $0.addSerial($1) },
+      OptionEntry("--debugcon", value: "TARGET", help: "where bytes written to port E9h go (default none)") {
+        $0.options.debugConsole = try $0.target($1)
+      },
+      OptionEntry("--raw-console", help: "send the guest's control sequences to the terminal unfiltered") {
+        parser, _ in parser.options.rawConsole = true
+      },
+    ])
+
+  private static let limits = Group(
+    title: "Limits and results",
+    entries: [
+      OptionEntry(
+        "--limit-instructions", value: "N",
+        help: "stop after N guest instructions; K, M, G, T count thousands"
+      ) {
+        $0.options.limitInstructions = try $0.count($1)
+      },
+      OptionEntry(
+        "--limit-seconds", value: "N", help: "stop after N seconds of real time; may have a fraction"
+      ) {
+        try $0.setTimeLimit($1)
+      },
+      OptionEntry("--exit-on", value: "TEXT", help: "stop with exit code 0 once the console has shown TEXT") {
+        try $0.setExitText($1)
+      },
+      OptionEntry(
+        "--success-code", value: "N",
+        help: "turn this exit code of the debug-exit port into 0; implies --debug-exit"
+      ) {
+        try $0.setSuccessCode($1)
+      },
+      OptionEntry("--state-hash", help: "print a hash of the machine's state at the end, on standard error") {
+        parser, _ in
+        parser.options.stateHash = true
+      },
+      OptionEntry("--stats", help: "print counts, times and speed at the end, on standard error") {
+        parser, _ in
+        parser.options.stats = true
+      },
+    ])
+
+  private static let qemu = Group(
+    title: "Accepted as QEMU spells them",
+    entries: [
+      OptionEntry("-nographic", help: "as always: the console is the terminal") { _, _ in },
+      OptionEntry("-display", value: "none", help: "no display") { try $0.accept($1, ["none"], "a display") },
+      OptionEntry("-vga", value: "none", help: "no display adapter") {
+        try $0.accept($1, ["none"], "a display adapter")
+      },
+      OptionEntry("-monitor", value: "none", help: "no monitor") {
+        try $0.accept($1, ["none", "null"], "a monitor")
+      },
+      OptionEntry("-parallel", value: "none", help: "no parallel port") {
+        try $0.accept($1, ["none", "null"], "a parallel port")
+      },
+      OptionEntry("-nic", "-net", value: "none", help: "no network") {
+        try $0.accept($1, ["none"], "a network")
+      },
+      OptionEntry("-boot", value: "c", help: "boot from disk") {
+        try $0.accept($1, ["c", "order=c", "menu=off", "strict=on"], "another boot order")
+      },
+      OptionEntry(
+        "-accel", value: "tcg|kvm|…", help: "accelerators are accepted with a notice; Apus is software"
+      ) {
+        try $0.setAccelerator($1)
+      },
+      OptionEntry("-enable-kvm", "-no-kvm", help: "accepted; Apus is software") { parser, _ in
+        if parser.current.hasSuffix("enable-kvm") { parser.noticeAcceleration(parser.current) }
+      },
+      OptionEntry("-action", value: "reboot=shutdown", help: "as --no-reboot") { try $0.setAction($1) },
+      OptionEntry("-nodefaults", help: "no serial port unless --serial asks for one") { parser, _ in
+        parser.hasNoDefaults = true
+      },
+      OptionEntry("-no-user-config", "-no-fd-bootchk", help: "no effect: there is nothing of the kind") {
+        _, _ in
+      },
+      OptionEntry("-name", value: "NAME", help: "no effect") { _, _ in },
+      OptionEntry("-icount", value: "…", help: "no effect: time always follows the instruction count") {
+        _, _ in
+      },
+      OptionEntry("-L", "-d", "-D", "-trace", value: "…", help: "no effect, with a notice") { parser, _ in
+        parser.notice("\(parser.current): has no effect")
+      },
+    ])
+
+  private static let information = Group(
+    title: "Information",
+    entries: [
+      OptionEntry("--help", "-h", help: "print this text") { parser, _ in parser.options.action = .help },
+      OptionEntry("--version", help: "print the version") { parser, _ in parser.options.action = .version },
+    ])
+
+  private struct Refused: Sendable {
+    let names: [String]
+    let reason: String
+  }
+
+  /// Options of QEMU's that change what the guest sees, so that ignoring them would mislead.
+  private static let refused = [
+    Refused(names: ["bios", "pflash"], reason: "firmware images"),
+    Refused(names: ["cdrom", "fda", "fdb", "sd", "mtdblock"], reason: "this kind of drive"),
+    Refused(names: ["blockdev", "snapshot"], reason: "block layers; use --drive with format=raw"),
+    Refused(names: ["chardev", "mon", "qmp", "qmp-pretty"], reason: "character back ends and monitors"),
+    Refused(names: ["netdev"], reason: "a network"),
+    Refused(names: ["usb", "usbdevice"], reason: "USB"),
+    Refused(names: ["audio", "audiodev", "soundhw"], reason: "sound"),
+    Refused(names: ["vnc", "spice", "curses", "sdl", "full-screen", "g"], reason: "a display"),
+    Refused(names: ["s", "S", "gdb"], reason: "a debugger connection"),
+    Refused(names: ["incoming", "loadvm"], reason: "saved machine states"),
+    Refused(
+      names: ["fw_cfg", "smbios", "acpitable", "option-rom", "dtb", "shim"], reason: "firmware tables"),
+    Refused(names: ["global", "set", "readconfig", "object", "plugin"], reason: "QEMU's object model"),
+    Refused(names: ["numa", "mem-path", "mem-prealloc", "overcommit"], reason: "control over host memory"),
+    Refused(names: ["virtfs", "fsdev", "tpmdev"], reason: "this device"),
+    Refused(names: ["no-acpi", "no-hpet"], reason: "leaving out a part of the board"),
+    Refused(names: ["no-shutdown"], reason: "staying after power-off"),
+    Refused(names: ["watchdog", "watchdog-action"], reason: "a watchdog"),
+    Refused(
+      names: ["daemonize", "pidfile", "runas", "run-with", "chroot", "sandbox", "seed", "msg", "uuid", "k"],
+      reason: "this option of QEMU"),
+  ]
+}

@@ -1,0 +1,89 @@
+/// What the command line asked for, checked as far as that is possible without touching the host.
+package struct Options: Equatable {
+  package enum Action: Equatable { case run, help, version }
+
+  /// Where a serial port's or the debug console's bytes go.
+  package enum SerialTarget: Equatable {
+    /// The console: standard input and output. With `escapes`, Ctrl-A is a command key even when standard
+    /// input is not a terminal, as for QEMU's `mon:stdio`.
+    case stdio(escapes: Bool)
+    /// No port.
+    case none
+    /// A port whose output vanishes.
+    case null
+    /// A file that is created or replaced.
+    case file(String)
+  }
+
+  package enum Interface: Equatable, Sendable { case ide, virtio, none }
+
+  /// A disk, from `--drive` or `--hda` and so on.
+  package struct Drive: Equatable {
+    package var path: String
+    package var interface: Interface = .ide
+    package var isReadOnly = false
+    /// The user said `format=raw`, so that the content is not guessed at.
+    package var isExplicitlyRaw = false
+    /// Every write reaches the medium before the guest is told (`cache=writethrough`, `directsync`).
+    package var writesThrough = false
+    /// The position among the drives of its interface.
+    package var index: Int?
+    /// What `-device …,drive=` calls it.
+    package var id: String?
+    /// The option that gave it, for messages.
+    package var origin = "--drive"
+  }
+
+  /// When the guest's real-time clock starts.
+  package enum StartDate: Equatable {
+    /// Unix seconds.
+    case fixed(Int64)
+    case hostUTC
+    case hostLocalTime
+  }
+
+  package struct Flat: Equatable {
+    package var path: String
+    package var physical: UInt64
+
+    package init(path: String, physical: UInt64) {
+      self.path = path
+      self.physical = physical
+    }
+  }
+
+  /// 2026-01-01T00:00:00Z: a fixed start, so that runs repeat.
+  package static let defaultStartDate: Int64 = 1_767_225_600
+  package static let defaultMemorySize: UInt64 = 256 << 20
+  package static let largestMemorySize: UInt64 = 64 << 30
+  package static let serialPortCount = 4
+
+  package var action = Action.run
+  package var kernel: String?
+  package var initrd: String?
+  package var modules: [String] = []
+  package var commandLine = ""
+  package var flat: Flat?
+  package var image: String?
+  package var drives: [Drive] = []
+  /// In bytes; a multiple of 4 KiB.
+  package var memorySize = Options.defaultMemorySize
+  package var cpuModel = "max"
+  package var serial: [SerialTarget] = []
+  package var debugConsole = SerialTarget.none
+  package var startDate = StartDate.fixed(Options.defaultStartDate)
+  package var debugExit = false
+  package var noReboot = false
+  package var limitInstructions: UInt64?
+  /// Wall time in nanoseconds.
+  package var limitTime: UInt64?
+  package var exitOn: String?
+  package var stateHash = false
+  package var stats = false
+  package var rawConsole = false
+  package var successCode: Int32?
+  /// One-line remarks about what was accepted but has no effect.
+  package var notices: [String] = []
+
+  package init() {}
+}

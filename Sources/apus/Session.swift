@@ -1,0 +1,279 @@
+import ApusBase
+import ApusMachine
+
+/// One run of a machine: slices of instructions, and between them the host's signals, input and limits.
+final class Session {
+  /// Instructions between two looks at the outside. Fixed, so that input from a file enters at the same
+  /// instruction in every run; small, so that even a guest that does a million instructions a second leaves
+  /// signals waiting for no longer than 100 ms.
+  static let slice: UInt64 = 100_000
+  /// Nanoseconds between two looks at standard input and two writes of a busy guest's output.
+  private static let outsideInterval: UInt64 = 2_000_000
+
+  private let options: Options
+  private let setup: Setup
+  private let memory: HostMemory
+  private let machine: Machine
+  private let input: ConsoleInput?
+  private var pacer = Pacer()
+  private let realStart = Clock.monotonic
+  /// The reading of the monotonic clock at which `--limit-seconds` ends the run.
+  private let realEnd: UInt64
+  private var lastOutside: UInt64 = 0
+  private var reportedDiskFailure = false
+
+  /// Opens and reads everything, and builds the machine.
+  init(_ options: Options, hadInput: Bool) throws(Failure) {
+    self.options = options
+    let setup = try Setup(options)
+    self.setup = setup
+    let (end, overflow) = realStart.addingReportingOverflow(options.limitTime ?? .max)
+    realEnd = overflow ? .max : end
+    setup.console.deadline = realEnd
+    let purpose = "--memory: \(options.memorySize >> 20) MiB of RAM"
+    guard let size = GuestRAM.requiredBytes(size: options.memorySize) else {
+      throw Failure(.hostResources, "\(purpose): the host cannot address it")
+    }
+    memory = try HostMemory(size: UInt64(size), purpose: purpose)
+    let ram = GuestRAM(adopting: memory.base, size: options.memorySize)
+    do { machine = try Machine(setup.configuration, ram: ram) } catch {
+      let code: ExitCode =
+        switch error.kind {
+        case .badInput: .badInput
+        case .usage: .usage
+        case .resources: .hostResources
+        }
+      throw Failure(code, error.message)
+    }
+    guard setup.consolePort != nil, hadInput else {
+      input = nil
+      return
+    }
+    let kind: ConsoleInput.Kind =
+      switch HostFile.kind(of: 0) {
+      case .terminal: .terminal
+      case .file: .file
+      case .other: .stream
+      }
+    input = ConsoleInput(kind: kind, escapes: setup.forcesEscapes)
+  }
+
+  /// Runs the guest to its end, leaves the terminal as it was, and returns the exit status.
+  func run() -> Int32 {
+    if input?.kind == .terminal {
+      Signals.restoreTerminalOnFault()
+      enterForeground()
+    }
+    let code = loop()
+    return finish(code)
+  }
+
+  private func loop() -> ExitCode {
+    while true {
+      if let end = checkpoint() { return end }
+      var budget = Session.slice
+      if let limit = options.limitInstructions {
+        let executed = machine.instructions
+        guard executed < limit else {
+          note("instruction limit reached: \(limit)")
+          return .limitReached
+        }
+        budget = min(budget, limit - executed)
+      }
+      switch machine.run(instructions: budget) {
+      case .budget: break
+      case .idle(let until):
+        if let end = idle(until: until) { return end }
+      case .poweredOff, .reset: return shownExitText ?? .success
+      case .debugExit(let value): return shownExitText ?? .debugExit(value)
+      case .tripleFault(let report):
+        note(report)
+        return .guestDied
+      case .unimplemented(let report):
+        note(report)
+        return .internalError
+      }
+    }
+  }
+
+  private var shownExitText: ExitCode? { setup.console.hasShownExitText ? .success : nil }
+
+  /// What is done between slices. Returns the exit code if the run ends here.
+  private func checkpoint() -> ExitCode? {
+    if let end = pendingEnd() { return end }
+    let now = Clock.monotonic
+    if now - lastOutside >= Session.outsideInterval {
+      lastOutside = now
+      flush()
+      if let input, input.kind != .file, input.wantsToRead,
+        Host.wait(reading: 0, writing: nil, timeout: 0).readable
+      {
+        input.read()
+      }
+    }
+    if let input, input.kind == .file, input.wantsToRead { input.read() }
+    if let end = carryOutCommands() { return end }
+    feed()
+    return nil
+  }
+
+  /// Signals, limits and failures.
+  private func pendingEnd() -> ExitCode? {
+    if let signal = Signals.pendingExit { return .signal(signal) }
+    if Signals.takeStopRequest() {
+      flush()
+      Terminal.restore()
+      Signals.stopNow()
+    }
+    if Signals.takeContinued() && input?.kind == .terminal { enterForeground() }
+    if let end = shownExitText { return end }
+    let failure = setup.console.failure
+    if failure != 0 {
+      if Host.isBrokenPipe(failure) { return Host.brokenPipe }
+      note("standard output: cannot be written: \(Host.text(forError: failure))")
+      return .hostResources
+    }
+    for file in setup.files {
+      guard let failure = file.failure else { continue }
+      note(failure)
+      return .hostResources
+    }
+    if !reportedDiskFailure, let failure = setup.disks.lazy.compactMap({ $0.failure }).first {
+      reportedDiskFailure = true
+      note(failure)
+    }
+    if let limit = options.limitTime, Clock.monotonic >= realEnd {
+      note("time limit reached: \(Text.seconds(limit)) s")
+      return .limitReached
+    }
+    return nil
+  }
+
+  private func enterForeground() {
+    Terminal.resume()
+    input?.isSuspended = !Terminal.isForeground
+  }
+
+  private func flush() {
+    setup.console.flush()
+    for file in setup.files { file.flush() }
+  }
+
+  /// Gives the guest what it has room for. Returns whether it took any.
+  @discardableResult
+  private func feed() -> Bool {
+    guard let input, let port = setup.consolePort else { return false }
+    return input.feed { machine.receive($0, serial: port) }
+  }
+
+  private func carryOutCommands() -> ExitCode? {
+    while let command = input?.takeCommand() {
+      switch command {
+      case .exit: return .success
+      case .status: setup.console.note(statusLine)
+      case .help: setup.console.note(ConsoleKeys.helpText)
+      case .sendBreak: machine.receiveBreak(serial: setup.consolePort ?? 0)
+      case .input: break
+      }
+    }
+    return nil
+  }
+
+  /// The guest has nothing to do until `until`, or for ever. Returns the exit code if the run ends here.
+  private func idle(until: VirtualTime?) -> ExitCode? {
+    flush()
+    if let input, input.kind == .file, input.wantsToRead { input.read() }
+    if feed() { return nil }
+    guard let input, input.mayWait else {
+      guard let until else { return halted() }
+      machine.skipIdle(to: until)
+      return nil
+    }
+    if until == nil && !machine.interruptsEnabled { return halted() }
+    return waitForUser(input, until: until)
+  }
+
+  private func halted() -> ExitCode {
+    let why = machine.interruptsEnabled ? "no timer runs and no input is left" : "interrupts are disabled"
+    note("the guest halted and nothing can wake it: \(why)")
+    return .guestDied
+  }
+
+  /// Waits in real time for `until` or for input, whichever is first.
+  private func waitForUser(_ input: ConsoleInput, until: VirtualTime?) -> ExitCode? {
+    pacer.beginIdle(virtual: machine.now, real: Clock.monotonic)
+    let wakeTime = until.map { pacer.realTime(of: $0) } ?? .max
+    while true {
+      let now = Clock.monotonic
+      if let until, now >= wakeTime {
+        machine.skipIdle(to: until)
+        return nil
+      }
+      let next = min(wakeTime, realEnd)
+      let timeout = next == .max ? nil : next - min(next, now)
+      let ready = Host.wait(reading: input.wantsToRead ? 0 : nil, writing: nil, timeout: timeout)
+      if let end = pendingEnd() { return end }
+      guard ready.readable else { continue }
+      input.read()
+      if let end = carryOutCommands() { return end }
+      guard input.hasPending || !input.isOpen else { continue }
+      // The guest's time advances to the moment of the input, which then wakes it.
+      machine.skipIdle(to: min(pacer.virtualTime(at: Clock.monotonic), until ?? .max))
+      feed()
+      return nil
+    }
+  }
+
+  /// A line of the runner's own, after what the guest has written.
+  private func note(_ text: String) {
+    flush()
+    Host.report("apus: \(text)")
+  }
+
+  private var statusLine: String {
+    let wall = Clock.monotonic - realStart
+    let statistics = machine.statistics
+    return "apus: \(statistics.instructions) instructions, \(Text.seconds(machine.now)) s of guest time, "
+      + "\(Text.seconds(wall)) s of real time, \(Text.seconds(Clock.processCPU)) s of CPU time, "
+      + "\(statistics.blocksDecoded) blocks decoded\n"
+  }
+
+  private func finish(_ end: ExitCode) -> Int32 {
+    // Whoever asked for the end waits for it; who set a limit gets the output that is taken soon.
+    let isAsked = if case .signal = end { true } else { Signals.pendingExit != nil }
+    let patience: Host.Patience = isAsked ? .short : end == .limitReached ? .atMost(1_000_000_000) : .endless
+    setup.console.finish(patience: patience)
+    for file in setup.files { file.flush(patience: patience) }
+    Terminal.restore()
+    if !isAsked { for disk in setup.disks { disk.finish() } }
+    var code = end
+    let failures = setup.disks.compactMap { $0.failure }
+    if !failures.isEmpty {
+      if !reportedDiskFailure { for failure in failures { Host.report("apus: \(failure)") } }
+      if code == .success || code == .limitReached { code = .diskFailure }
+    }
+    if options.stats { reportStatistics() }
+    if options.stateHash { Host.report("state-hash: \(Text.hex(machine.stateHash()))") }
+    if case .debugExit = code, code.status == options.successCode { return ExitCode.success.status }
+    return code.status
+  }
+
+  private func reportStatistics() {
+    let wall = Clock.monotonic - realStart
+    let cpu = Clock.processCPU
+    let statistics = machine.statistics
+    let speed = cpu == 0 ? "-" : Text.fixed(Double(statistics.instructions) * 1000 / Double(cpu), places: 1)
+    let rows = [
+      ("instructions retired", String(statistics.instructions)),
+      ("blocks decoded", String(statistics.blocksDecoded)),
+      ("TLB fills", String(statistics.tlbFills)),
+      ("guest time", Text.seconds(machine.now) + " s"),
+      ("wall time", Text.seconds(wall) + " s"),
+      ("CPU time", Text.seconds(cpu) + " s"),
+      ("speed", speed + " million instructions per second of CPU time"),
+    ]
+    for (name, value) in rows {
+      Host.report("stats: \(name)\(String(repeating: " ", count: 22 - name.count))\(value)")
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import ApusDevices
+import ApusMachine
+
+/// Everything of the host that a machine needs, opened and read as the options say.
+struct Setup {
+  var configuration = MachineConfiguration()
+  let console: ConsoleOutput
+  /// The port that standard input goes to; nil if none does.
+  private(set) var consolePort: Int?
+  /// Ctrl-A is a command key even if standard input is no terminal.
+  private(set) var forcesEscapes = false
+  private(set) var files: [FileOutput] = []
+  private(set) var disks: [HostDisk] = []
+
+  init(_ options: Options) throws(Failure) {
+    console = ConsoleOutput(raw: options.rawConsole, exitText: options.exitOn)
+    configuration.memorySize = options.memorySize
+    configuration.debugExit = options.debugExit
+    configuration.rebootStops = options.noReboot
+    configuration.cpuModel = options.cpuModel
+    switch options.startDate {
+    case .fixed(let seconds): configuration.startDate = seconds
+    case .hostUTC: configuration.startDate = Clock.unixSeconds
+    case .hostLocalTime: configuration.startDate = Clock.localSeconds
+    }
+    for drive in options.drives { _ = try add(drive) }
+    try setBoot(options)
+    try setPorts(options)
+  }
+
+  /// Opens a drive and returns its image.
+  private mutating func add(_ drive: Options.Drive, at position: Int? = nil) throws(Failure) -> HostDisk {
+    if !drive.isExplicitlyRaw,
+      let bytes = HostFile.beginning(of: drive.path, count: DiskFormat.beginningSize),
+      let format = DiskFormat.name(bytes)
+    {
+      throw .badInput(
+        drive.path, "is a \(format) image; expected a raw one ('qemu-img convert -O raw' makes one)")
+    }
+    let disk = try HostDisk(
+      path: drive.path, readOnly: drive.isReadOnly, writesThrough: drive.writesThrough)
+    let entry = Drive(interface: drive.interface == .virtio ? .virtio : .ide, store: disk)
+    disks.insert(disk, at: position ?? disks.count)
+    configuration.drives.insert(entry, at: position ?? configuration.drives.count)
+    return disk
+  }
+
+  private mutating func setBoot(_ options: Options) throws(Failure) {
+    if let kernel = options.kernel {
+      try setKernel(kernel, options)
+    } else if let flat = options.flat {
+      let file = try Self.load(flat.path, role: "program", limit: HostFile.largestImage)
+      configuration.boot = .flat(file, address: flat.physical, entry: nil)
+    } else if let image = options.image {
+      try setImage(image, options)
+    } else if let disk = disks.first {
+      try setBootSector(of: disk)
+    }
+  }
+
+  /// A kernel or a disk image, by its content.
+  private mutating func setImage(_ path: String, _ options: Options) throws(Failure) {
+    // What a multiboot header must lie in (Multiboot Specification 0.6.96, "The layout of Multiboot header").
+    let bytes = HostFile.beginning(of: path, count: 8192) ?? []
+    switch ImageKind(of: BootFile(role: "image", name: path, bytes: bytes)) {
+    case .linux, .elf, .multiboot1: return try setKernel(path, options)
+    case .unknown: break
+    }
+    if options.initrd != nil || !options.modules.isEmpty || !options.commandLine.isEmpty {
+      throw .badInput(path, "is not a kernel, which --initrd, --module and --append are for")
+    }
+    guard options.drives.count(where: { $0.interface == .ide }) < 4 else {
+      throw Failure(.usage, "'\(path)': there are four IDE disks already")
+    }
+    try setBootSector(of: add(Options.Drive(path: path), at: 0))
+  }
+
+  private mutating func setBootSector(of disk: HostDisk) throws(Failure) {
+    var sector = [UInt8](repeating: 0, count: HostDisk.sectorSize)
+    do { try disk.read(sector: 0, count: 1, into: &sector, at: 0) } catch {
+      throw Failure(.diskFailure, disk.failure ?? "\(disk.path): the boot sector cannot be read")
+    }
+    configuration.boot = .bootSector(BootFile(role: "disk", name: disk.path, bytes: sector))
+  }
+
+  private mutating func setKernel(_ path: String, _ options: Options) throws(Failure) {
+    let limit = min(HostFile.largestImage, options.memorySize)
+    let kernel = try Self.load(path, role: "kernel", limit: limit)
+    var modules: [BootModule] = []
+    if let file = options.initrd {
+      if case .multiboot1 = ImageKind(of: kernel) {
+        // QEMU's list of modules: "FILE ARGUMENTS,FILE ARGUMENTS".
+        for entry in KeyValueList(file).entries {
+          let text = entry.key + (entry.value.map { "=" + $0 } ?? "")
+          modules.append(try Self.loadModule(text, modules.count, options))
+        }
+      } else {
+        modules.append(BootModule(file: try Self.load(file, role: "initrd", limit: options.memorySize)))
+      }
+    }
+    for text in options.modules { modules.append(try Self.loadModule(text, modules.count, options)) }
+    configuration.boot = .kernel(kernel, commandLine: options.commandLine, modules: modules)
+  }
+
+  /// A module as `FILE ARGUMENTS`: the kernel is told the whole text, as by QEMU.
+  private static func loadModule(
+    _ text: String, _ index: Int, _ options: Options
+  ) throws(Failure) -> BootModule {
+    let path = HostFile.exists(text) ? text : String(text.prefix { $0 != " " })
+    let file = try load(path, role: "module \(index + 1)", limit: options.memorySize)
+    return BootModule(file: file, commandLine: text)
+  }
+
+  private static func load(_ path: String, role: String, limit: UInt64) throws(Failure) -> BootFile {
+    var progress = Progress(path)
+    defer { progress.finish() }
+    let bytes = try HostFile.load(path, limit: limit) { progress.show($0) }
+    return BootFile(role: role, name: path, bytes: bytes)
+  }
+
+  private mutating func setPorts(_ options: Options) throws(Failure) {
+    var ports = [(any ByteSink)?](repeating: nil, count: Options.serialPortCount)
+    for (number, target) in options.serial.enumerated() {
+      ports[number] = try sink(target)
+      if case .stdio(let escapes) = target {
+        consolePort = number
+        forcesEscapes = escapes
+      }
+    }
+    configuration.serial = ports
+    configuration.debugConsole = try sink(options.debugConsole)
+  }
+
+  private mutating func sink(_ target: Options.SerialTarget) throws(Failure) -> (any ByteSink)? {
+    switch target {
+    case .stdio: return console
+    case .none: return nil
+    case .null: return NullOutput()
+    case .file(let path):
+      let file = try FileOutput(path: path)
+      files.append(file)
+      return file
+    }
+  }
+}
+
+/// A line on the terminal about a file that takes more than a second to read.
+private struct Progress {
+  private let path: String
+  private let start = Clock.monotonic
+  private var shown: Int?
+
+  init(_ path: String) { self.path = path }
+
+  mutating func show(_ share: Double) {
+    let percent = Int(share * 100)
+    guard percent != shown, Clock.monotonic - start > 1_000_000_000, Terminal.isTerminal(2) else { return }
+    shown = percent
+    _ = Host.write(Array("\rapus: reading \(path): \(percent) %".utf8), to: 2)
+  }
+
+  mutating func finish() {
+    if shown != nil { _ = Host.write(Array("\r\u{1B}[K".utf8), to: 2) }
+  }
+}
