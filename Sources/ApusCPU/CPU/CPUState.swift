@@ -79,6 +79,8 @@ package struct CPUState {
   var shadowHoldsDebug = false
   /// Breakpoint conditions (DR6 bits) met by the present instruction, delivered after it.
   var pendingDebug: UInt64 = 0
+  /// `MONITOR` was executed and no event came since.
+  var monitorArmed = false
   var msr = ModelSpecificRegisters()
 
   // Faults on their way: set by `fault(_:_:)`, consumed by `deliverFault`.
@@ -196,7 +198,16 @@ struct ModelSpecificRegisters {
   var specCtrl: UInt64 = 0
   var debugCtl: UInt64 = 0
   var syscfg: UInt64 = 0
-  var hwcr: UInt64 = 0
+  /// TscFreqSel: the TSC counts at the P0 frequency (AMD APM Vol. 2, "Hardware Configuration Register").
+  var hwcr: UInt64 = 1 << 24
+  var topOfMemory: UInt64 = 0
+  var topOfMemory2: UInt64 = 0
+  var decodeConfiguration: UInt64 = 2
+  var loadStoreConfiguration: UInt64 = 0
+  var machineCheckStatus: UInt64 = 0
+  /// IA32_MCi_CTL and IA32_MCi_STATUS.
+  var machineCheckControl: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+  var machineCheckBank: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 }
 
 /// The x87 FPU and MMX state in the order of the `FXSAVE` image.

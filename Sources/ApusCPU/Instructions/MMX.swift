@@ -32,12 +32,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
-  /// Empties all x87 registers; the top of the stack stays.
-  func EMMS(_ op: OpPointer) throws(Exit) {
-    try requireMMX()
-    pointee.x87.tag = 0
-  }
-
   func MOVQ2DQ(_ op: OpPointer) throws(Exit) {
     try requireSSE()
     try requireMMX()
