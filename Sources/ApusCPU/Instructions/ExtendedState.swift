@@ -144,20 +144,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   // MARK: MXCSR
 
-  private func checkSSEControl() throws(Exit) {
-    guard pointee.cr0 & CR0.EM == 0, pointee.cr4 & CR4.OSFXSR != 0 else { throw fault(.UD) }
-    guard pointee.cr0 & CR0.TS == 0 else { throw fault(.NM) }
-  }
-
   func LDMXCSR(_ op: OpPointer) throws(Exit) {
-    try checkSSEControl()
+    try requireSSE()
     let value = try loadOperand(op, UInt32.self)
     guard value & ~validMXCSR == 0 else { throw fault(.GP, 0) }
     pointee.mxcsr = value
   }
 
   func STMXCSR(_ op: OpPointer) throws(Exit) {
-    try checkSSEControl()
+    try requireSSE()
     try storeOperand(op, pointee.mxcsr)
   }
 

@@ -32,6 +32,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
+  /// Empties all x87 registers; the top of the stack becomes 0 as with every MMX instruction.
+  func EMMS(_ op: OpPointer) throws(Exit) {
+    try requireMMX()
+    enterMMX()
+    pointee.x87.tag = 0
+  }
+
   func MOVQ2DQ(_ op: OpPointer) throws(Exit) {
     try requireSSE()
     try requireMMX()

@@ -21,15 +21,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(__always)
   func requireMMX() throws(Exit) {
     let isPending = pointee.x87.status & X87Status.ES != 0
-    if _slowPath(pointee.cr0 & (CR0.EM | CR0.TS) != 0 || isPending) { throw mmxUnavailable() }
+    if _slowPath(pointee.cr0 & (CR0.EM | CR0.TS) != 0 || isPending) { try mmxUnavailable() }
   }
 
-  /// Departs from hardware: with CR0.NE clear a pending x87 exception would go out on the FERR# pin and come
-  /// back as an interrupt of the board; it is #MF here too, as there is no such wire.
   @inline(never)
-  private func mmxUnavailable() -> Exit {
-    if pointee.cr0 & CR0.EM != 0 { return fault(.UD) }
-    return fault(pointee.cr0 & CR0.TS != 0 ? .NM : .MF)
+  private func mmxUnavailable() throws(Exit) {
+    guard pointee.cr0 & CR0.EM == 0 else { throw fault(.UD) }
+    guard pointee.cr0 & CR0.TS == 0 else { throw fault(.NM) }
+    try checkPendingX87()
   }
 
   // MARK: MMX registers
@@ -49,8 +48,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     enterMMX()
   }
 
-  /// What every MMX instruction but `EMMS` does to the x87 state: all tags valid, the top of the stack 0 (SDM
-  /// Vol. 3, "Effect of MMX, x87 FPU, FXSAVE, and FXRSTOR Instructions on the x87 FPU Tag Word").
+  /// What every MMX instruction does to the x87 state, `EMMS` then emptying the tags: all tags valid, the top
+  /// of the stack 0 (SDM Vol. 3, "Effect of MMX, x87 FPU, FXSAVE, and FXRSTOR Instructions on the x87 FPU Tag
+  /// Word").
   @inline(__always)
   func enterMMX() {
     pointee.x87.tag = 0xFF

@@ -11,10 +11,11 @@ enum X87Control {
   static let fixed: UInt16 = 0x40
 }
 
-/// Bits of the x87 status word.
+/// Bits of the x87 status word (SDM Vol. 1, "x87 FPU Status Register").
 enum X87Status {
   static let IE: UInt16 = 1
   static let SF: UInt16 = 1 << 6
+  /// An unmasked exception is pending.
   static let ES: UInt16 = 1 << 7
   static let C1: UInt16 = 1 << 9
   /// TOP: the physical register that is ST(0).
@@ -54,7 +55,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// TOP.
   private var stackTop: UInt8 {
     get { UInt8(truncatingIfNeeded: pointee.x87.status >> 11) & 7 }
-    nonmutating set { pointee.x87.status = (pointee.x87.status & ~0x3800) | UInt16(newValue & 7) << 11 }
+    nonmutating set {
+      pointee.x87.status = (pointee.x87.status & ~X87Status.top) | UInt16(newValue & 7) << 11
+    }
   }
 
   /// The physical register of ST(`index`), 0–7.
@@ -216,13 +219,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func FWAIT(_ op: OpPointer) throws(Exit) {
     if pointee.cr0 & (CR0.MP | CR0.TS) == CR0.MP | CR0.TS { throw fault(.NM) }
     try checkPendingX87()
-  }
-
-  func EMMS(_ op: OpPointer) throws(Exit) {
-    guard pointee.cr0 & CR0.EM == 0 else { throw fault(.UD) }
-    guard pointee.cr0 & CR0.TS == 0 else { throw fault(.NM) }
-    try checkPendingX87()
-    pointee.x87.tag = 0
   }
 
   // MARK: Environment
