@@ -314,33 +314,3 @@ enum GPR: UInt8 {
 enum SegmentName: UInt8 {
   case es, cs, ss, ds, fs, gs, flat, flatStack
 }
-
-/// An operand width: one definition of an instruction serves all of them.
-package protocol OperandWidth: FixedWidthInteger, UnsignedInteger where Magnitude == Self {
-  associatedtype Signed: FixedWidthInteger & SignedInteger
-  /// log2 of the size in bytes.
-  static var log2: UInt32 { get }
-}
-extension UInt8: OperandWidth {
-  package typealias Signed = Int8
-  @inline(__always) package static var log2: UInt32 { 0 }
-}
-extension UInt16: OperandWidth {
-  package typealias Signed = Int16
-  @inline(__always) package static var log2: UInt32 { 1 }
-}
-extension UInt32: OperandWidth {
-  package typealias Signed = Int32
-  @inline(__always) package static var log2: UInt32 { 2 }
-}
-extension UInt64: OperandWidth {
-  package typealias Signed = Int64
-  @inline(__always) package static var log2: UInt32 { 3 }
-}
-extension OperandWidth {
-  @inline(__always) var zeroExtended: UInt64 { UInt64(truncatingIfNeeded: self) }
-  @inline(__always) var signExtended: UInt64 {
-    UInt64(truncatingIfNeeded: Signed(truncatingIfNeeded: self))
-  }
-  @inline(__always) var isNegative: Bool { Signed(truncatingIfNeeded: self) < 0 }
-}

@@ -111,17 +111,6 @@ public final class Processor {
     cpu.flushTranslations(.all)
   }
 
-  /// Copies bytes into the host block at `hostOffset` (ROM images and loaders); false if they do not fit.
-  package func writeHost(_ hostOffset: UInt64, _ bytes: [UInt8]) -> Bool {
-    let total = ram.size + GuestRAM.romSize
-    guard hostOffset <= total, UInt64(bytes.count) <= total - hostOffset else { return false }
-    bytes.withUnsafeBytes { source in
-      guard let base = source.baseAddress else { return }
-      (ram.base + Int(hostOffset)).copyMemory(from: base, byteCount: source.count)
-    }
-    return true
-  }
-
   /// Virtual time in nanoseconds: one per retired instruction, plus what `HLT` skipped.
   package var now: VirtualTime { cpu.now &+ UInt64(cpu.pointee.currentCount) }
   /// Retired instructions since the processor was made.

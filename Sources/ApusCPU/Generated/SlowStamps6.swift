@@ -91,7 +91,6 @@ let slowStamps6: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVSD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVSS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.EMMS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -402,4 +401,5 @@ let slowStamps6: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX(op) } },
 ]

@@ -2,7 +2,6 @@
 // swift-format-ignore-file
 
 let slowStamps7: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_I(op) } },

@@ -32,9 +32,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
-  /// Empties all x87 registers; the top of the stack stays.
+  /// Empties all x87 registers; the top of the stack becomes 0 as with every MMX instruction.
   func EMMS(_ op: OpPointer) throws(Exit) {
     try requireMMX()
+    enterMMX()
     pointee.x87.tag = 0
   }
 

@@ -48,8 +48,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     enterMMX()
   }
 
-  /// What every MMX instruction but `EMMS` does to the x87 state: all tags valid, the top of the stack 0 (SDM
-  /// Vol. 3, "Effect of MMX, x87 FPU, FXSAVE, and FXRSTOR Instructions on the x87 FPU Tag Word").
+  /// What every MMX instruction does to the x87 state, `EMMS` then emptying the tags: all tags valid, the top
+  /// of the stack 0 (SDM Vol. 3, "Effect of MMX, x87 FPU, FXSAVE, and FXRSTOR Instructions on the x87 FPU Tag
+  /// Word").
   @inline(__always)
   func enterMMX() {
     pointee.x87.tag = 0xFF
