@@ -431,6 +431,20 @@ func defineColdForms() {
 
 // MARK: Decoder entries
 
+/// The members of `OpcodeOption`, as OpcodeEntry.swift defines them.
+let optionBits: [String: Int] = {
+  let path = FileManager.default.currentDirectoryPath + "/Sources/ApusCPU/Decode/OpcodeEntry.swift"
+  guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { fail("cannot read \(path)") }
+  var bits: [String: Int] = [:]
+  for line in text.components(separatedBy: "\n") {
+    let words = line.split(separator: " ").map(String.init)
+    if words.count == 6, words[0] == "static", words[3] == "UInt16", words[4] == "=", let bit = Int(words[5]) {
+      bits[String(words[2].dropLast())] = bit
+    }
+  }
+  return bits
+}()
+
 struct Entry: Hashable {
   var shape = "undefined"
   var width = "b"
@@ -439,7 +453,12 @@ struct Entry: Hashable {
   var memory = 0
   var legacy = 0
   var text: String {
-    let flags = options.isEmpty ? "0" : options.map { "OpcodeOption.\($0)" }.joined(separator: " | ")
+    // A number, as operators in array literals cost the type checker time.
+    var flags = 0
+    for option in options {
+      guard let bit = optionBits[option] else { fail("OpcodeOption has no \(option)") }
+      flags |= bit
+    }
     return "OpcodeEntry(shape: .\(shape), width: .\(width), options: \(flags), register: \(register), memory: \(memory), legacy: \(legacy))"
   }
 }
@@ -699,7 +718,17 @@ for (name, map) in [("oneByte", "1"), ("twoByte", "0F"), ("threeByte38", "38"), 
   tables += "  ]\n"
 }
 tables += "  static let groups: [OpcodeEntry] = [\n" + groups.map { "    \($0.text),\n" }.joined() + "  ]\n"
-tables += "  static let alternatives: [OpcodeAlternative] = [\n" + alternatives.map { "    \($0),\n" }.joined() + "  ]\n}\n"
+// In pieces, as the type checker's time and memory grow with the square of a literal's length: one literal took
+// 5 GB.
+let pieceCount = (alternatives.count + 31) / 32
+for piece in 0..<pieceCount {
+  tables += "  private static let alternatives\(piece): [OpcodeAlternative] = [\n"
+  tables += alternatives[(piece * 32)..<min(piece * 32 + 32, alternatives.count)].map { "    \($0),\n" }.joined()
+  tables += "  ]\n"
+}
+tables += "  static let alternatives: [OpcodeAlternative] = {\n    var all: [OpcodeAlternative] = []\n"
+for piece in 0..<pieceCount { tables += "    all += alternatives\(piece)\n" }
+tables += "    return all\n  }()\n}\n"
 outputs["OpcodeTables.swift"] = tables
 
 func array(_ name: String, _ type: String, _ values: [Int]) -> String {
