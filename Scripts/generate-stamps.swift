@@ -353,6 +353,36 @@ func defineDeadVariants() {
   }
 }
 
+// MARK: Aliases
+
+/// Stamps whose code would be the same to the letter. LLVM merges such functions into one and a thunk that
+/// calls it, and the tail jump is lost, so the table holds the address of the first one twice instead.
+var aliases: [Int: Int] = [:]
+func alias(_ form: Int, to target: Int) {
+  aliases[form] = target
+  forms[form].fast = nil
+}
+
+func defineAliases() {
+  // After a logical operation CF = OF = 0, so these conditions say the same.
+  let same = [2: 0, 3: 1, 6: 4, 7: 5, 12: 8, 13: 9]
+  for start in fusedAny.filter({ forms[$0.value].comment.hasPrefix("TEST") }).values {
+    for (cc, other) in same { alias(start + cc, to: start + other) }
+  }
+  // A zero-extended value is the same at 32 and 64 bits; moves of equal widths extend nothing.
+  for n in ["8", "16"] {
+    alias(bases["MOVZX\(n)_rr"]! + 3, to: bases["MOVZX\(n)_rr"]! + 2)
+    for a in 0..<3 { alias(bases["MOVZX\(n)_rm"]! + 9 + a, to: bases["MOVZX\(n)_rm"]! + 6 + a) }
+  }
+  for m in ["MOVZX16", "MOVSX16"] {
+    alias(bases["\(m)_rr"]! + 1, to: bases["MOV_rr"]! + 1)
+    for a in 0..<3 { alias(bases["\(m)_rm"]! + 3 + a, to: bases["MOV_rm"]! + 3 + a) }
+  }
+  // These always take the slow path.
+  for b in ["BT", "BTS", "BTR", "BTC"] { for w in 1...3 { forms[bases["\(b)_mr"]! + w * 3 + 2].fast = nil } }
+  for a in 0..<3 { forms[bases["LEA_rm"]! + 3 + a].fast = nil }
+}
+
 // MARK: Cold forms
 
 var coldWidths: [String: Set<Int>] = [:]
@@ -601,6 +631,7 @@ for (file, map) in [
 
 defineHotForms()
 defineDeadVariants()
+defineAliases()
 let fastCount = forms.count
 for row in rows where !row.options.contains("hot") && !row.options.contains("nop") {
   noteCold(
@@ -681,6 +712,8 @@ outputs["FormFacts.swift"] =
   + array("formFlagEffects", "UInt8", forms.map(\.effect))
   + array("formDeadVariants", "UInt16", forms.indices.map { deadVariants[$0] ?? 0 })
   + array("formFusedAny", "UInt16", forms.indices.map { fusedAny[$0] ?? 0 })
+  + "let fastAliases: [(UInt16, UInt16)] = [\n"
+  + aliases.sorted { $0.key < $1.key }.map { "  (\($0.key), \($0.value)),\n" }.joined() + "]\n\n"
   + array("formFusedZero", "UInt16", forms.indices.map { fusedZero[$0] ?? 0 })
 
 func chunks(_ kind: String, _ type: String, _ stamps: [String]) {

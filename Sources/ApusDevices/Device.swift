@@ -99,7 +99,7 @@ extension DMAMemory {
 }
 
 /// Why a disk operation failed.
-package enum BlockError: Error, Equatable {
+public enum BlockError: Error, Equatable {
   /// The host failed to read, write or flush; the medium's content is uncertain.
   case io
   /// The range does not lie on the medium.
@@ -110,9 +110,10 @@ package enum BlockError: Error, Equatable {
 
 /// A medium of 512-byte sectors behind a disk device. The runner implements it on host files; it is
 /// synchronous, so a run stays deterministic.
-package protocol BlockStore: AnyObject {
+public protocol BlockStore: AnyObject {
   /// The size in 512-byte sectors.
   var sectorCount: UInt64 { get }
+  /// Whether writes fail with `BlockError.readOnly`.
   var isReadOnly: Bool { get }
   /// Reads `count` sectors from `sector` into `buffer` at byte `offset`.
   func read(
@@ -125,6 +126,7 @@ package protocol BlockStore: AnyObject {
 }
 
 /// Where a device sends bytes for the world outside: the host console, a file, a test's buffer.
-package protocol ByteSink: AnyObject {
+public protocol ByteSink: AnyObject {
+  /// Takes one byte. It must not call back into the machine.
   func send(_ byte: UInt8)
 }

@@ -61,6 +61,14 @@ package final class IOAPIC: Device, LineSink, InterruptMessageSource {
   /// Level-triggered in effect: SMI, NMI, INIT and ExtINT are edges whatever the trigger mode says.
   private func isLevelTriggered(_ entry: UInt64) -> Bool { entry.bit(15) && mode(entry).isVectored }
 
+  /// Whether an unmasked entry sends what a processor with interrupts off takes: NMI, INIT or SMI.
+  package var sendsNonMaskable: Bool {
+    for entry in redirection where !entry.bit(16) && !mode(entry).isVectored && mode(entry) != .external {
+      return true
+    }
+    return false
+  }
+
   private func mode(_ entry: UInt64) -> DeliveryMode {
     DeliveryMode(register: UInt32(truncatingIfNeeded: entry))
   }

@@ -334,6 +334,13 @@ package final class LocalAPIC: Device, LineSink {
     raise(.error, at: now)
   }
 
+  /// Whether LINT0, the 8259A's INTR, is programmed to send NMI or INIT.
+  package var sendsNonMaskable: Bool {
+    let value = lvt[LVT.lint0.rawValue]
+    let mode = DeliveryMode(register: value)
+    return !value.bit(16) && (mode == .nmi || mode == .initialize)
+  }
+
   /// A local interrupt source fires through its LVT entry.
   func raise(_ entry: LVT, at now: VirtualTime) {
     let value = lvt[entry.rawValue]

@@ -79,6 +79,8 @@ package struct CPUState {
   var shadowHoldsDebug = false
   /// Breakpoint conditions (DR6 bits) met by the present instruction, delivered after it.
   var pendingDebug: UInt64 = 0
+  /// `MONITOR` was executed and no event came since.
+  var monitorArmed = false
   var msr = ModelSpecificRegisters()
 
   // Faults on their way: set by `fault(_:_:)`, consumed by `deliverFault`.
@@ -196,7 +198,16 @@ struct ModelSpecificRegisters {
   var specCtrl: UInt64 = 0
   var debugCtl: UInt64 = 0
   var syscfg: UInt64 = 0
-  var hwcr: UInt64 = 0
+  /// TscFreqSel: the TSC counts at the P0 frequency (AMD APM Vol. 2, "Hardware Configuration Register").
+  var hwcr: UInt64 = 1 << 24
+  var topOfMemory: UInt64 = 0
+  var topOfMemory2: UInt64 = 0
+  var decodeConfiguration: UInt64 = 2
+  var loadStoreConfiguration: UInt64 = 0
+  var machineCheckStatus: UInt64 = 0
+  /// IA32_MCi_CTL and IA32_MCi_STATUS.
+  var machineCheckControl: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+  var machineCheckBank: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 }
 
 /// The x87 FPU and MMX state in the order of the `FXSAVE` image.
@@ -302,34 +313,4 @@ enum GPR: UInt8 {
 /// The segment registers in encoding order, and the two flat ones of 64-bit mode.
 enum SegmentName: UInt8 {
   case es, cs, ss, ds, fs, gs, flat, flatStack
-}
-
-/// An operand width: one definition of an instruction serves all of them.
-package protocol OperandWidth: FixedWidthInteger, UnsignedInteger where Magnitude == Self {
-  associatedtype Signed: FixedWidthInteger & SignedInteger
-  /// log2 of the size in bytes.
-  static var log2: UInt32 { get }
-}
-extension UInt8: OperandWidth {
-  package typealias Signed = Int8
-  @inline(__always) package static var log2: UInt32 { 0 }
-}
-extension UInt16: OperandWidth {
-  package typealias Signed = Int16
-  @inline(__always) package static var log2: UInt32 { 1 }
-}
-extension UInt32: OperandWidth {
-  package typealias Signed = Int32
-  @inline(__always) package static var log2: UInt32 { 2 }
-}
-extension UInt64: OperandWidth {
-  package typealias Signed = Int64
-  @inline(__always) package static var log2: UInt32 { 3 }
-}
-extension OperandWidth {
-  @inline(__always) var zeroExtended: UInt64 { UInt64(truncatingIfNeeded: self) }
-  @inline(__always) var signExtended: UInt64 {
-    UInt64(truncatingIfNeeded: Signed(truncatingIfNeeded: self))
-  }
-  @inline(__always) var isNegative: Bool { Signed(truncatingIfNeeded: self) < 0 }
 }

@@ -67,6 +67,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(never)
   func deliverFault(_ op: OpPointer) -> OpPointer {
     pointee.bounceSize = 0
+    // Data breakpoints of an instruction that faults are met again when it is restarted.
+    pointee.pendingDebug = 0
     pointee.budget &-= Int64(op.pointee.count)
     pointee.currentCount = 0
     pointee.rip = op.rip
@@ -122,6 +124,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     } else {
       try deliverReal(vector, source)
     }
+    pointee.monitorArmed = false
+    // Debug registers are open to the handler (SDM Vol. 3, "Debug Control Register (DR7)", GD).
+    if vector == Vector.DB.rawValue && source != .software { pointee.dr7 &= ~DR7.GD }
     if vector == Vector.NMI.rawValue && source == .external { pointee.nmiBlocked = true }
   }
 

@@ -142,8 +142,8 @@ extension ConditionCode {
   /// The condition after `CMP a, b`.
   @inline(__always)
   static func afterCompare<T: OperandWidth>(_ a: T, _ b: T) -> Bool {
-    let x = T.Signed(truncatingIfNeeded: a)
-    let y = T.Signed(truncatingIfNeeded: b)
+    let x = a.signed
+    let y = b.signed
     switch code {
     case 0: return x.subtractingReportingOverflow(y).overflow
     case 1: return !x.subtractingReportingOverflow(y).overflow

@@ -20,6 +20,7 @@ enum HandlerTables {
   private static let addresses: [UInt64] = {
     var addresses = [UInt64](repeating: address(of: slowOnly), count: Int(Form.count))
     for index in 0..<fastHandlers.count { addresses[index] = address(of: fastHandlers[index]) }
+    for (form, target) in fastAliases { addresses[Int(form)] = addresses[Int(target)] }
     addresses[Int(Form.exit)] = address(of: exitHandler)
     return addresses
   }()

@@ -14,6 +14,19 @@ package protocol SystemBus: AnyObject {
   /// Model-specific registers outside the core (local APIC); nil and false give #GP.
   func readMSR(_ index: UInt32) -> UInt64?
   func writeMSR(_ index: UInt32, _ value: UInt64) -> Bool
+  /// IA32_TSC_DEADLINE: the time-stamp counter value last written, 0 if the APIC timer is disarmed or in
+  /// another mode.
+  func readTSCDeadline() -> UInt64
+  /// Writes IA32_TSC_DEADLINE: the guest's TSC value, 0 to disarm, and `due`, the virtual time at which its
+  /// TSC reaches that value: 0 if it already has, `.never` if beyond the end of time. Meant for
+  /// `LocalAPIC.writeTSCDeadline`.
+  func writeTSCDeadline(_ value: UInt64, due: VirtualTime)
+  /// The guest moved its TSC while a deadline is armed, which is now `due`. Meant for
+  /// `LocalAPIC.moveTSCDeadline`.
+  func moveTSCDeadline(due: VirtualTime)
+  /// FERR#: an x87 exception is pending and CR0.NE is clear. On a PC it latches IRQ 13 until port F0h is
+  /// written.
+  func signalFloatingPointError()
   /// CR8: the task priority class, 0–15.
   var taskPriority: UInt8 { get set }
 }
@@ -96,17 +109,6 @@ public final class Processor {
     }
     cpu.pointee.regionCount = regions.count
     cpu.flushTranslations(.all)
-  }
-
-  /// Copies bytes into the host block at `hostOffset` (ROM images and loaders); false if they do not fit.
-  package func writeHost(_ hostOffset: UInt64, _ bytes: [UInt8]) -> Bool {
-    let total = ram.size + GuestRAM.romSize
-    guard hostOffset <= total, UInt64(bytes.count) <= total - hostOffset else { return false }
-    bytes.withUnsafeBytes { source in
-      guard let base = source.baseAddress else { return }
-      (ram.base + Int(hostOffset)).copyMemory(from: base, byteCount: source.count)
-    }
-    return true
   }
 
   /// Virtual time in nanoseconds: one per retired instruction, plus what `HLT` skipped.

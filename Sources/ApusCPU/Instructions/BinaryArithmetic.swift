@@ -113,9 +113,8 @@ enum NEG: UnaryOperation {
 enum IMUL: BinaryOperation {
   @inline(__always)
   static func apply<T: OperandWidth>(_ a: T, _ b: T, _ flags: inout LazyFlags) -> T {
-    let (product, overflow) = T.Signed(truncatingIfNeeded: a).multipliedReportingOverflow(
-      by: T.Signed(truncatingIfNeeded: b))
-    let r = T(truncatingIfNeeded: product)
+    let (product, overflow) = a.signed.multipliedReportingOverflow(by: b.signed)
+    let r = T(bits: product)
     flags = LazyFlags(r.zeroExtended, overflow ? 1 : 0, FlagKind.mul + T.log2)
     return r
   }
@@ -155,10 +154,9 @@ extension Body {
     let high: T
     let overflow: Bool
     if signed {
-      let product = T.Signed(truncatingIfNeeded: a).multipliedFullWidth(
-        by: T.Signed(truncatingIfNeeded: value))
+      let product = a.signed.multipliedFullWidth(by: value.signed)
       low = T(truncatingIfNeeded: product.low)
-      high = T(truncatingIfNeeded: product.high)
+      high = T(bits: product.high)
       overflow = high != (low.isNegative ? ~0 : 0)
     } else {
       let product = a.multipliedFullWidth(by: value)

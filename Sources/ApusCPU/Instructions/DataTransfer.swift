@@ -44,7 +44,7 @@ extension Body {
     _ cpu: CPU, _ op: OpPointer, _: S.Type, _: T.Type
   ) -> OpPointer {
     cpu.setRegister(
-      op.pointee.destination, T(truncatingIfNeeded: cpu.register(op.pointee.source, S.self)))
+      op.pointee.destination, T(truncatingIfNeeded: cpu.register(op.pointee.source, S.self).zeroExtended))
     return op + 1
   }
 
@@ -54,7 +54,7 @@ extension Body {
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<S>.size, Access.read, M.self)
     let value = try M.load(cpu, linear, S.self)
-    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: value))
+    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: value.zeroExtended))
     return op + 1
   }
 
@@ -197,8 +197,8 @@ extension Body {
   @inline(__always)
   static func CBW<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> OpPointer {
     let a: T = cpu.register(GPR.rax.slot)
-    let half = T(truncatingIfNeeded: T.bitWidth / 2)
-    let wide = T.Signed(truncatingIfNeeded: a &<< half) &>> T.Signed(truncatingIfNeeded: half)
+    let shift = Int64(64 - T.bitWidth / 2)
+    let wide = (Int64(bitPattern: a.zeroExtended) &<< shift) &>> shift
     cpu.setRegister(GPR.rax.slot, T(truncatingIfNeeded: wide))
     return op + 1
   }

@@ -97,10 +97,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let size = MemoryLayout<T>.size
     let linear = try segmentedAddress(op, size * 2, Access.read)
     let pointer = try slowPointer(linear, size * 2, Access.read)
-    let lower = T.Signed(truncatingIfNeeded: pointer.loadUnaligned(as: T.self))
-    let upper = T.Signed(truncatingIfNeeded: (pointer + size).loadUnaligned(as: T.self))
+    let lower = pointer.loadUnaligned(as: T.self).signed
+    let upper = (pointer + size).loadUnaligned(as: T.self).signed
     pointee.bounceSize = 0
-    let index = T.Signed(truncatingIfNeeded: register(op.pointee.destination, T.self))
+    let index = register(op.pointee.destination, T.self).signed
     guard index >= lower && index <= upper else { throw fault(.BR) }
   }
 

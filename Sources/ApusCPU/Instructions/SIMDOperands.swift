@@ -20,16 +20,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// unmasked x87 exception that has not been delivered yet.
   @inline(__always)
   func requireMMX() throws(Exit) {
-    let isPending = pointee.x87.status & X87Status.errorSummary != 0
-    if _slowPath(pointee.cr0 & (CR0.EM | CR0.TS) != 0 || isPending) { throw mmxUnavailable() }
+    let isPending = pointee.x87.status & X87Status.ES != 0
+    if _slowPath(pointee.cr0 & (CR0.EM | CR0.TS) != 0 || isPending) { try mmxUnavailable() }
   }
 
-  /// Departs from hardware: with CR0.NE clear a pending x87 exception would go out on the FERR# pin and come
-  /// back as an interrupt of the board; it is #MF here too, as there is no such wire.
   @inline(never)
-  private func mmxUnavailable() -> Exit {
-    if pointee.cr0 & CR0.EM != 0 { return fault(.UD) }
-    return fault(pointee.cr0 & CR0.TS != 0 ? .NM : .MF)
+  private func mmxUnavailable() throws(Exit) {
+    guard pointee.cr0 & CR0.EM == 0 else { throw fault(.UD) }
+    guard pointee.cr0 & CR0.TS == 0 else { throw fault(.NM) }
+    try checkPendingX87()
   }
 
   // MARK: MMX registers
@@ -178,14 +177,6 @@ enum X87Layout {
   static var significand: Int { base + MemoryLayout<X87State>.offset(of: \.significand).unsafelyUnwrapped }
   @inline(__always)
   static var exponent: Int { base + MemoryLayout<X87State>.offset(of: \.exponent).unsafelyUnwrapped }
-}
-
-/// Bits of the x87 status word (SDM Vol. 1, "x87 FPU Status Register").
-enum X87Status {
-  /// ES: an unmasked exception is pending.
-  static let errorSummary: UInt16 = 1 << 7
-  /// TOP: the physical register that is ST(0).
-  static let top: UInt16 = 7 << 11
 }
 
 // MARK: Bodies of two-operand instructions

@@ -3,6 +3,8 @@ package struct Translation {
   package var physical: UInt64
   package var isUser: Bool
   package var isGlobal: Bool
+  /// log2 of the page size in bytes: 12, 21, 22 or 30.
+  package var pageShift: UInt64 = 12
 }
 
 /// Bits of a paging-structure entry (SDM Vol. 3, "Paging").
@@ -28,7 +30,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(never)
   func translate(_ linear: UInt64, _ kind: UInt32) throws(Exit) -> Translation {
     var failure: UInt32 = 0
-    if let translation = walk(linear, kind, updating: true, &failure) { return translation }
+    if let translation = walk(linear, kind, updating: true, &failure) {
+      if _slowPath(translation.pageShift != 12) { noteLargePage(linear, translation.pageShift) }
+      return translation
+    }
     pointee.cr2 = linear
     throw fault(.PF, pageFaultCode(failure, kind))
   }
@@ -100,7 +105,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       return Translation(
         physical: ((entry & PageEntry.addressMask & ~offset) | (linear & offset)) & pointee.a20Mask,
         isUser: rights & PageEntry.user != 0,
-        isGlobal: entry & PageEntry.global != 0 && pointee.cr4 & CR4.PGE != 0)
+        isGlobal: entry & PageEntry.global != 0 && pointee.cr4 & CR4.PGE != 0, pageShift: shift)
     }
   }
 
@@ -148,7 +153,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     return Translation(
       physical: (frame | (linear & 0xFFF)) & pointee.a20Mask, isUser: rights & PageEntry.user != 0,
-      isGlobal: leaf & PageEntry.global != 0 && pointee.cr4 & CR4.PGE != 0)
+      isGlobal: leaf & PageEntry.global != 0 && pointee.cr4 & CR4.PGE != 0, pageShift: isLarge ? 22 : 12)
   }
 
   /// SDM Vol. 3, "Determination of Access Rights".

@@ -10,6 +10,14 @@ package struct MemoryRegion {
   package var hostOffset: UInt64
   /// False for ROM: writes vanish.
   package var isWritable: Bool
+
+  /// A region of whole pages.
+  package init(start: UInt64, end: UInt64, hostOffset: UInt64, isWritable: Bool) {
+    self.start = start
+    self.end = end
+    self.hostOffset = hostOffset
+    self.isWritable = isWritable
+  }
 }
 
 /// Bits of the per-page flag bytes.

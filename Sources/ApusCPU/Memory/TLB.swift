@@ -16,12 +16,17 @@ enum TLB {
   static let global: UInt64 = 1
   /// Supervisor access to a user page, allowed by RFLAGS.AC only.
   static let smap: UInt64 = 2
+  /// A piece of a page of 2 or 4 MiB, and of 1 GiB.
+  static let large: UInt64 = 4
+  static let huge: UInt64 = 8
 
   /// A bank: the TLB, then the jump cache (16-byte entries: tag, op) and the set of pages in it.
   static let jumpCacheOffset = size
   static let jumpCacheCount = 4096
   static let pageSetOffset = jumpCacheOffset + jumpCacheCount * 16
-  static let bankSize = pageSetOffset + 512 + 3584
+  /// In the first bank: the set of 4 MiB areas in which large pages were used.
+  static let largeSetOffset = pageSetOffset + 512
+  static let bankSize = largeSetOffset + 512 + 3072
 
   @inline(__always)
   static func entryOffset(_ linear: UInt64) -> Int {
@@ -312,6 +317,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     entry.storeBytes(of: host &- page, toByteOffset: TLB.addend, as: UInt64.self)
     var information = hostPage
     if translation.isGlobal { information |= TLB.global }
+    if translation.pageShift != 12 {
+      information |= translation.pageShift == 30 ? TLB.huge : TLB.large
+    }
     if translation.isUser && pointee.cpl != 3 && pointee.cr4 & CR4.SMAP != 0 {
       information |= TLB.smap
       pointee.smapEntries += 1

@@ -16,11 +16,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case .all:
       for index in 0..<Layout.bankCount { clearTLB(bank(index)) }
       pointee.smapEntries = 0
+      clearLargeSet()
       flushJumpCaches()
     case .nonGlobal:
       for index in 0..<2 { clearNonGlobal(bank(index)) }
       flushJumpCaches()
     case .page(let linear):
+      if isInLargeSet(linear) { flushLargePage(linear) }
       for index in 0..<2 {
         let bank = bank(index)
         let entry = bank + TLB.entryOffset(linear)
@@ -56,6 +58,57 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       }
       entry += 1 << TLB.entryShift
     }
+  }
+
+  // MARK: Large pages
+
+  // The TLB holds 4 KiB pieces, but one `INVLPG` must drop every piece of a large page (SDM Vol. 3, "Operations
+  // that Invalidate TLBs and Paging-Structure Caches"). Two hashed sets, of the 4 MiB and of the 1 GiB areas
+  // in which large pages were met, tell when to look for pieces.
+
+  private var largeSet: UnsafeMutablePointer<UInt64> {
+    (bank(0) + TLB.largeSetOffset).assumingMemoryBound(to: UInt64.self)
+  }
+
+  private static func largeSetBit(_ linear: UInt64) -> Int {
+    Int(truncatingIfNeeded: (linear >> 22) ^ (linear >> 33)) & 2047
+  }
+
+  private static func hugeSetBit(_ linear: UInt64) -> Int {
+    Int(truncatingIfNeeded: (linear >> 30) ^ (linear >> 41)) & 2047 | 2048
+  }
+
+  /// Records that `linear` lies in a page of `1 << shift` bytes, larger than 4 KiB.
+  func noteLargePage(_ linear: UInt64, _ shift: UInt64) {
+    let bit = shift == 30 ? Self.hugeSetBit(linear) : Self.largeSetBit(linear)
+    largeSet[bit >> 6] |= 1 << UInt64(bit & 63)
+  }
+
+  private func isInLargeSet(_ linear: UInt64) -> Bool {
+    let large = Self.largeSetBit(linear)
+    let huge = Self.hugeSetBit(linear)
+    let found = largeSet[large >> 6] >> UInt64(large & 63) | largeSet[huge >> 6] >> UInt64(huge & 63)
+    return found & 1 != 0
+  }
+
+  private func clearLargeSet() {
+    for word in 0..<64 { largeSet[word] = 0 }
+  }
+
+  /// Drops every piece of the large pages around `linear`, and code found through them.
+  private func flushLargePage(_ linear: UInt64) {
+    for index in 0..<2 {
+      var entry = bank(index)
+      for _ in 0..<TLB.entryCount {
+        let information = entry.load(fromByteOffset: TLB.information, as: UInt64.self)
+        if information & (TLB.large | TLB.huge) != 0 {
+          let distance = entry.load(as: UInt64.self) ^ linear
+          if distance >> (information & TLB.huge != 0 ? 30 : 22) == 0 { Self.invalidate(entry) }
+        }
+        entry += 1 << TLB.entryShift
+      }
+    }
+    flushJumpCaches()
   }
 
   /// Drops the supervisor bank's entries for user pages, when RFLAGS.AC goes from 1 to 0 under SMAP.

@@ -10,8 +10,9 @@ package struct MemoryMap: Equatable, Sendable {
     case ram = 1
     /// AddressRangeReserved: not for the guest's use.
     case reserved = 2
-    /// AddressRangeACPI: the ACPI tables; RAM once they have been read.
-    case acpi = 3
+    /// AddressRangeNVS: the ACPI tables. They stay where they are, as the guest writes to one of them (the
+    /// FACS, for its global lock).
+    case acpiNVS = 4
   }
 
   /// One range of the map; `size` in bytes, never 0.
@@ -74,7 +75,7 @@ package struct MemoryMap: Equatable, Sendable {
       Region(Self.extendedBIOSDataArea, .reserved),
       Region(Self.biosArea, .reserved),
       Region(0x10_0000..<tables, .ram),
-      Region(tables..<lowRAM, .acpi),
+      Region(tables..<lowRAM, .acpiNVS),
     ]
     var previousEnd = Self.pciHoleStart
     for range in reserved {

@@ -23,7 +23,7 @@ import Testing
     let map = try MemoryMap(ramSize: 256 << 20)
     let expected: [(UInt64, UInt64, UInt32)] = [
       (0, 0x9FC00, 1), (0x9FC00, 0x400, 2), (0xE0000, 0x20000, 2), (0x100000, 0xFEE_0000, 1),
-      (0xFFE_0000, 0x2_0000, 3),
+      (0xFFE_0000, 0x2_0000, 4),
     ]
     #expect(map.regions.map(\.start) == expected.map(\.0))
     #expect(map.regions.map(\.size) == expected.map(\.1))

@@ -1,0 +1,100 @@
+// `SYSCALL`, `SYSRET`, `SYSENTER`, `SYSEXIT` as AMD processors define them (AMD APM Vol. 2, "Fast System Call
+// and Return"; Vol. 3, the instructions' pages): `SYSCALL` works in every mode, `SYSENTER` not in long mode.
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  func SYSCALL(_ op: OpPointer) throws(Exit) -> OpPointer {
+    guard pointee.efer & EFER.SCE != 0 else { throw fault(.UD) }
+    let star = pointee.msr.star
+    let selector = UInt16(truncatingIfNeeded: star >> 32)
+    let target: UInt64
+    self[.rcx] = op.nextRIP & instructionPointerMask
+    if isLongMode {
+      let image = rflags & ~RFLAGS.RF
+      self[.r11] = image
+      target = is64Bit ? pointee.msr.lstar : pointee.msr.cstar
+      // With TF masked no single-step trap follows: the kernel's first instruction must not trap.
+      if image & RFLAGS.TF != 0 && pointee.msr.sfmask & RFLAGS.TF != 0 { pointee.suppressStepTrap = true }
+      let hadAC = image & RFLAGS.AC != 0
+      rflags = image & ~pointee.msr.sfmask
+      if hadAC && pointee.systemFlags & RFLAGS.AC == 0 { dropSMAPEntries() }
+    } else {
+      target = star & 0xFFFF_FFFF
+      pointee.systemFlags &= ~(RFLAGS.VM | RFLAGS.IF | RFLAGS.RF)
+    }
+    loadFlatCode(selector & 0xFFFC, dpl: 0, isLong: isLongMode)
+    loadFlatStack((selector & 0xFFFC) &+ 8, dpl: 0)
+    return enter(op, cpl: 0, rip: target)
+  }
+
+  /// `SYSRET`; with REX.W to 64-bit mode. A return address that is not canonical faults when it is fetched,
+  /// in user mode.
+  /// Departs from hardware: SS gets the attributes of a flat stack segment, which AMD processors leave as
+  /// they were.
+  func SYSRET<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
+    guard pointee.efer & EFER.SCE != 0 else { throw fault(.UD) }
+    guard hasDescriptors, pointee.cpl == 0 else { throw fault(.GP, 0) }
+    let selector = UInt16(truncatingIfNeeded: pointee.msr.star >> 48)
+    let to64 = T.self == UInt64.self
+    let target = to64 ? self[.rcx] : self[.rcx] & 0xFFFF_FFFF
+    if isLongMode {
+      let hadAC = pointee.systemFlags & RFLAGS.AC != 0
+      rflags = self[.r11] & ~(RFLAGS.RF | RFLAGS.VM)
+      if hadAC && pointee.systemFlags & RFLAGS.AC == 0 { dropSMAPEntries() }
+    } else {
+      pointee.systemFlags |= RFLAGS.IF
+    }
+    loadFlatCode((to64 ? selector &+ 16 : selector) | 3, dpl: 3, isLong: to64)
+    loadFlatStack((selector &+ 8) | 3, dpl: 3)
+    let next = enter(op, cpl: 3, rip: target)
+    flagsChanged()
+    return next
+  }
+
+  func SYSENTER(_ op: OpPointer) throws(Exit) -> OpPointer {
+    guard !isLongMode else { throw fault(.UD) }
+    let selector = UInt16(truncatingIfNeeded: pointee.msr.sysenterCS)
+    guard isProtected, selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
+    pointee.systemFlags &= ~(RFLAGS.VM | RFLAGS.IF | RFLAGS.RF)
+    loadFlatCode(selector & 0xFFFC, dpl: 0, isLong: false)
+    loadFlatStack((selector & 0xFFFC) &+ 8, dpl: 0)
+    self[.rsp] = pointee.msr.sysenterESP & 0xFFFF_FFFF
+    return enter(op, cpl: 0, rip: pointee.msr.sysenterEIP & 0xFFFF_FFFF)
+  }
+
+  func SYSEXIT(_ op: OpPointer) throws(Exit) -> OpPointer {
+    guard !isLongMode else { throw fault(.UD) }
+    let selector = UInt16(truncatingIfNeeded: pointee.msr.sysenterCS)
+    guard hasDescriptors, pointee.cpl == 0, selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
+    let target = self[.rdx] & 0xFFFF_FFFF
+    loadFlatCode((selector &+ 16) | 3, dpl: 3, isLong: false)
+    loadFlatStack((selector &+ 24) | 3, dpl: 3)
+    self[.rsp] = self[.rcx] & 0xFFFF_FFFF
+    return enter(op, cpl: 3, rip: target)
+  }
+
+  private func enter(_ op: OpPointer, cpl: UInt8, rip: UInt64) -> OpPointer {
+    pointee.cpl = cpl
+    privilegeOrModeChanged()
+    return leave(op, to: rip)
+  }
+
+  /// CS with base 0 and limit 4 GiB, execute/read, accessed, without reading a descriptor.
+  private func loadFlatCode(_ selector: UInt16, dpl: UInt8, isLong: Bool) {
+    let attributes: UInt32 = (isLong ? 0xA09B : 0xC09B) | UInt32(dpl) << 5
+    loadFlat(.cs, selector, attributes)
+  }
+
+  private func loadFlatStack(_ selector: UInt16, dpl: UInt8) {
+    loadFlat(.ss, selector, 0xC093 | UInt32(dpl) << 5)
+  }
+
+  private func loadFlat(_ name: SegmentName, _ selector: UInt16, _ attributes: UInt32) {
+    let segment = segment(name)
+    segment.pointee.selector = selector
+    segment.pointee.base = 0
+    segment.pointee.limit = .max
+    segment.pointee.attributes = attributes
+    segment.pointee.isNull = false
+    updateSegment(name)
+  }
+}

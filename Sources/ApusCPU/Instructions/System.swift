@@ -1,0 +1,173 @@
+// SDM Vol. 1 ch. 5, "System Instructions": time stamps, caches, translations, monitor, segment bases.
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  // MARK: Time stamps
+
+  /// What the guest's time-stamp counter shows at `op`.
+  func timeStamp(_ op: OpPointer) -> UInt64 { now(op) &+ pointee.msr.tscOffset }
+
+  private func checkTimeStampAccess() throws(Exit) {
+    if pointee.cr4 & CR4.TSD != 0 { try requireCPL0() }
+  }
+
+  func RDTSC(_ op: OpPointer) throws(Exit) {
+    try checkTimeStampAccess()
+    setPair(timeStamp(op))
+  }
+
+  func RDTSCP(_ op: OpPointer) throws(Exit) {
+    try checkTimeStampAccess()
+    setPair(timeStamp(op))
+    self[.rcx] = pointee.msr.tscAux & 0xFFFF_FFFF
+  }
+
+  func RDPID(_ op: OpPointer) throws(Exit) {
+    if is64Bit {
+      setRegister(op.pointee.base, pointee.msr.tscAux)
+    } else {
+      setRegister(op.pointee.base, UInt32(truncatingIfNeeded: pointee.msr.tscAux))
+    }
+  }
+
+  /// CPUID reports no performance counters, so every counter number is invalid.
+  func RDPMC(_ op: OpPointer) throws(Exit) { throw fault(.GP, 0) }
+
+  // MARK: Caches and translations
+
+  /// There are no caches to write back.
+  func INVD(_ op: OpPointer) throws(Exit) { try requireCPL0() }
+  func WBINVD(_ op: OpPointer) throws(Exit) { try requireCPL0() }
+
+  /// `CLFLUSH`, `CLFLUSHOPT`: nothing to flush, but the address is checked as a load's is.
+  func CLFLUSH(_ op: OpPointer) throws(Exit) {
+    let linear = try segmentedAddress(op, 1, Access.read)
+    _ = try translate(linear, Access.read | userBit)
+  }
+
+  /// `INVLPG`: no segment limit applies and nothing faults but privilege; an address that is not canonical
+  /// names no page.
+  func INVLPG(_ op: OpPointer) throws(Exit) {
+    try requireCPL0()
+    let base = segment(at: op.pointee.segmentIndex).pointee.base
+    let linear = (effectiveAddress(op) &+ base) & pointee.linearMask
+    guard isCanonical(linear) else { return }
+    flushTranslations(.page(linear))
+    pointee.attention = 1
+  }
+
+  /// `INVPCID`. The TLB holds the translations of the present PCID alone, so those of another are gone
+  /// already.
+  func INVPCID(_ op: OpPointer) throws(Exit) {
+    try requireCPL0()
+    let slot = op.pointee.destination
+    let kind: UInt64 = is64Bit ? register(slot) : UInt64(register(slot, UInt32.self))
+    let (pcid, linear) = try loadOperand(op, (UInt64, UInt64).self)
+    guard kind <= 3 else { throw fault(.GP, 0) }
+    if kind < 2 {
+      let isValid =
+        pcid >> 12 == 0 && (pcid == 0 || pointee.cr4 & CR4.PCIDE != 0)
+        && (kind == 1 || isCanonical(linear))
+      guard isValid else { throw fault(.GP, 0) }
+    }
+    let isPresent = pointee.cr4 & CR4.PCIDE == 0 || pcid == pointee.cr3 & 0xFFF
+    switch kind {
+    case 0: if isPresent { flushTranslations(.page(linear)) }
+    case 1: if isPresent { flushTranslations(.nonGlobal) }
+    case 2: flushTranslations(.all)
+    default: flushTranslations(.nonGlobal)
+    }
+    pointee.attention = 1
+  }
+
+  // MARK: Monitor
+
+  /// `MONITOR`: the address in rAX is checked as a load's is. Without a second processor the monitored line
+  /// needs no watching.
+  func MONITOR(_ op: OpPointer) throws(Exit) {
+    guard pointee.cpl == 0 else { throw fault(.UD) }
+    guard self[.rcx] & 0xFFFF_FFFF == 0 else { throw fault(.GP, 0) }
+    let offset = self[.rax] & op.pointee.addressMask
+    let index = is64Bit ? SegmentName.flat : SegmentName.ds
+    let linear = try linearAddress(Int(index.rawValue), offset, 1, Access.read)
+    _ = try translate(linear, Access.read)
+    pointee.monitorArmed = true
+  }
+
+  /// `MWAIT`: waits as `HLT` does if `MONITOR` was executed since the last event.
+  /// Departs from hardware: a device's store to the monitored line ends the wait only with its interrupt.
+  func MWAIT(_ op: OpPointer) throws(Exit) -> OpPointer {
+    guard pointee.cpl == 0 else { throw fault(.UD) }
+    // CPUID.05H:ECX reports no extensions.
+    guard self[.rcx] & 0xFFFF_FFFF == 0 else { throw fault(.GP, 0) }
+    if pointee.monitorArmed {
+      pointee.monitorArmed = false
+      pointee.halted = true
+      pointee.attention = 1
+    }
+    return leave(op, to: op.nextRIP & instructionPointerMask)
+  }
+
+  // MARK: SMAP override
+
+  func CLAC(_ op: OpPointer) throws(Exit) {
+    guard pointee.cpl == 0 else { throw fault(.UD) }
+    setFlag(RFLAGS.AC, false)
+    dropSMAPEntries()
+  }
+
+  func STAC(_ op: OpPointer) throws(Exit) {
+    guard pointee.cpl == 0 else { throw fault(.UD) }
+    setFlag(RFLAGS.AC, true)
+  }
+
+  // MARK: FS and GS bases
+
+  func setFSBase(_ base: UInt64) {
+    segment(.fs).pointee.base = base
+    pointee.fsBase = base
+  }
+
+  func setGSBase(_ base: UInt64) {
+    segment(.gs).pointee.base = base
+    pointee.gsBase = base
+  }
+
+  func SWAPGS(_ op: OpPointer) throws(Exit) {
+    try requireCPL0()
+    let base = segment(.gs).pointee.base
+    setGSBase(pointee.msr.kernelGSBase)
+    pointee.msr.kernelGSBase = base
+  }
+
+  private func checkFSGSBASE() throws(Exit) {
+    guard pointee.cr4 & CR4.FSGSBASE != 0 else { throw fault(.UD) }
+  }
+
+  func RDFSBASE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    try checkFSGSBASE()
+    setRegister(op.pointee.base, T(truncatingIfNeeded: segment(.fs).pointee.base))
+  }
+
+  func RDGSBASE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    try checkFSGSBASE()
+    setRegister(op.pointee.base, T(truncatingIfNeeded: segment(.gs).pointee.base))
+  }
+
+  func WRFSBASE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    setFSBase(try newBase(op, T.self))
+  }
+
+  func WRGSBASE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    setGSBase(try newBase(op, T.self))
+  }
+
+  private func newBase<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> UInt64 {
+    try checkFSGSBASE()
+    let base = register(op.pointee.base, T.self).zeroExtended
+    guard isCanonical(base) else { throw fault(.GP, 0) }
+    return base
+  }
+
+  /// There is no system-management mode to resume from.
+  func RSM(_ op: OpPointer) throws(Exit) -> OpPointer { throw fault(.UD) }
+}

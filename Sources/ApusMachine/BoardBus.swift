@@ -1,0 +1,208 @@
+import ApusBase
+import ApusCPU
+import ApusDevices
+
+// What the processor sees of the board. Each access tells the device the time and afterwards asks it for its
+// deadline; a deadline before the end of the present slice, like a request for a reset, calls the processor
+// back at the next instruction boundary.
+
+extension Board: SystemBus {
+  /// Virtual time, which for devices never runs backwards.
+  package var now: VirtualTime {
+    if let processor { lastTime = max(lastTime, processor.now) }
+    return lastTime
+  }
+
+  /// Number of the local APIC among the devices: the first.
+  private var apicNumber: Int { 0 }
+
+  // MARK: Ports
+
+  package func readPort(_ port: UInt16, width: Int) -> UInt32 {
+    let now = now
+    switch ports.target(port, width: width) {
+    case .device(let number): return read(number, port, width, now)
+    case .none: return read(devices.count - 1, port, width, now)
+    case .bytes:
+      var value: UInt32 = 0
+      for offset in 0..<UInt16(truncatingIfNeeded: width) {
+        let byte = readPort(port &+ offset, width: 1)
+        value |= (byte & 0xFF) << (8 * UInt32(offset))
+      }
+      return value
+    }
+  }
+
+  package func writePort(_ port: UInt16, _ value: UInt32, width: Int) {
+    let now = now
+    switch ports.target(port, width: width) {
+    case .device(let number): write(number, port, value, width, now)
+    case .none: write(devices.count - 1, port, value, width, now)
+    case .bytes:
+      for offset in 0..<UInt16(truncatingIfNeeded: width) {
+        writePort(port &+ offset, value >> (8 * UInt32(offset)) & 0xFF, width: 1)
+      }
+    }
+  }
+
+  /// PCI, the last device, gets what nobody attached: a base address register may decode any port.
+  private func read(_ number: Int, _ port: UInt16, _ width: Int, _ now: VirtualTime) -> UInt32 {
+    let value = devices[number].readPort(port, width: width, at: now)
+    settle(number, now)
+    return value
+  }
+
+  private func write(_ number: Int, _ port: UInt16, _ value: UInt32, _ width: Int, _ now: VirtualTime) {
+    devices[number].writePort(port, value, width: width, at: now)
+    if port == 0x70 { nmiGate.mask(rtc.isNMIMasked, at: now) }
+    settle(number, now)
+  }
+
+  // MARK: Memory
+
+  /// Departs from hardware: a local APIC page moved over RAM is hidden by it.
+  package func readPhysical(_ physical: UInt64, width: Int) -> UInt64 {
+    let now = now
+    if let base = localAPIC.mmioBase, physical &- base <= 0x1000 - UInt64(width) {
+      let value = localAPIC.readMemory(physical - base, width: width, at: now)
+      settle(apicNumber, now)
+      return value
+    }
+    if let entry = memoryMap.entry(physical, width: width), !isSplit(physical, width) {
+      let offset = physical - entry.range.lowerBound
+      let value = devices[entry.device].readMemory(offset, width: width, at: now)
+      settle(entry.device, now)
+      return value
+    }
+    guard width > 1 else { return 0xFF }
+    var value: UInt64 = 0
+    for index in 0..<UInt64(width) {
+      value |= (readPhysical(physical &+ index, width: 1) & 0xFF) << (8 * index)
+    }
+    return value
+  }
+
+  package func writePhysical(_ physical: UInt64, _ value: UInt64, width: Int) {
+    let now = now
+    if let base = localAPIC.mmioBase, physical &- base <= 0x1000 - UInt64(width) {
+      localAPIC.writeMemory(physical - base, value, width: width, at: now)
+      settle(apicNumber, now)
+      return
+    }
+    if let entry = memoryMap.entry(physical, width: width), !isSplit(physical, width) {
+      devices[entry.device].writeMemory(physical - entry.range.lowerBound, value, width: width, at: now)
+      settle(entry.device, now)
+      return
+    }
+    guard width > 1 else { return }
+    for index in 0..<UInt64(width) {
+      writePhysical(physical &+ index, value >> (8 * index) & 0xFF, width: 1)
+    }
+  }
+
+  /// Whether the local APIC's page has some of the bytes.
+  private func isSplit(_ physical: UInt64, _ width: Int) -> Bool {
+    guard let base = localAPIC.mmioBase else { return false }
+    return physical &- base < 0x1000 || (physical &+ UInt64(width) &- 1) &- base < 0x1000
+  }
+
+  // MARK: Interrupts and model-specific registers
+
+  package func acknowledgeInterrupt() -> UInt8 {
+    let now = now
+    let vector =
+      switch localAPIC.acknowledge(at: now) {
+      case .vector(let vector): vector
+      case .external: pic.acknowledge(at: now)
+      }
+    settle(apicNumber, now)
+    return vector
+  }
+
+  package var taskPriority: UInt8 {
+    get { UInt8(truncatingIfNeeded: localAPIC.CR8) }
+    set {
+      let now = now
+      localAPIC.writeCR8(UInt64(newValue), at: now)
+      settle(apicNumber, now)
+    }
+  }
+
+  package func readMSR(_ index: UInt32) -> UInt64? {
+    let now = now
+    defer { settle(apicNumber, now) }
+    if index == Self.IA32_TSC_DEADLINE { return localAPIC.tscDeadline(at: now) }
+    return LocalAPIC.ownsMSR(index) ? localAPIC.readMSR(index, at: now) : nil
+  }
+
+  package func writeMSR(_ index: UInt32, _ value: UInt64) -> Bool {
+    let now = now
+    defer { settle(apicNumber, now) }
+    if index == Self.IA32_TSC_DEADLINE {
+      localAPIC.writeTSCDeadline(value, due: due(value, now), at: now)
+      return true
+    }
+    return LocalAPIC.ownsMSR(index) ? localAPIC.writeMSR(index, value, at: now) : false
+  }
+
+  private static var IA32_TSC_DEADLINE: UInt32 { 0x6E0 }
+
+  /// When the guest's time-stamp counter, which counts at 1 GHz, reaches `value`: 0 if it has.
+  private func due(_ value: UInt64, _ now: VirtualTime) -> VirtualTime {
+    let counter = now &+ (processor?.timeStampOffset ?? 0)
+    return value <= counter ? 0 : now.later(by: value - counter)
+  }
+
+  /// The guest set its time-stamp counter: an armed deadline comes at another time.
+  package func timeStampChanged() {
+    let now = now
+    let deadline = localAPIC.tscDeadline(at: now)
+    if deadline != 0 { localAPIC.moveTSCDeadline(due: due(deadline, now), at: now) }
+    settle(apicNumber, now)
+  }
+
+  // MARK: Time
+
+  /// Notes the deadlines of a device that was accessed, and of the local APIC, whose own depends on which
+  /// interrupts are waiting.
+  private func settle(_ number: Int, _ now: VirtualTime) {
+    deadlines.note(number, devices[number].deadline)
+    if number != apicNumber { deadlines.note(apicNumber, localAPIC.deadline) }
+    if deadlines.earliest < sliceEnd { processor?.requestAttention() }
+  }
+
+  /// Runs the devices whose deadline has come, each at most once.
+  package func runDevices() {
+    let now = now
+    guard deadlines.earliest <= now else { return }
+    for number in devices.indices where deadlines[number] <= now {
+      devices[number].run(at: now)
+      deadlines.note(number, devices[number].deadline)
+    }
+    deadlines.note(apicNumber, localAPIC.deadline)
+  }
+
+  /// Reads every device's deadline, after something other than an access may have moved them.
+  package func noteDeadlines() {
+    for number in devices.indices { deadlines.note(number, devices[number].deadline) }
+  }
+
+  /// Whether a processor that is halted with interrupts off may still be woken: by an NMI or INIT that the
+  /// APICs are programmed to send, or by a device's message.
+  package var canWakeUnmaskably: Bool {
+    pci.deadline != .never || localAPIC.sendsNonMaskable || ioAPIC.sendsNonMaskable
+  }
+
+  // MARK: State
+
+  /// Writes the state of everything but the processor and memory.
+  package func save(to writer: inout StateWriter) {
+    writer.section("Board", version: 1) { w in
+      w.write(lastTime)
+      w.write(pins.isA20Open)
+      nmiGate.save(to: &w)
+    }
+    fabric.save(to: &writer)
+    for device in devices { device.save(to: &writer) }
+  }
+}

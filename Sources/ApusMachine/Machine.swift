@@ -1,0 +1,237 @@
+import ApusBase
+import ApusCPU
+import ApusDevices
+
+/// A PC: a processor on a board, with guest memory that the host provides. It runs for as many instructions as
+/// it is told and knows nothing of real time, files or terminals; the same configuration and the same input at
+/// the same instruction counts give the same state at every instruction.
+public final class Machine {
+  private let configuration: MachineConfiguration
+  private let board: Board
+  private let processor: Processor
+  private let regions: [MemoryRegion]
+  /// Why the machine stopped for good; `run` then does nothing more.
+  private var end: Stop?
+
+  /// How often `run` passes idle time by itself before it returns nevertheless: a processor that no timer
+  /// interrupt wakes executes nothing, and would never use up its instructions.
+  private static let skipLimit = 10_000
+
+  /// Builds a machine over `ram`, which has `memorySize` bytes and is all zero, and loads what it starts from.
+  /// Throws `badInput` for a file that cannot be booted, and `usage` for a configuration that makes no sense.
+  public init(_ configuration: MachineConfiguration, ram: GuestRAM) throws(MachineError) {
+    guard ram.size == configuration.memorySize else {
+      throw MachineError(
+        message: "memory: \(ram.size) bytes given, \(configuration.memorySize) configured", kind: .usage)
+    }
+    guard (0...253_402_300_799).contains(configuration.startDate) else {
+      throw MachineError(message: "start date: not between the years 1970 and 9999", kind: .usage)
+    }
+    let map: MemoryMap
+    do { map = try MemoryMap(ramSize: configuration.memorySize) } catch {
+      throw MachineError(message: error.message, kind: .usage)
+    }
+    self.configuration = configuration
+    board = try Board(configuration, map)
+    var regions = board.memory.regions
+    if configuration.boot == nil {
+      // The ROM ends at 4 GiB, where the processor starts, and at 1 MiB, where real mode can reach it.
+      let size = UInt64(BuiltInGuest.image().count)
+      for end in [0x10_0000, 0x1_0000_0000] as [UInt64] {
+        regions.append(
+          MemoryRegion(start: end - size, end: end, hostOffset: ram.size, isWritable: false))
+      }
+    }
+    self.regions = regions
+    processor = Processor(ram: ram, regions: regions, bus: board)
+    board.connect(processor)
+    try start()
+  }
+
+  deinit { board.disconnect() }
+
+  /// Starts as after power-on: from the ROM, or with what firmware does followed by a load of the boot files.
+  private func start() throws(MachineError) {
+    board.reset(at: board.now)
+    processor.reset()
+    guard let source = configuration.boot else {
+      let image = BuiltInGuest.image()
+      precondition(processor.writeHost(processor.ram.size, from: image, 0..<image.count))
+      return
+    }
+    board.memory.erase()
+    board.initializeAsFirmware(at: board.now)
+    let rsdp = try board.placeACPITables()
+    do throws(BootError) {
+      let state = try source.load(into: board.memory, map: board.map, acpiRSDP: rsdp)
+      processor.load(InitialState(state))
+    } catch {
+      throw MachineError(message: error.message, kind: .badInput)
+    }
+  }
+
+  // MARK: Running
+
+  /// Runs for `count` instructions, or until there is a reason to stop before. After an end that is final
+  /// (power-off, reset, debug exit, triple fault, unimplemented) it returns that again.
+  public func run(instructions count: UInt64) -> Stop {
+    if let end { return end }
+    let (sum, overflow) = processor.instructions.addingReportingOverflow(count)
+    let last = overflow ? .max : sum
+    var skips = 0
+    while true {
+      board.runDevices()
+      if let stop = serveRequests() { return stop }
+      let executed = processor.instructions
+      guard executed < last else { return .budget }
+      let now = board.now
+      board.sliceEnd = min(max(board.deadlines.earliest, now.later(by: 1)), now.later(by: last - executed))
+      switch processor.run(until: board.sliceEnd) {
+      case .deadline, .attention:
+        if processor.instructions != executed { skips = 0 }
+      case .halted:
+        guard let next = wakeTime else { return .idle(until: nil) }
+        guard configuration.skipsIdle, skips < Self.skipLimit else { return .idle(until: next) }
+        skips += 1
+        processor.skip(to: max(next, board.now.later(by: 1)))
+      case .stopped:
+        if let stop = stopped() { return stop }
+      }
+    }
+  }
+
+  /// The next time at which something may wake the halted processor; nil if nothing can.
+  private var wakeTime: VirtualTime? {
+    guard processor.interruptsEnabled || board.canWakeUnmaskably else { return nil }
+    let next = board.deadlines.earliest
+    return next == .never ? nil : next
+  }
+
+  /// Does what devices asked of the board.
+  private func serveRequests() -> Stop? {
+    let requests = board.pins.takeRequests()
+    if requests.powerOff { return finish(.poweredOff) }
+    if requests.debugExit, let value = board.debugExit.value { return finish(.debugExit(value)) }
+    if requests.reset {
+      if configuration.rebootStops { return finish(.reset) }
+      return restart()
+    }
+    if requests.initialization { initialize() }
+    return nil
+  }
+
+  private func finish(_ stop: Stop) -> Stop {
+    end = stop
+    return stop
+  }
+
+  /// A reset of the whole machine. Departs from hardware: the resets of the processor alone (8042, port 92h,
+  /// soft reset at CF9h) reset everything, as in QEMU; without firmware the boot files are loaded again.
+  private func restart() -> Stop? {
+    do {
+      try start()
+      return nil
+    } catch {
+      // The files were loaded before, into the same memory.
+      return finish(.unimplemented(report: "reset: " + error.message))
+    }
+  }
+
+  /// INIT. Departs from hardware: it also resets the registers that INIT leaves alone (SDM Vol. 3, "Processor
+  /// State After Reset"): the vector registers, the x87 unit and model-specific registers.
+  private func initialize() {
+    processor.reset()
+    board.localAPIC.initialize(at: board.now)
+    board.noteDeadlines()
+  }
+
+  private func stopped() -> Stop? {
+    switch processor.stopCode {
+    case .tripleFault where configuration.tripleFaultResets:
+      return configuration.rebootStops ? finish(.reset) : restart()
+    case .tripleFault: return finish(.tripleFault(report: "triple fault\n" + processor.report))
+    case .unimplemented:
+      return finish(.unimplemented(report: "instruction not implemented\n" + processor.report))
+    case .internalError, .none:
+      return finish(.unimplemented(report: "internal error\n" + processor.report))
+    }
+  }
+
+  /// Passes the idle time of a halted processor: virtual time goes to `time`, but not beyond the next event,
+  /// for which the devices then run. Nothing happens while the processor is not halted.
+  public func skipIdle(to time: VirtualTime) {
+    guard end == nil, processor.isHalted else { return }
+    processor.skip(to: min(time, max(board.deadlines.earliest, board.now)))
+    board.runDevices()
+  }
+
+  // MARK: The world outside
+
+  /// Gives bytes to the receiver of serial port `port` (0 for COM1). Returns how many it took: it has room for
+  /// 64 KiB in all. The guest sees them one by one at the port's speed.
+  public func receive(_ bytes: [UInt8], serial port: Int) -> Int {
+    guard board.serial.indices.contains(port) else { return 0 }
+    let count = board.serial[port].receive(bytes, at: board.now)
+    board.noteDeadlines()
+    return count
+  }
+
+  /// Sends a break to serial port `port` (0 for COM1).
+  public func receiveBreak(serial port: Int) {
+    guard board.serial.indices.contains(port) else { return }
+    board.serial[port].receiveBreak(at: board.now)
+    board.noteDeadlines()
+  }
+
+  /// Presses the power button: ACPI systems are told, others are switched off.
+  public func pressPowerButton() { board.power.pressPowerButton(at: board.now) }
+
+  // MARK: Looking at it
+
+  /// Virtual time in nanoseconds: one per instruction, and what the processor was halted.
+  public var now: VirtualTime { processor.now }
+  /// Instructions retired.
+  public var instructions: UInt64 { processor.instructions }
+  /// Whether the processor takes maskable interrupts.
+  public var interruptsEnabled: Bool { processor.interruptsEnabled }
+  /// What the machine has done so far.
+  public var statistics: Statistics {
+    Statistics(
+      instructions: processor.instructions, blocksDecoded: processor.blocksDecoded,
+      tlbFills: processor.tlbFills)
+  }
+  /// The processor's registers as text for people.
+  public var report: String { processor.report }
+
+  /// A 64-bit hash of everything that decides what the machine does next: processor, devices, RAM and ROM.
+  /// Disk contents are not in it.
+  public func stateHash() -> UInt64 {
+    var writer = StateWriter()
+    processor.save(to: &writer)
+    board.save(to: &writer)
+    var hash = processor.memoryHash()
+    for byte in writer.bytes {
+      // FNV-1a (Fowler, Noll, Vo), 64 bits.
+      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
+    }
+    return hash ^ hash >> 32
+  }
+}
+
+extension InitialState {
+  /// The processor's state as a loader of `ApusMachine` gives it.
+  init(_ state: BootState) {
+    func register(_ segment: SegmentState) -> SegmentRegister {
+      SegmentRegister(
+        selector: segment.selector, base: segment.base, limit: segment.limit, access: segment.access)
+    }
+    self.init(ldtr: register(state.ldtr), tr: register(state.tr))
+    registers = state.registers
+    rip = state.rip
+    rflags = state.rflags
+    (cr0, cr3, cr4, efer) = (state.cr0, state.cr3, state.cr4, state.efer)
+    gdtr = (state.gdtr.base, state.gdtr.limit)
+    idtr = (state.idtr.base, state.idtr.limit)
+    segments = [state.es, state.cs, state.ss, state.ds, state.fs, state.gs].map(register)
+  }
+}

@@ -1,0 +1,105 @@
+import ApusBase
+import ApusDevices
+
+/// A disk and how it is attached.
+public struct Drive {
+  /// The controller a disk is behind.
+  public enum Interface: Sendable {
+    /// The PIIX3's IDE channels: primary master and slave, secondary master and slave, in the order given.
+    case ide
+    /// A virtio block device of its own on PCI.
+    case virtio
+  }
+
+  /// The controller.
+  public var interface: Interface
+  /// The medium. A drive is read-only if its store is.
+  public var store: any BlockStore
+
+  /// A disk with `store` as its medium.
+  public init(interface: Interface, store: any BlockStore) {
+    self.interface = interface
+    self.store = store
+  }
+}
+
+/// What a machine consists of and what it starts from.
+public struct MachineConfiguration {
+  /// RAM in bytes: 2 MiB to 64 GiB in multiples of 4 KiB.
+  public var memorySize: UInt64 = 256 << 20
+  /// What to start; nil starts the built-in guest from its ROM.
+  public var boot: BootSource?
+  /// At most four IDE drives and 29 virtio drives.
+  public var drives: [Drive] = []
+  /// Where COM1 to COM4 send; a port whose entry is nil or missing works all the same.
+  public var serial: [(any ByteSink)?] = [nil, nil, nil, nil]
+  /// Where port E9h sends.
+  public var debugConsole: (any ByteSink)?
+  /// What the real-time clock shows at the start: seconds since 1 January 1970 UTC, 0 to the year 9999.
+  public var startDate = Int64(RTC146818.defaultStartDate)
+  /// Whether a write to ports F4h–F7h stops the machine.
+  public var debugExit = false
+  /// Whether a reset that the guest asks for stops the machine.
+  public var rebootStops = false
+  /// Whether a triple fault resets the machine as on hardware, where it otherwise stops it with a report.
+  public var tripleFaultResets = false
+  /// Whether `Machine.run` itself passes the time in which the processor is halted, rather than return.
+  public var skipsIdle = false
+  /// The processor's model. There is one so far, whatever the name.
+  public var cpuModel = "max"
+
+  /// A machine with 256 MiB of RAM that starts the built-in guest.
+  public init() {}
+}
+
+/// Why `Machine.run` returned.
+public enum Stop: Equatable, Sendable {
+  /// The instructions asked for have been executed.
+  case budget
+  /// The processor is halted, and nothing will happen before the time given, or ever (nil) but for input.
+  case idle(until: VirtualTime?)
+  /// The guest switched the machine off.
+  case poweredOff
+  /// The guest asked for a reset, and the configuration says that this ends the run.
+  case reset
+  /// The guest wrote this value to the debug exit port.
+  case debugExit(UInt32)
+  /// The guest faulted while a double fault was delivered.
+  case tripleFault(report: String)
+  /// The processor met an instruction that Apus does not implement, or an inconsistency of its own.
+  case unimplemented(report: String)
+}
+
+/// Why a machine could not be built.
+public struct MachineError: Error, Equatable, Sendable {
+  /// Whose fault it is.
+  public enum Kind: Sendable {
+    /// A file cannot be booted.
+    case badInput
+    /// The configuration makes no sense.
+    case usage
+    /// The host lacks something.
+    case resources
+  }
+
+  /// One line for the user, without a line end.
+  public let message: String
+  /// Whose fault it is.
+  public let kind: Kind
+
+  /// An error with both its parts.
+  public init(message: String, kind: Kind) {
+    self.message = message
+    self.kind = kind
+  }
+}
+
+/// What a machine has done so far.
+public struct Statistics: Equatable, Sendable {
+  /// Instructions retired.
+  public var instructions: UInt64
+  /// Blocks of code decoded.
+  public var blocksDecoded: UInt64
+  /// Entries made in the TLB.
+  public var tlbFills: UInt64
+}
