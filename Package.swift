@@ -14,7 +14,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "ApusBase", swiftSettings: safe),
-    .target(name: "ApusCPU", dependencies: ["ApusBase"]),
+    .target(name: "ApusCPU", dependencies: ["ApusBase"], exclude: ["Decode/Maps"]),
     .target(name: "ApusDevices", dependencies: ["ApusBase"], swiftSettings: safe),
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],

@@ -716,22 +716,22 @@ outputs["FormFacts.swift"] =
   + aliases.sorted { $0.key < $1.key }.map { "  (\($0.key), \($0.value)),\n" }.joined() + "]\n\n"
   + array("formFusedZero", "UInt16", forms.indices.map { fusedZero[$0] ?? 0 })
 
+/// Writes the stamps as many short arrays: the type checker needs minutes and gigabytes for a literal of
+/// hundreds of closures. Some arrays share a file.
 func chunks(_ kind: String, _ type: String, _ stamps: [String]) {
-  let size = 400
+  let size = 24
+  let title = kind.prefix(1).uppercased() + kind.dropFirst()
   var names: [String] = []
-  var at = 0
-  while at < stamps.count {
-    let end = min(at + size, stamps.count)
+  for start in stride(from: 0, to: stamps.count, by: size) {
     let name = "\(kind)Stamps\(names.count)"
+    var text = "let \(name): [\(type)] = [\n"
+    for stamp in stamps[start..<min(start + size, stamps.count)] { text += "  \(stamp),\n" }
+    outputs["\(title)Stamps\(names.count / 16).swift", default: notice] += text + "]\n\n"
     names.append(name)
-    var text = notice + "let \(name): [\(type)] = [\n"
-    for i in at..<end { text += "  \(stamps[i]),\n" }
-    text += "]\n"
-    outputs["\(kind.prefix(1).uppercased())\(kind.dropFirst())Stamps\(names.count - 1).swift"] = text
-    at = end
   }
-  outputs["\(kind.prefix(1).uppercased())\(kind.dropFirst())Handlers.swift"] =
-    notice + "let \(kind)Handlers: [\(type)] = [\(names.joined(separator: ", "))].flatMap { $0 }\n"
+  var text = notice + "let \(kind)Handlers: [\(type)] = {\n  var all: [\(type)] = []\n"
+  for name in names { text += "  all += \(name)\n" }
+  outputs["\(title)Handlers.swift"] = text + "  return all\n}()\n"
 }
 chunks("fast", "FastHandler", forms[..<fastCount].map { $0.fast ?? "{ c, o, r, s, k in missed(c, o, r, s, k) }" })
 chunks("slow", "SlowHandler", forms.map(\.slow))
