@@ -19,7 +19,7 @@ let package = Package(
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
-    .executableTarget(name: "apus", dependencies: ["ApusBase", "ApusDevices", "ApusMachine"]),
+    .executableTarget(name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"]),
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"]),
     .testTarget(name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"]),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"]),
