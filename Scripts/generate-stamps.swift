@@ -438,8 +438,20 @@ struct Entry: Hashable {
   var register = 0
   var memory = 0
   var legacy = 0
+
+  /// The bits of `OpcodeOption`, in its order.
+  static let optionNames = [
+    "hot", "end", "lock", "invalid64", "only64", "default64", "force64", "fixed", "memoryOnly", "registerOnly",
+    "signedByte", "byteImmediate", "byteSource", "wordSource", "mmx",
+  ]
+  static func optionBit(_ name: String) -> Int {
+    guard let index = optionNames.firstIndex(of: name) else { fail("no option \(name)") }
+    return 1 << index
+  }
+
   var text: String {
-    let flags = options.isEmpty ? "0" : options.map { "OpcodeOption.\($0)" }.joined(separator: " | ")
+    // A number: an array of hundreds of `a | b` costs the type checker gigabytes.
+    let flags = options.reduce(0) { $0 | Entry.optionBit($1) }
     return "OpcodeEntry(shape: .\(shape), width: .\(width), options: \(flags), register: \(register), memory: \(memory), legacy: \(legacy))"
   }
 }
