@@ -1188,7 +1188,7 @@ enum OpcodeTables {
     OpcodeEntry(shape: .EI, width: .v, options: 2053, register: 1028, memory: 1044, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 2053, register: 1060, memory: 1076, legacy: 0),
   ]
-  static let alternatives: [OpcodeAlternative] = [
+  private static let alternatives0: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 3, mode: 1, entry: OpcodeEntry(shape: .EG, width: .w, options: 136, register: 2396, memory: 2396, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 3, mode: 2, entry: OpcodeEntry(shape: .movsxd, width: .v, options: 17, register: 884, memory: 885, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 384, register: 3014, memory: 3014, legacy: 0)),
@@ -1221,6 +1221,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 384, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 0, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
+  ]
+  private static let alternatives1: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 1, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
@@ -1253,6 +1255,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .q, options: 384, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .q, options: 384, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .q, options: 384, register: 3014, memory: 3014, legacy: 0)),
+  ]
+  private static let alternatives2: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 4, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 384, register: 3014, memory: 3014, legacy: 0)),
@@ -1285,6 +1289,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 0, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 2625, memory: 2625, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 1, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 642, register: 2693, memory: 2693, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 2, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 2417, memory: 2417, legacy: 0)),
+  ]
+  private static let alternatives3: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 3, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 2942, memory: 2942, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 0, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 2986, memory: 2986, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 1, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 642, register: 3012, memory: 3012, legacy: 0)),
@@ -1317,6 +1323,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2626, memory: 2626, legacy: 0)),
+  ]
+  private static let alternatives4: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2626, memory: 2626, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 128, register: 2627, memory: 2627, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 128, register: 2627, memory: 2627, legacy: 0)),
@@ -1349,6 +1357,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2890, memory: 2890, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2891, memory: 2891, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2724, memory: 2724, legacy: 0)),
+  ]
+  private static let alternatives5: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2724, memory: 2724, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2725, memory: 2725, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2725, memory: 2725, legacy: 0)),
@@ -1381,6 +1391,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2623, memory: 2623, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2486, memory: 2486, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2485, memory: 2485, legacy: 0)),
+  ]
+  private static let alternatives6: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2488, memory: 2488, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2487, memory: 2487, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2618, memory: 2618, legacy: 0)),
@@ -1413,6 +1425,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2702, memory: 2702, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2857, memory: 2857, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2850, memory: 2850, legacy: 0)),
+  ]
+  private static let alternatives7: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VE, width: .y, options: 0, register: 2645, memory: 2645, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VE, width: .y, options: 0, register: 2636, memory: 2636, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2667, memory: 2667, legacy: 0)),
@@ -1445,6 +1459,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2737, memory: 2737, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2736, memory: 2736, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2735, memory: 2735, legacy: 0)),
+  ]
+  private static let alternatives8: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2734, memory: 2734, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EV, width: .y, options: 0, register: 2649, memory: 2649, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EV, width: .y, options: 0, register: 2641, memory: 2641, legacy: 0)),
@@ -1477,6 +1493,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1104, memory: 1108, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1104, memory: 1108, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1136, memory: 1140, legacy: 0)),
+  ]
+  private static let alternatives9: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2425, memory: 2425, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2424, memory: 2424, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2431, memory: 2431, legacy: 0)),
@@ -1509,6 +1527,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .GW, width: .d, options: 640, register: 2759, memory: 2759, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .GW, width: .d, options: 640, register: 2758, memory: 2758, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2841, memory: 2841, legacy: 0)),
+  ]
+  private static let alternatives10: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2840, memory: 2840, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2843, memory: 2843, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2842, memory: 2842, legacy: 0)),
@@ -1541,6 +1561,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2441, memory: 2441, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2668, memory: 2668, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 384, register: 2627, memory: 2627, legacy: 0)),
+  ]
+  private static let alternatives11: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2837, memory: 2837, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2836, memory: 2836, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2839, memory: 2839, legacy: 0)),
@@ -1573,6 +1595,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .maskMove, width: .v, options: 640, register: 2615, memory: 2615, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2831, memory: 2831, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2830, memory: 2830, legacy: 0)),
+  ]
+  private static let alternatives12: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2845, memory: 2845, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2844, memory: 2844, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2833, memory: 2833, legacy: 0)),
@@ -1591,4 +1615,21 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2632, memory: 2632, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2632, memory: 2632, legacy: 0)),
   ]
+  static let alternatives: [OpcodeAlternative] = {
+    var all: [OpcodeAlternative] = []
+    all += alternatives0
+    all += alternatives1
+    all += alternatives2
+    all += alternatives3
+    all += alternatives4
+    all += alternatives5
+    all += alternatives6
+    all += alternatives7
+    all += alternatives8
+    all += alternatives9
+    all += alternatives10
+    all += alternatives11
+    all += alternatives12
+    return all
+  }()
 }
