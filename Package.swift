@@ -23,7 +23,8 @@ let package = Package(
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"]),
     .testTarget(name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"]),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"]),
-    .testTarget(name: "ApusMachineTests", dependencies: ["ApusMachine"]),
+    .testTarget(
+      name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"]),
     .testTarget(name: "ApusRunnerTests", dependencies: ["apus"]),
   ]
 )
