@@ -14,12 +14,12 @@ let package = Package(
   ],
   targets: [
     .target(name: "ApusBase", swiftSettings: safe),
-    .target(name: "ApusCPU", dependencies: ["ApusBase"]),
+    .target(name: "ApusCPU", dependencies: ["ApusBase"], exclude: ["Decode/Maps"]),
     .target(name: "ApusDevices", dependencies: ["ApusBase"], swiftSettings: safe),
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
-    .executableTarget(name: "apus", dependencies: ["ApusBase", "ApusDevices", "ApusMachine"]),
+    .executableTarget(name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"]),
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"]),
     .testTarget(name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"]),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"]),

@@ -431,6 +431,20 @@ func defineColdForms() {
 
 // MARK: Decoder entries
 
+/// The members of `OpcodeOption`, as OpcodeEntry.swift defines them.
+let optionBits: [String: Int] = {
+  let path = FileManager.default.currentDirectoryPath + "/Sources/ApusCPU/Decode/OpcodeEntry.swift"
+  guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { fail("cannot read \(path)") }
+  var bits: [String: Int] = [:]
+  for line in text.components(separatedBy: "\n") {
+    let words = line.split(separator: " ").map(String.init)
+    if words.count == 6, words[0] == "static", words[3] == "UInt16", words[4] == "=", let bit = Int(words[5]) {
+      bits[String(words[2].dropLast())] = bit
+    }
+  }
+  return bits
+}()
+
 struct Entry: Hashable {
   var shape = "undefined"
   var width = "b"
@@ -439,7 +453,12 @@ struct Entry: Hashable {
   var memory = 0
   var legacy = 0
   var text: String {
-    let flags = options.isEmpty ? "0" : options.map { "OpcodeOption.\($0)" }.joined(separator: " | ")
+    // A number, as operators in array literals cost the type checker time.
+    var flags = 0
+    for option in options {
+      guard let bit = optionBits[option] else { fail("OpcodeOption has no \(option)") }
+      flags |= bit
+    }
     return "OpcodeEntry(shape: .\(shape), width: .\(width), options: \(flags), register: \(register), memory: \(memory), legacy: \(legacy))"
   }
 }
@@ -699,7 +718,17 @@ for (name, map) in [("oneByte", "1"), ("twoByte", "0F"), ("threeByte38", "38"), 
   tables += "  ]\n"
 }
 tables += "  static let groups: [OpcodeEntry] = [\n" + groups.map { "    \($0.text),\n" }.joined() + "  ]\n"
-tables += "  static let alternatives: [OpcodeAlternative] = [\n" + alternatives.map { "    \($0),\n" }.joined() + "  ]\n}\n"
+// In pieces, as the type checker's time and memory grow with the square of a literal's length: one literal took
+// 5 GB.
+let pieceCount = (alternatives.count + 31) / 32
+for piece in 0..<pieceCount {
+  tables += "  private static let alternatives\(piece): [OpcodeAlternative] = [\n"
+  tables += alternatives[(piece * 32)..<min(piece * 32 + 32, alternatives.count)].map { "    \($0),\n" }.joined()
+  tables += "  ]\n"
+}
+tables += "  static let alternatives: [OpcodeAlternative] = {\n    var all: [OpcodeAlternative] = []\n"
+for piece in 0..<pieceCount { tables += "    all += alternatives\(piece)\n" }
+tables += "    return all\n  }()\n}\n"
 outputs["OpcodeTables.swift"] = tables
 
 func array(_ name: String, _ type: String, _ values: [Int]) -> String {
@@ -716,22 +745,22 @@ outputs["FormFacts.swift"] =
   + aliases.sorted { $0.key < $1.key }.map { "  (\($0.key), \($0.value)),\n" }.joined() + "]\n\n"
   + array("formFusedZero", "UInt16", forms.indices.map { fusedZero[$0] ?? 0 })
 
+/// Writes the stamps as many short arrays: the type checker needs minutes and gigabytes for a literal of
+/// hundreds of closures. Some arrays share a file.
 func chunks(_ kind: String, _ type: String, _ stamps: [String]) {
-  let size = 400
+  let size = 24
+  let title = kind.prefix(1).uppercased() + kind.dropFirst()
   var names: [String] = []
-  var at = 0
-  while at < stamps.count {
-    let end = min(at + size, stamps.count)
+  for start in stride(from: 0, to: stamps.count, by: size) {
     let name = "\(kind)Stamps\(names.count)"
+    var text = "let \(name): [\(type)] = [\n"
+    for stamp in stamps[start..<min(start + size, stamps.count)] { text += "  \(stamp),\n" }
+    outputs["\(title)Stamps\(names.count / 16).swift", default: notice] += text + "]\n\n"
     names.append(name)
-    var text = notice + "let \(name): [\(type)] = [\n"
-    for i in at..<end { text += "  \(stamps[i]),\n" }
-    text += "]\n"
-    outputs["\(kind.prefix(1).uppercased())\(kind.dropFirst())Stamps\(names.count - 1).swift"] = text
-    at = end
   }
-  outputs["\(kind.prefix(1).uppercased())\(kind.dropFirst())Handlers.swift"] =
-    notice + "let \(kind)Handlers: [\(type)] = [\(names.joined(separator: ", "))].flatMap { $0 }\n"
+  var text = notice + "let \(kind)Handlers: [\(type)] = {\n  var all: [\(type)] = []\n"
+  for name in names { text += "  all += \(name)\n" }
+  outputs["\(title)Handlers.swift"] = text + "  return all\n}()\n"
 }
 chunks("fast", "FastHandler", forms[..<fastCount].map { $0.fast ?? "{ c, o, r, s, k in missed(c, o, r, s, k) }" })
 chunks("slow", "SlowHandler", forms.map(\.slow))

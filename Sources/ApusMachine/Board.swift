@@ -24,6 +24,7 @@ package final class Board {
   package let rtc: RTC146818
   let keyboard: Controller8042
   package let serial: [UART16550]
+  let coprocessorError: CoprocessorErrorPort
   package let power: PowerManagement
   package let pci: PCIHost
   let debugExit: DebugExit
@@ -74,6 +75,7 @@ package final class Board {
     power = PowerManagement(
       sci: fabric.line(9), hardReset: pins.line(.reset), softReset: pins.line(.reset),
       powerOff: pins.line(.powerOff))
+    coprocessorError = CoprocessorErrorPort(IRQ13: fabric.line(13))
     debugExit = DebugExit(stop: pins.line(.debugExit))
 
     // Serial ports 1 and 3, and 2 and 4, share an interrupt.
@@ -148,6 +150,7 @@ package final class Board {
         layout.base...(layout.base + PowerManagementLayout.blockSize - 1),
         layout.commandPort...(layout.commandPort + 1), layout.resetPort...layout.resetPort,
       ])
+    try attach(coprocessorError, ports: CoprocessorErrorPort.portRanges)
     try attach(POSTCodePort(), ports: POSTCodePort.portRanges)
     try attach(DebugConsole(sink: configuration.debugConsole), ports: DebugConsole.portRanges)
     if configuration.debugExit { try attach(debugExit, ports: DebugExit.portRanges) }

@@ -131,33 +131,36 @@ extension Board: SystemBus {
   package func readMSR(_ index: UInt32) -> UInt64? {
     let now = now
     defer { settle(apicNumber, now) }
-    if index == Self.IA32_TSC_DEADLINE { return localAPIC.tscDeadline(at: now) }
     return LocalAPIC.ownsMSR(index) ? localAPIC.readMSR(index, at: now) : nil
   }
 
   package func writeMSR(_ index: UInt32, _ value: UInt64) -> Bool {
     let now = now
     defer { settle(apicNumber, now) }
-    if index == Self.IA32_TSC_DEADLINE {
-      localAPIC.writeTSCDeadline(value, due: due(value, now), at: now)
-      return true
-    }
     return LocalAPIC.ownsMSR(index) ? localAPIC.writeMSR(index, value, at: now) : false
   }
 
-  private static var IA32_TSC_DEADLINE: UInt32 { 0x6E0 }
-
-  /// When the guest's time-stamp counter, which counts at 1 GHz, reaches `value`: 0 if it has.
-  private func due(_ value: UInt64, _ now: VirtualTime) -> VirtualTime {
-    let counter = now &+ (processor?.timeStampOffset ?? 0)
-    return value <= counter ? 0 : now.later(by: value - counter)
+  package func readTSCDeadline() -> UInt64 {
+    let now = now
+    defer { settle(apicNumber, now) }
+    return localAPIC.tscDeadline(at: now)
   }
 
-  /// The guest set its time-stamp counter: an armed deadline comes at another time.
-  package func timeStampChanged() {
+  package func writeTSCDeadline(_ value: UInt64, due: VirtualTime) {
     let now = now
-    let deadline = localAPIC.tscDeadline(at: now)
-    if deadline != 0 { localAPIC.moveTSCDeadline(due: due(deadline, now), at: now) }
+    localAPIC.writeTSCDeadline(value, due: due, at: now)
+    settle(apicNumber, now)
+  }
+
+  package func moveTSCDeadline(due: VirtualTime) {
+    let now = now
+    localAPIC.moveTSCDeadline(due: due, at: now)
+    settle(apicNumber, now)
+  }
+
+  package func signalFloatingPointError() {
+    let now = now
+    coprocessorError.signalError(at: now)
     settle(apicNumber, now)
   }
 

@@ -48,7 +48,7 @@ extension Board {
     do throws(ACPITableError) {
       let image = try ACPITables.build(description, in: map.acpiTables, rsdpPhysical: Self.acpiRSDP)
       for segment in image.segments where !memory.write(segment.bytes, at: segment.physical) {
-        throw ACPITableError.doesNotFit(needed: segment.bytes.count)
+        throw ACPITableError.doesNotFit(needed: UInt64(segment.bytes.count))
       }
       return image.rsdp
     } catch {

@@ -1,3 +1,4 @@
+import ApusCPU
 import ApusBase
 import ApusMachine
 

@@ -7,9 +7,6 @@ extension Processor {
   /// RFLAGS.IF: whether the processor takes maskable interrupts.
   package var interruptsEnabled: Bool { cpu.pointee.systemFlags & RFLAGS.IF != 0 }
 
-  /// What the guest's time-stamp counter has beyond virtual time, modulo 2^64.
-  package var timeStampOffset: UInt64 { cpu.pointee.msr.tscOffset }
-
   /// Writes registers, time and what is pending as the section `Processor`. Memory is not in it.
   package func save(to writer: inout StateWriter) {
     writer.section("Processor", version: 1) { w in

@@ -26,6 +26,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, ADD.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, ADD.self, UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, ADD.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps1: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, ADD.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, ADD.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, ADD.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -50,6 +53,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, OR.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, OR.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, OR.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps2: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, OR.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, OR.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, OR.self, UInt32.self); return go(c, n, f) },
@@ -74,6 +80,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, OR.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, OR.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, OR.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps3: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, OR.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, OR.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, OR.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -98,6 +107,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, ADC.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, ADC.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, ADC.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps4: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, ADC.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, ADC.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, ADC.self, UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -122,6 +134,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, ADC.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, ADC.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, ADC.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps5: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, ADC.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, ADC.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, ADC.self, UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -146,6 +161,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, SBB.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, SBB.self, UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, SBB.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps6: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, SBB.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, SBB.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, SBB.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -170,6 +188,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, SBB.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, SBB.self, UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, SBB.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps7: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, SBB.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, SBB.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, SBB.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -194,6 +215,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, AND.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, AND.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, AND.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps8: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, AND.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, AND.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, AND.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -218,6 +242,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, AND.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, AND.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, AND.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps9: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, AND.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, AND.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, AND.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -242,6 +269,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, SUB.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, SUB.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, SUB.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps10: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, SUB.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, SUB.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, SUB.self, UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -266,6 +296,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, SUB.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, SUB.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, SUB.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps11: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, XOR.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, XOR.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, XOR.self, UInt32.self); return go(c, n, f) },
@@ -290,6 +323,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, XOR.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, XOR.self, UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, XOR.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps12: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, XOR.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, XOR.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, XOR.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -314,6 +350,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, CMP.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, CMP.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, CMP.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps13: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, CMP.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, CMP.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, CMP.self, UInt32.self); return go(c, n, f) },
@@ -338,6 +377,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, CMP.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, CMP.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, CMP.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps14: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, CMP.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, CMP.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, CMP.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -362,6 +404,9 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, TEST.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, TEST.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ri(cpu(c), op(o), &f, TEST.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps15: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, TEST.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, TEST.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mr(cpu(c), op(o), &f, TEST.self, UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -386,20 +431,5 @@ let fastStamps0: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, TEST.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, TEST.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.mi(cpu(c), op(o), &f, TEST.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, IMUL.self, UInt16.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, IMUL.self, UInt32.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.rr(cpu(c), op(o), &f, IMUL.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, IMUL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, IMUL.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, IMUL.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, IMUL.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, IMUL.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, IMUL.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, IMUL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, IMUL.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.rm(cpu(c), op(o), &f, IMUL.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
 ]
+

@@ -26,6 +26,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, ADD.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, ADD.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, ADD.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps1: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, ADD.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, ADD.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, ADD.self, UInt32.self, AddressS.self) } },
@@ -50,6 +53,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, OR.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, OR.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, OR.self, UInt64.self) } },
+]
+
+let slowStamps2: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, OR.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, OR.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, OR.self, UInt32.self) } },
@@ -74,6 +80,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, OR.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, OR.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, OR.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps3: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, OR.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, OR.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, OR.self, UInt64.self, AddressS.self) } },
@@ -98,6 +107,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, ADC.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, ADC.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, ADC.self, UInt64.self) } },
+]
+
+let slowStamps4: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, ADC.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, ADC.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, ADC.self, UInt8.self, AddressS.self) } },
@@ -122,6 +134,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, ADC.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, ADC.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, ADC.self, UInt64.self, AddressS.self) } },
+]
+
+let slowStamps5: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, ADC.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, ADC.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, ADC.self, UInt8.self, AddressS.self) } },
@@ -146,6 +161,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, SBB.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, SBB.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, SBB.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps6: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, SBB.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, SBB.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, SBB.self, UInt32.self, AddressS.self) } },
@@ -170,6 +188,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, SBB.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, SBB.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, SBB.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps7: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, SBB.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, SBB.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, SBB.self, UInt32.self, AddressS.self) } },
@@ -194,6 +215,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, AND.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, AND.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, AND.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps8: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, AND.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, AND.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, AND.self, UInt64.self, AddressS.self) } },
@@ -218,6 +242,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, AND.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, AND.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, AND.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps9: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, AND.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, AND.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, AND.self, UInt64.self, AddressS.self) } },
@@ -242,6 +269,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, SUB.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, SUB.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, SUB.self, UInt64.self, AddressS.self) } },
+]
+
+let slowStamps10: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, SUB.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, SUB.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, SUB.self, UInt8.self, AddressS.self) } },
@@ -266,6 +296,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, SUB.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, SUB.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, SUB.self, UInt64.self, AddressS.self) } },
+]
+
+let slowStamps11: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, XOR.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, XOR.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, XOR.self, UInt32.self) } },
@@ -290,6 +323,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, XOR.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, XOR.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, XOR.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps12: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, XOR.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, XOR.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, XOR.self, UInt32.self, AddressS.self) } },
@@ -314,6 +350,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, CMP.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, CMP.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, CMP.self, UInt64.self) } },
+]
+
+let slowStamps13: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, CMP.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, CMP.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, CMP.self, UInt32.self) } },
@@ -338,6 +377,9 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, CMP.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, CMP.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, CMP.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps14: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, CMP.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, CMP.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, CMP.self, UInt64.self, AddressS.self) } },
@@ -362,44 +404,32 @@ let slowStamps0: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, TEST.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, TEST.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ri(cpu, op, &f, TEST.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, IMUL.self, UInt16.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, IMUL.self, UInt32.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.rr(cpu, op, &f, IMUL.self, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, IMUL.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, IMUL.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, IMUL.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, IMUL.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, IMUL.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, IMUL.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, IMUL.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, IMUL.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.rm(cpu, op, &f, IMUL.self, UInt64.self, AddressS.self) } },
 ]
+
+let slowStamps15: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mr(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt8.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.mi(cpu, op, &f, TEST.self, UInt64.self, AddressS.self) } },
+]
+

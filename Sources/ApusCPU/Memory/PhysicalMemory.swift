@@ -11,7 +11,6 @@ package struct MemoryRegion {
   /// False for ROM: writes vanish.
   package var isWritable: Bool
 
-  /// A region of whole pages.
   package init(start: UInt64, end: UInt64, hostOffset: UInt64, isWritable: Bool) {
     self.start = start
     self.end = end

@@ -145,7 +145,8 @@ import ApusCPU
   struct Encoding: Hashable {
     var prefix: UInt8
     var opcode: UInt8
-    var extension_: UInt8?
+    /// ModRM.reg where it chooses the instruction.
+    var member: UInt8?
     var isMemory: Bool
   }
 
@@ -161,7 +162,7 @@ import ApusCPU
     let opcode = rest.removeFirst()
     let modRM = try #require(rest.first)
     return Encoding(
-      prefix: prefix, opcode: opcode, extension_: Self.groups.contains(opcode) ? modRM >> 3 & 7 : nil,
+      prefix: prefix, opcode: opcode, member: Self.groups.contains(opcode) ? modRM >> 3 & 7 : nil,
       isMemory: modRM < 0xC0)
   }
 
@@ -179,12 +180,13 @@ import ApusCPU
       let columns = row.split(separator: "|").map { $0.split(separator: " ") }
       if others.contains(columns[1][0]) { continue }
       let name = columns[0][1].split(separator: "/")
+      let member: UInt8? = name.count > 1 ? UInt8(String(name[1])) : nil
       let options = columns[5]
       for isMemory in [false, true] where !options.contains(isMemory ? "reg" : "mem") {
         let wanted = Encoding(
           prefix: columns[0][0] == "NP" ? 0 : try #require(UInt8(columns[0][0], radix: 16)),
           opcode: try #require(UInt8(name[0], radix: 16)),
-          extension_: name.count > 1 ? try #require(UInt8(name[1])) : nil, isMemory: isMemory)
+          member: member, isMemory: isMemory)
         #expect(covered.contains(wanted), "\(row)")
       }
     }
