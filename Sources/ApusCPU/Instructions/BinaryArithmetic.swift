@@ -157,7 +157,7 @@ extension Body {
       let product = a.signed.multipliedFullWidth(by: value.signed)
       low = T(truncatingIfNeeded: product.low)
       high = T(bits: product.high)
-      overflow = high != (low.isNegative ? ~0 : 0)
+      overflow = high != (low.isNegative ? T.max : 0)
     } else {
       let product = a.multipliedFullWidth(by: value)
       low = T(truncatingIfNeeded: product.low)
