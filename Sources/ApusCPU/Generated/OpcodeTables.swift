@@ -218,7 +218,7 @@ enum OpcodeTables {
     OpcodeEntry(shape: .I, width: .b, options: 2184, register: 2390, memory: 2390, legacy: 0),
     OpcodeEntry(shape: .I, width: .b, options: 2184, register: 2389, memory: 2389, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 136, register: 2921, memory: 2921, legacy: 0),
-    OpcodeEntry(shape: .none, width: .v, options: 128, register: 2987, memory: 2987, legacy: 0),
+    OpcodeEntry(shape: .string, width: .v, options: 128, register: 2987, memory: 2987, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 2, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 4, memory: 25, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 29, memory: 6, legacy: 0),
