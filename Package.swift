@@ -19,11 +19,12 @@ let package = Package(
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
-    .executableTarget(name: "apus", dependencies: ["ApusBase", "ApusDevices", "ApusMachine"]),
+    .executableTarget(name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"]),
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"]),
     .testTarget(name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"]),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"]),
-    .testTarget(name: "ApusMachineTests", dependencies: ["ApusMachine"]),
+    .testTarget(
+      name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"]),
     .testTarget(name: "ApusRunnerTests", dependencies: ["apus"]),
   ]
 )

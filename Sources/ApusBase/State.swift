@@ -80,7 +80,9 @@ public struct StateReader {
     let nameLength = Int(try read(UInt8.self))
     guard nameLength <= end - position else { throw .truncated(section: expected) }
     var found = ""
-    for byte in bytes[position..<(position + nameLength)] { found.unicodeScalars.append(Unicode.Scalar(byte)) }
+    for byte in bytes[position..<(position + nameLength)] {
+      found.unicodeScalars.append(Unicode.Scalar(byte))
+    }
     position += nameLength
     guard found == expected else { throw .wrongSection(expected: expected, found: found) }
     let version = try read(UInt16.self)

@@ -84,7 +84,8 @@ package final class Board {
       let output = index < configuration.serial.count ? configuration.serial[index] : nil
       serial.append(
         UART16550(
-          name: "COM\(index + 1)", base: port.base, irq: fabric.line(port.irq, source: index), output: output))
+          name: "COM\(index + 1)", base: port.base, irq: fabric.line(port.irq, source: index), output: output)
+      )
     }
     self.serial = serial
 
@@ -116,7 +117,8 @@ package final class Board {
         }
         let number = slot - Self.virtioSlots.lowerBound
         let function = VirtioPCI(
-          name: "VirtioBlock\(number)", backend: VirtioBlock(store: drive.store, serial: "apus-virtio\(number)"),
+          name: "VirtioBlock\(number)",
+          backend: VirtioBlock(store: drive.store, serial: "apus-virtio\(number)"),
           memory: memory, irq: pci.interruptLine(slot: slot), msi: MSIBridge(localAPIC))
         pci.attach(function, slot: slot)
         slot += 1

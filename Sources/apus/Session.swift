@@ -1,4 +1,6 @@
+import ApusCPU
 import ApusBase
+import ApusCPU
 import ApusMachine
 
 /// One run of a machine: slices of instructions, and between them the host's signals, input and limits.

@@ -1,3 +1,4 @@
+import ApusBase
 import ApusCPU
 
 /// A bus that records port accesses and answers them with ones; physical addresses outside RAM behave as
@@ -44,6 +45,10 @@ final class TestBus: SystemBus {
   func acknowledgeInterrupt() -> UInt8 { interruptVector }
   func readMSR(_ index: UInt32) -> UInt64? { nil }
   func writeMSR(_ index: UInt32, _ value: UInt64) -> Bool { false }
+  func readTSCDeadline() -> UInt64 { 0 }
+  func writeTSCDeadline(_ value: UInt64, due: VirtualTime) {}
+  func moveTSCDeadline(due: VirtualTime) {}
+  func signalFloatingPointError() {}
 }
 
 /// A processor over RAM that the test can reach, from physical address 0.

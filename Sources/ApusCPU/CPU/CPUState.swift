@@ -165,6 +165,8 @@ struct Segment {
   var selector: UInt16 = 0
   /// No descriptor is loaded: any use faults (outside 64-bit mode).
   var isNull = false
+  /// Makes the stride 64 bytes, so that an index becomes an offset by a shift.
+  var padding: UInt64 = 0
 }
 
 /// GDTR or IDTR.
@@ -235,10 +237,10 @@ enum Layout {
   static let segments = 240
   static let segmentShift = 6
   /// XMM registers: 16 slots of 64 bytes, room for YMM and ZMM.
-  static let vectors = 2048
+  static let vectors = 4096
   static let vectorShift = 6
   /// The banks: supervisor, user, and one that never hits (for alignment checks).
-  static let banks = 4096
+  static let banks = 8192
   static let bankCount = 3
   static let blockSize = banks + bankCount * TLB.bankSize
 }

@@ -188,8 +188,7 @@ struct SavedState {
   private let systemFlags: UInt64
   private let cpl: UInt8
   private let codeMode: UInt8
-  private let segments:
-    (Segment, Segment, Segment, Segment, Segment, Segment, Segment, Segment)
+  private let segments: (Segment, Segment, Segment, Segment, Segment, Segment, Segment, Segment)
 
   init(_ cpu: CPU) {
     rsp = cpu[.rsp]

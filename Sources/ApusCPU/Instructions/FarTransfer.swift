@@ -268,7 +268,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return leave(op, to: rip)
   }
 
-  private func finishTask(_ op: OpPointer, _ selector: UInt16, _ cause: TaskSwitch) throws(Exit) -> OpPointer {
+  private func finishTask(_ op: OpPointer, _ selector: UInt16, _ cause: TaskSwitch) throws(Exit) -> OpPointer
+  {
     pointee.rip = op.nextRIP & instructionPointerMask
     let rip = pointee.rip
     do throws(Exit) {

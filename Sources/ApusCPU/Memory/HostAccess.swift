@@ -18,7 +18,9 @@ extension Processor {
       return false
     }
     let source = UnsafeRawBufferPointer(start: ram.base + Int(hostOffset), count: range.count)
-    buffer.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[range]).copyMemory(from: source) }
+    buffer.withUnsafeMutableBytes {
+      UnsafeMutableRawBufferPointer(rebasing: $0[range]).copyMemory(from: source)
+    }
     return true
   }
 
