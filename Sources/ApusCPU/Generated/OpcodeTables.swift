@@ -2,7 +2,7 @@
 // swift-format-ignore-file
 
 enum OpcodeTables {
-  static let oneByte: [OpcodeEntry] = [
+  private static let oneBytePart0: [OpcodeEntry] = [
     OpcodeEntry(shape: .EG, width: .b, options: 5, register: 0, memory: 20, legacy: 0),
     OpcodeEntry(shape: .EG, width: .v, options: 5, register: 0, memory: 20, legacy: 0),
     OpcodeEntry(shape: .GE, width: .b, options: 1, register: 0, memory: 8, legacy: 0),
@@ -19,6 +19,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .AI, width: .v, options: 1, register: 48, memory: 0, legacy: 0),
     OpcodeEntry(shape: .S, width: .v, options: 8, register: 2872, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let oneBytePart1: [OpcodeEntry] = [
     OpcodeEntry(shape: .EG, width: .b, options: 5, register: 88, memory: 108, legacy: 0),
     OpcodeEntry(shape: .EG, width: .v, options: 5, register: 88, memory: 108, legacy: 0),
     OpcodeEntry(shape: .GE, width: .b, options: 1, register: 88, memory: 96, legacy: 0),
@@ -35,6 +37,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .AI, width: .v, options: 1, register: 136, memory: 0, legacy: 0),
     OpcodeEntry(shape: .S, width: .v, options: 8, register: 2872, memory: 3, legacy: 0),
     OpcodeEntry(shape: .S, width: .v, options: 10, register: 2780, memory: 3, legacy: 0),
+  ]
+  private static let oneBytePart2: [OpcodeEntry] = [
     OpcodeEntry(shape: .EG, width: .b, options: 5, register: 176, memory: 196, legacy: 0),
     OpcodeEntry(shape: .EG, width: .v, options: 5, register: 176, memory: 196, legacy: 0),
     OpcodeEntry(shape: .GE, width: .b, options: 1, register: 176, memory: 184, legacy: 0),
@@ -51,6 +55,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .AI, width: .v, options: 1, register: 224, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 136, register: 2480, memory: 2480, legacy: 0),
+  ]
+  private static let oneBytePart3: [OpcodeEntry] = [
     OpcodeEntry(shape: .EG, width: .b, options: 5, register: 264, memory: 284, legacy: 0),
     OpcodeEntry(shape: .EG, width: .v, options: 5, register: 264, memory: 284, legacy: 0),
     OpcodeEntry(shape: .GE, width: .b, options: 1, register: 264, memory: 272, legacy: 0),
@@ -67,6 +73,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .AI, width: .v, options: 1, register: 312, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 136, register: 2391, memory: 2391, legacy: 0),
+  ]
+  private static let oneBytePart4: [OpcodeEntry] = [
     OpcodeEntry(shape: .Z, width: .v, options: 9, register: 448, memory: 452, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 9, register: 448, memory: 452, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 9, register: 448, memory: 452, legacy: 0),
@@ -83,6 +91,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .Z, width: .v, options: 9, register: 464, memory: 468, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 9, register: 464, memory: 468, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 9, register: 464, memory: 468, legacy: 0),
+  ]
+  private static let oneBytePart5: [OpcodeEntry] = [
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1488, memory: 0, legacy: 2880),
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1488, memory: 0, legacy: 2880),
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1488, memory: 0, legacy: 2880),
@@ -99,6 +109,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1496, memory: 0, legacy: 2784),
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1496, memory: 0, legacy: 2784),
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1496, memory: 0, legacy: 2784),
+  ]
+  private static let oneBytePart6: [OpcodeEntry] = [
     OpcodeEntry(shape: .none, width: .v, options: 8, register: 2860, memory: 2860, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 8, register: 2768, memory: 2768, legacy: 0),
     OpcodeEntry(shape: .MG, width: .v, options: 264, register: 2397, memory: 2397, legacy: 0),
@@ -115,6 +127,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .string, width: .z, options: 0, register: 2551, memory: 2551, legacy: 0),
     OpcodeEntry(shape: .string, width: .b, options: 0, register: 2698, memory: 2698, legacy: 0),
     OpcodeEntry(shape: .string, width: .z, options: 0, register: 2698, memory: 2698, legacy: 0),
+  ]
+  private static let oneBytePart7: [OpcodeEntry] = [
     OpcodeEntry(shape: .J, width: .b, options: 2115, register: 1556, memory: 0, legacy: 0),
     OpcodeEntry(shape: .J, width: .b, options: 2115, register: 1557, memory: 1, legacy: 0),
     OpcodeEntry(shape: .J, width: .b, options: 2115, register: 1558, memory: 2, legacy: 0),
@@ -131,6 +145,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .J, width: .b, options: 2115, register: 1569, memory: 13, legacy: 0),
     OpcodeEntry(shape: .J, width: .b, options: 2115, register: 1570, memory: 14, legacy: 0),
     OpcodeEntry(shape: .J, width: .b, options: 2115, register: 1571, memory: 15, legacy: 0),
+  ]
+  private static let oneBytePart8: [OpcodeEntry] = [
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 8, memory: 0, legacy: 0),
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 16, memory: 0, legacy: 0),
@@ -147,6 +163,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .GM, width: .v, options: 257, register: 0, memory: 888, legacy: 0),
     OpcodeEntry(shape: .SE, width: .w, options: 130, register: 2688, memory: 2688, legacy: 0),
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 32, memory: 0, legacy: 0),
+  ]
+  private static let oneBytePart9: [OpcodeEntry] = [
     OpcodeEntry(shape: .ZA, width: .v, options: 1, register: 900, memory: 0, legacy: 0),
     OpcodeEntry(shape: .ZA, width: .v, options: 1, register: 900, memory: 0, legacy: 0),
     OpcodeEntry(shape: .ZA, width: .v, options: 1, register: 900, memory: 0, legacy: 0),
@@ -163,6 +181,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .none, width: .v, options: 34, register: 2772, memory: 2772, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 128, register: 2920, memory: 2920, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 128, register: 2579, memory: 2579, legacy: 0),
+  ]
+  private static let oneBytePart10: [OpcodeEntry] = [
     OpcodeEntry(shape: .AO, width: .b, options: 1, register: 0, memory: 784, legacy: 0),
     OpcodeEntry(shape: .AO, width: .v, options: 1, register: 0, memory: 784, legacy: 0),
     OpcodeEntry(shape: .OA, width: .b, options: 1, register: 0, memory: 796, legacy: 0),
@@ -179,6 +199,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .string, width: .v, options: 0, register: 2599, memory: 2599, legacy: 0),
     OpcodeEntry(shape: .string, width: .b, options: 0, register: 2922, memory: 2922, legacy: 0),
     OpcodeEntry(shape: .string, width: .v, options: 0, register: 2922, memory: 2922, legacy: 0),
+  ]
+  private static let oneBytePart11: [OpcodeEntry] = [
     OpcodeEntry(shape: .ZI, width: .b, options: 1, register: 780, memory: 0, legacy: 0),
     OpcodeEntry(shape: .ZI, width: .b, options: 1, register: 780, memory: 0, legacy: 0),
     OpcodeEntry(shape: .ZI, width: .b, options: 1, register: 780, memory: 0, legacy: 0),
@@ -195,6 +217,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .ZI, width: .v, options: 1, register: 780, memory: 0, legacy: 0),
     OpcodeEntry(shape: .ZI, width: .v, options: 1, register: 780, memory: 0, legacy: 0),
     OpcodeEntry(shape: .ZI, width: .v, options: 1, register: 780, memory: 0, legacy: 0),
+  ]
+  private static let oneBytePart12: [OpcodeEntry] = [
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 40, memory: 0, legacy: 0),
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 48, memory: 0, legacy: 0),
     OpcodeEntry(shape: .I, width: .w, options: 8259, register: 1500, memory: 0, legacy: 2909),
@@ -211,6 +235,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .I, width: .b, options: 2178, register: 2555, memory: 2555, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 138, register: 2558, memory: 2558, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 2, register: 2562, memory: 2562, legacy: 0),
+  ]
+  private static let oneBytePart13: [OpcodeEntry] = [
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 72, memory: 0, legacy: 0),
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 80, memory: 0, legacy: 0),
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 88, memory: 0, legacy: 0),
@@ -227,6 +253,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 54, memory: 12, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 66, memory: 8, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 74, memory: 12, legacy: 0),
+  ]
+  private static let oneBytePart14: [OpcodeEntry] = [
     OpcodeEntry(shape: .J, width: .b, options: 2242, register: 2605, memory: 2605, legacy: 0),
     OpcodeEntry(shape: .J, width: .b, options: 2242, register: 2604, memory: 2604, legacy: 0),
     OpcodeEntry(shape: .J, width: .b, options: 2242, register: 2603, memory: 2603, legacy: 0),
@@ -243,6 +271,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .portDX, width: .z, options: 0, register: 2547, memory: 2547, legacy: 0),
     OpcodeEntry(shape: .portDX, width: .b, options: 0, register: 2694, memory: 2694, legacy: 0),
     OpcodeEntry(shape: .portDX, width: .z, options: 0, register: 2694, memory: 2694, legacy: 0),
+  ]
+  private static let oneBytePart15: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 130, register: 2556, memory: 2556, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -260,7 +290,27 @@ enum OpcodeTables {
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 120, memory: 0, legacy: 0),
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 128, memory: 0, legacy: 0),
   ]
-  static let twoByte: [OpcodeEntry] = [
+  static let oneByte: [OpcodeEntry] = {
+    var all: [OpcodeEntry] = []
+    all += oneBytePart0
+    all += oneBytePart1
+    all += oneBytePart2
+    all += oneBytePart3
+    all += oneBytePart4
+    all += oneBytePart5
+    all += oneBytePart6
+    all += oneBytePart7
+    all += oneBytePart8
+    all += oneBytePart9
+    all += oneBytePart10
+    all += oneBytePart11
+    all += oneBytePart12
+    all += oneBytePart13
+    all += oneBytePart14
+    all += oneBytePart15
+    return all
+  }()
+  private static let twoBytePart0: [OpcodeEntry] = [
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 136, memory: 0, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 86, memory: 15, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 8192, register: 2580, memory: 2580, legacy: 0),
@@ -277,6 +327,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .nop, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let twoBytePart1: [OpcodeEntry] = [
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 101, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 105, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 109, memory: 3, legacy: 0),
@@ -293,6 +345,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 123, memory: 4, legacy: 0),
     OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let twoBytePart2: [OpcodeEntry] = [
     OpcodeEntry(shape: .RC, width: .d, options: 640, register: 2686, memory: 2686, legacy: 0),
     OpcodeEntry(shape: .RC, width: .d, options: 640, register: 2687, memory: 2687, legacy: 0),
     OpcodeEntry(shape: .RC, width: .d, options: 642, register: 2680, memory: 2680, legacy: 0),
@@ -309,6 +363,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 141, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 145, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 147, memory: 2, legacy: 0),
+  ]
+  private static let twoBytePart3: [OpcodeEntry] = [
     OpcodeEntry(shape: .none, width: .v, options: 130, register: 2985, memory: 2985, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 128, register: 2907, memory: 2907, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 128, register: 2904, memory: 2904, legacy: 0),
@@ -325,6 +381,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let twoBytePart4: [OpcodeEntry] = [
     OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1168, memory: 1172, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1188, memory: 1192, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1208, memory: 1212, legacy: 0),
@@ -341,6 +399,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1428, memory: 1432, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1448, memory: 1452, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1468, memory: 1472, legacy: 0),
+  ]
+  private static let twoBytePart5: [OpcodeEntry] = [
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 149, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 151, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 155, memory: 2, legacy: 0),
@@ -357,6 +417,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 186, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 190, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 194, memory: 4, legacy: 0),
+  ]
+  private static let twoBytePart6: [OpcodeEntry] = [
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 198, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 200, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 202, memory: 2, legacy: 0),
@@ -373,6 +435,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 223, memory: 1, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 224, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 226, memory: 3, legacy: 0),
+  ]
+  private static let twoBytePart7: [OpcodeEntry] = [
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 229, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 233, memory: 6, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 239, memory: 6, legacy: 0),
@@ -389,6 +453,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 257, memory: 3, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 260, memory: 3, legacy: 0),
+  ]
+  private static let twoBytePart8: [OpcodeEntry] = [
     OpcodeEntry(shape: .J, width: .z, options: 67, register: 1556, memory: 0, legacy: 0),
     OpcodeEntry(shape: .J, width: .z, options: 67, register: 1557, memory: 1, legacy: 0),
     OpcodeEntry(shape: .J, width: .z, options: 67, register: 1558, memory: 2, legacy: 0),
@@ -405,6 +471,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .J, width: .z, options: 67, register: 1569, memory: 13, legacy: 0),
     OpcodeEntry(shape: .J, width: .z, options: 67, register: 1570, memory: 14, legacy: 0),
     OpcodeEntry(shape: .J, width: .z, options: 67, register: 1571, memory: 15, legacy: 0),
+  ]
+  private static let twoBytePart9: [OpcodeEntry] = [
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 1184, memory: 1185, legacy: 0),
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 1204, memory: 1205, legacy: 0),
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 1224, memory: 1225, legacy: 0),
@@ -421,6 +489,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 1444, memory: 1445, legacy: 0),
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 1464, memory: 1465, legacy: 0),
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 1484, memory: 1485, legacy: 0),
+  ]
+  private static let twoBytePart10: [OpcodeEntry] = [
     OpcodeEntry(shape: .S, width: .v, options: 32, register: 2872, memory: 4, legacy: 0),
     OpcodeEntry(shape: .S, width: .v, options: 32, register: 2780, memory: 4, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 128, register: 2438, memory: 2438, legacy: 0),
@@ -437,6 +507,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .EGCL, width: .v, options: 1, register: 760, memory: 764, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 263, memory: 16, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 1, register: 384, memory: 388, legacy: 0),
+  ]
+  private static let twoBytePart11: [OpcodeEntry] = [
     OpcodeEntry(shape: .EG, width: .b, options: 5, register: 932, memory: 936, legacy: 0),
     OpcodeEntry(shape: .EG, width: .v, options: 5, register: 932, memory: 936, legacy: 0),
     OpcodeEntry(shape: .GMp, width: .v, options: 258, register: 2611, memory: 2, legacy: 0),
@@ -453,6 +525,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 284, memory: 4, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 4097, register: 836, memory: 840, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 8193, register: 868, memory: 872, legacy: 0),
+  ]
+  private static let twoBytePart12: [OpcodeEntry] = [
     OpcodeEntry(shape: .EG, width: .b, options: 5, register: 916, memory: 920, legacy: 0),
     OpcodeEntry(shape: .EG, width: .v, options: 5, register: 916, memory: 920, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 288, memory: 4, legacy: 0),
@@ -469,6 +543,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .Z, width: .v, options: 1, register: 956, memory: 0, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 1, register: 956, memory: 0, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 1, register: 956, memory: 0, legacy: 0),
+  ]
+  private static let twoBytePart13: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 304, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 306, memory: 2, legacy: 0),
@@ -485,6 +561,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 329, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 331, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 333, memory: 2, legacy: 0),
+  ]
+  private static let twoBytePart14: [OpcodeEntry] = [
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 335, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 337, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 339, memory: 2, legacy: 0),
@@ -501,6 +579,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 362, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 364, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 366, memory: 2, legacy: 0),
+  ]
+  private static let twoBytePart15: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 368, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 370, memory: 2, legacy: 0),
@@ -518,7 +598,27 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 394, memory: 2, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 130, register: 2969, memory: 2969, legacy: 0),
   ]
-  static let threeByte38: [OpcodeEntry] = [
+  static let twoByte: [OpcodeEntry] = {
+    var all: [OpcodeEntry] = []
+    all += twoBytePart0
+    all += twoBytePart1
+    all += twoBytePart2
+    all += twoBytePart3
+    all += twoBytePart4
+    all += twoBytePart5
+    all += twoBytePart6
+    all += twoBytePart7
+    all += twoBytePart8
+    all += twoBytePart9
+    all += twoBytePart10
+    all += twoBytePart11
+    all += twoBytePart12
+    all += twoBytePart13
+    all += twoBytePart14
+    all += twoBytePart15
+    return all
+  }()
+  private static let threeByte38Part0: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -535,6 +635,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part1: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -551,6 +653,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part2: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -567,6 +671,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part3: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -583,6 +689,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part4: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -599,6 +707,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part5: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -615,6 +725,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part6: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -631,6 +743,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part7: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -647,6 +761,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part8: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 396, memory: 1, legacy: 0),
@@ -663,6 +779,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part9: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -679,6 +797,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part10: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -695,6 +815,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part11: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -711,6 +833,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part12: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -727,6 +851,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part13: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -743,6 +869,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part14: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -759,6 +887,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part15: [OpcodeEntry] = [
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 397, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 399, memory: 2, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -776,247 +906,27 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
-  static let threeByte3A: [OpcodeEntry] = [
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  static let threeByte38: [OpcodeEntry] = {
+    var all: [OpcodeEntry] = []
+    all += threeByte38Part0
+    all += threeByte38Part1
+    all += threeByte38Part2
+    all += threeByte38Part3
+    all += threeByte38Part4
+    all += threeByte38Part5
+    all += threeByte38Part6
+    all += threeByte38Part7
+    all += threeByte38Part8
+    all += threeByte38Part9
+    all += threeByte38Part10
+    all += threeByte38Part11
+    all += threeByte38Part12
+    all += threeByte38Part13
+    all += threeByte38Part14
+    all += threeByte38Part15
+    return all
+  }()
+  private static let threeByte3APart0: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -1034,7 +944,297 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
-  static let groups: [OpcodeEntry] = [
+  private static let threeByte3APart1: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart2: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart3: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart4: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart5: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart6: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart7: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart8: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart9: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart10: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart11: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart12: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart13: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart14: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte3APart15: [OpcodeEntry] = [
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  static let threeByte3A: [OpcodeEntry] = {
+    var all: [OpcodeEntry] = []
+    all += threeByte3APart0
+    all += threeByte3APart1
+    all += threeByte3APart2
+    all += threeByte3APart3
+    all += threeByte3APart4
+    all += threeByte3APart5
+    all += threeByte3APart6
+    all += threeByte3APart7
+    all += threeByte3APart8
+    all += threeByte3APart9
+    all += threeByte3APart10
+    all += threeByte3APart11
+    all += threeByte3APart12
+    all += threeByte3APart13
+    all += threeByte3APart14
+    all += threeByte3APart15
+    return all
+  }()
+  private static let groupsPart0: [OpcodeEntry] = [
     OpcodeEntry(shape: .EI, width: .b, options: 5, register: 4, memory: 32, legacy: 0),
     OpcodeEntry(shape: .EI, width: .b, options: 5, register: 48, memory: 76, legacy: 0),
     OpcodeEntry(shape: .EI, width: .b, options: 5, register: 92, memory: 120, legacy: 0),
@@ -1051,6 +1251,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .EI, width: .v, options: 5, register: 224, memory: 252, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 5, register: 268, memory: 296, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 1, register: 312, memory: 340, legacy: 0),
+  ]
+  private static let groupsPart1: [OpcodeEntry] = [
     OpcodeEntry(shape: .EI, width: .b, options: 13, register: 4, memory: 32, legacy: 0),
     OpcodeEntry(shape: .EI, width: .b, options: 13, register: 48, memory: 76, legacy: 0),
     OpcodeEntry(shape: .EI, width: .b, options: 13, register: 92, memory: 120, legacy: 0),
@@ -1067,6 +1269,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .EI, width: .v, options: 1029, register: 224, memory: 252, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 1029, register: 268, memory: 296, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 1025, register: 312, memory: 340, legacy: 0),
+  ]
+  private static let groupsPart2: [OpcodeEntry] = [
     OpcodeEntry(shape: .E, width: .v, options: 32, register: 2776, memory: 2776, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -1083,6 +1287,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .EI, width: .b, options: 2049, register: 632, memory: 636, legacy: 0),
     OpcodeEntry(shape: .EI, width: .b, options: 2049, register: 600, memory: 604, legacy: 0),
     OpcodeEntry(shape: .EI, width: .b, options: 2049, register: 664, memory: 668, legacy: 0),
+  ]
+  private static let groupsPart3: [OpcodeEntry] = [
     OpcodeEntry(shape: .EI, width: .v, options: 2049, register: 520, memory: 524, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 2049, register: 560, memory: 564, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 2048, register: 2886, memory: 2886, legacy: 0),
@@ -1099,6 +1305,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let groupsPart4: [OpcodeEntry] = [
     OpcodeEntry(shape: .EI, width: .v, options: 1, register: 780, memory: 808, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -1115,6 +1323,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .E1, width: .b, options: 1, register: 632, memory: 636, legacy: 0),
     OpcodeEntry(shape: .E1, width: .b, options: 1, register: 600, memory: 604, legacy: 0),
     OpcodeEntry(shape: .E1, width: .b, options: 1, register: 664, memory: 668, legacy: 0),
+  ]
+  private static let groupsPart5: [OpcodeEntry] = [
     OpcodeEntry(shape: .E1, width: .v, options: 1, register: 520, memory: 524, legacy: 0),
     OpcodeEntry(shape: .E1, width: .v, options: 1, register: 560, memory: 564, legacy: 0),
     OpcodeEntry(shape: .E1, width: .v, options: 0, register: 2886, memory: 2886, legacy: 0),
@@ -1131,6 +1341,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .ECL, width: .b, options: 1, register: 648, memory: 652, legacy: 0),
     OpcodeEntry(shape: .ECL, width: .b, options: 1, register: 616, memory: 620, legacy: 0),
     OpcodeEntry(shape: .ECL, width: .b, options: 1, register: 680, memory: 684, legacy: 0),
+  ]
+  private static let groupsPart6: [OpcodeEntry] = [
     OpcodeEntry(shape: .ECL, width: .v, options: 1, register: 540, memory: 544, legacy: 0),
     OpcodeEntry(shape: .ECL, width: .v, options: 1, register: 580, memory: 584, legacy: 0),
     OpcodeEntry(shape: .ECL, width: .v, options: 0, register: 2886, memory: 2886, legacy: 0),
@@ -1147,6 +1359,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 432, memory: 436, legacy: 0),
     OpcodeEntry(shape: .E, width: .b, options: 0, register: 2481, memory: 2481, legacy: 0),
     OpcodeEntry(shape: .E, width: .b, options: 0, register: 2543, memory: 2543, legacy: 0),
+  ]
+  private static let groupsPart7: [OpcodeEntry] = [
     OpcodeEntry(shape: .EI, width: .v, options: 1, register: 356, memory: 372, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 1, register: 356, memory: 372, legacy: 0),
     OpcodeEntry(shape: .E, width: .v, options: 5, register: 496, memory: 500, legacy: 0),
@@ -1163,6 +1377,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let groupsPart8: [OpcodeEntry] = [
     OpcodeEntry(shape: .E, width: .v, options: 5, register: 448, memory: 452, legacy: 0),
     OpcodeEntry(shape: .E, width: .v, options: 5, register: 464, memory: 468, legacy: 0),
     OpcodeEntry(shape: .E, width: .v, options: 67, register: 1508, memory: 1528, legacy: 2405),
@@ -1179,6 +1395,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .E, width: .w, options: 128, register: 2975, memory: 2975, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let groupsPart9: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -1188,7 +1406,21 @@ enum OpcodeTables {
     OpcodeEntry(shape: .EI, width: .v, options: 2053, register: 1028, memory: 1044, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 2053, register: 1060, memory: 1076, legacy: 0),
   ]
-  private static let alternatives0: [OpcodeAlternative] = [
+  static let groups: [OpcodeEntry] = {
+    var all: [OpcodeEntry] = []
+    all += groupsPart0
+    all += groupsPart1
+    all += groupsPart2
+    all += groupsPart3
+    all += groupsPart4
+    all += groupsPart5
+    all += groupsPart6
+    all += groupsPart7
+    all += groupsPart8
+    all += groupsPart9
+    return all
+  }()
+  private static let alternativesPart0: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 3, mode: 1, entry: OpcodeEntry(shape: .EG, width: .w, options: 136, register: 2396, memory: 2396, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 3, mode: 2, entry: OpcodeEntry(shape: .movsxd, width: .v, options: 17, register: 884, memory: 885, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 384, register: 3014, memory: 3014, legacy: 0)),
@@ -1205,6 +1437,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 4, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 256, register: 2504, memory: 2504, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .w, options: 384, register: 2503, memory: 2503, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 6, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 256, register: 2519, memory: 2519, legacy: 0)),
+  ]
+  private static let alternativesPart1: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 7, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .w, options: 384, register: 2518, memory: 2518, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 0, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .d, options: 384, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .d, options: 384, register: 3014, memory: 3014, legacy: 0)),
@@ -1222,7 +1456,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 0, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
   ]
-  private static let alternatives1: [OpcodeAlternative] = [
+  private static let alternativesPart2: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 1, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
@@ -1239,6 +1473,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .d, options: 384, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 0, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
+  ]
+  private static let alternativesPart3: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
@@ -1256,7 +1492,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .q, options: 384, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .q, options: 384, register: 3014, memory: 3014, legacy: 0)),
   ]
-  private static let alternatives2: [OpcodeAlternative] = [
+  private static let alternativesPart4: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 4, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 384, register: 3014, memory: 3014, legacy: 0)),
@@ -1273,6 +1509,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .q, options: 384, register: 2500, memory: 2500, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .w, options: 384, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .w, options: 384, register: 3014, memory: 3014, legacy: 0)),
+  ]
+  private static let alternativesPart5: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .w, options: 384, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 4, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 384, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 6, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 384, register: 3014, memory: 3014, legacy: 0)),
@@ -1290,7 +1528,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 1, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 642, register: 2693, memory: 2693, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 2, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 2417, memory: 2417, legacy: 0)),
   ]
-  private static let alternatives3: [OpcodeAlternative] = [
+  private static let alternativesPart6: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 3, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 2942, memory: 2942, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 0, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 2986, memory: 2986, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 1, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 642, register: 3012, memory: 3012, legacy: 0)),
@@ -1307,6 +1545,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .VW, width: .q, options: 384, register: 2657, memory: 2657, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 640, register: 2653, memory: 2653, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .VW, width: .q, options: 384, register: 2657, memory: 2657, legacy: 0)),
+  ]
+  private static let alternativesPart7: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2658, memory: 2658, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2658, memory: 2658, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2973, memory: 2973, legacy: 0)),
@@ -1324,7 +1564,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2626, memory: 2626, legacy: 0)),
   ]
-  private static let alternatives4: [OpcodeAlternative] = [
+  private static let alternativesPart8: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2626, memory: 2626, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 128, register: 2627, memory: 2627, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 128, register: 2627, memory: 2627, legacy: 0)),
@@ -1341,6 +1581,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2448, memory: 2448, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2442, memory: 2442, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GW, width: .y, options: 0, register: 2463, memory: 2463, legacy: 0)),
+  ]
+  private static let alternativesPart9: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GW, width: .y, options: 0, register: 2449, memory: 2449, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2968, memory: 2968, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2967, memory: 2967, legacy: 0)),
@@ -1358,7 +1600,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2891, memory: 2891, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2724, memory: 2724, legacy: 0)),
   ]
-  private static let alternatives5: [OpcodeAlternative] = [
+  private static let alternativesPart10: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2724, memory: 2724, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2725, memory: 2725, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2725, memory: 2725, legacy: 0)),
@@ -1375,6 +1617,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2692, memory: 2692, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2691, memory: 2691, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2447, memory: 2447, legacy: 0)),
+  ]
+  private static let alternativesPart11: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2443, memory: 2443, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2462, memory: 2462, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2453, memory: 2453, legacy: 0)),
@@ -1392,7 +1636,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2486, memory: 2486, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2485, memory: 2485, legacy: 0)),
   ]
-  private static let alternatives6: [OpcodeAlternative] = [
+  private static let alternativesPart12: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2488, memory: 2488, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2487, memory: 2487, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2618, memory: 2618, legacy: 0)),
@@ -1409,6 +1653,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2704, memory: 2704, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2739, memory: 2739, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2738, memory: 2738, legacy: 0)),
+  ]
+  private static let alternativesPart13: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2743, memory: 2743, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2742, memory: 2742, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2741, memory: 2741, legacy: 0)),
@@ -1426,7 +1672,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2857, memory: 2857, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2850, memory: 2850, legacy: 0)),
   ]
-  private static let alternatives7: [OpcodeAlternative] = [
+  private static let alternativesPart14: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VE, width: .y, options: 0, register: 2645, memory: 2645, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VE, width: .y, options: 0, register: 2636, memory: 2636, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2667, memory: 2667, legacy: 0)),
@@ -1443,6 +1689,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2808, memory: 2808, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2806, memory: 2806, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2821, memory: 2821, legacy: 0)),
+  ]
+  private static let alternativesPart15: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2819, memory: 2819, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 4, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2812, memory: 2812, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 4, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2810, memory: 2810, legacy: 0)),
@@ -1460,7 +1708,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2736, memory: 2736, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2735, memory: 2735, legacy: 0)),
   ]
-  private static let alternatives8: [OpcodeAlternative] = [
+  private static let alternativesPart16: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2734, memory: 2734, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EV, width: .y, options: 0, register: 2649, memory: 2649, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EV, width: .y, options: 0, register: 2641, memory: 2641, legacy: 0)),
@@ -1477,6 +1725,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3004, memory: 3004, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 7, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .b, options: 384, register: 2420, memory: 2420, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 7, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .b, options: 384, register: 2420, memory: 2420, legacy: 0)),
+  ]
+  private static let alternativesPart17: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 5, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 7, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
@@ -1494,7 +1744,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1104, memory: 1108, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1136, memory: 1140, legacy: 0)),
   ]
-  private static let alternatives9: [OpcodeAlternative] = [
+  private static let alternativesPart18: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2425, memory: 2425, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2424, memory: 2424, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2431, memory: 2431, legacy: 0)),
@@ -1511,6 +1761,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 4, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3000, memory: 3000, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 5, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3008, memory: 3008, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 7, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .E, width: .y, options: 640, register: 2905, memory: 2905, legacy: 0)),
+  ]
+  private static let alternativesPart19: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2828, memory: 2828, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2826, memory: 2826, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2820, memory: 2820, legacy: 0)),
@@ -1528,7 +1780,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .GW, width: .d, options: 640, register: 2758, memory: 2758, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2841, memory: 2841, legacy: 0)),
   ]
-  private static let alternatives10: [OpcodeAlternative] = [
+  private static let alternativesPart20: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2840, memory: 2840, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2843, memory: 2843, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2842, memory: 2842, legacy: 0)),
@@ -1545,6 +1797,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2726, memory: 2726, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2725, memory: 2725, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2729, memory: 2729, legacy: 0)),
+  ]
+  private static let alternativesPart21: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2728, memory: 2728, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2815, memory: 2815, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2813, memory: 2813, legacy: 0)),
@@ -1562,7 +1816,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2668, memory: 2668, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 384, register: 2627, memory: 2627, legacy: 0)),
   ]
-  private static let alternatives11: [OpcodeAlternative] = [
+  private static let alternativesPart22: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2837, memory: 2837, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2836, memory: 2836, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2839, memory: 2839, legacy: 0)),
@@ -1579,6 +1833,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2750, memory: 2750, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2885, memory: 2885, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2884, memory: 2884, legacy: 0)),
+  ]
+  private static let alternativesPart23: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2807, memory: 2807, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2805, memory: 2805, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2799, memory: 2799, legacy: 0)),
@@ -1596,7 +1852,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2831, memory: 2831, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2830, memory: 2830, legacy: 0)),
   ]
-  private static let alternatives12: [OpcodeAlternative] = [
+  private static let alternativesPart24: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2845, memory: 2845, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2844, memory: 2844, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2833, memory: 2833, legacy: 0)),
@@ -1613,23 +1869,38 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2628, memory: 2628, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2628, memory: 2628, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2632, memory: 2632, legacy: 0)),
+  ]
+  private static let alternativesPart25: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2632, memory: 2632, legacy: 0)),
   ]
   static let alternatives: [OpcodeAlternative] = {
     var all: [OpcodeAlternative] = []
-    all += alternatives0
-    all += alternatives1
-    all += alternatives2
-    all += alternatives3
-    all += alternatives4
-    all += alternatives5
-    all += alternatives6
-    all += alternatives7
-    all += alternatives8
-    all += alternatives9
-    all += alternatives10
-    all += alternatives11
-    all += alternatives12
+    all += alternativesPart0
+    all += alternativesPart1
+    all += alternativesPart2
+    all += alternativesPart3
+    all += alternativesPart4
+    all += alternativesPart5
+    all += alternativesPart6
+    all += alternativesPart7
+    all += alternativesPart8
+    all += alternativesPart9
+    all += alternativesPart10
+    all += alternativesPart11
+    all += alternativesPart12
+    all += alternativesPart13
+    all += alternativesPart14
+    all += alternativesPart15
+    all += alternativesPart16
+    all += alternativesPart17
+    all += alternativesPart18
+    all += alternativesPart19
+    all += alternativesPart20
+    all += alternativesPart21
+    all += alternativesPart22
+    all += alternativesPart23
+    all += alternativesPart24
+    all += alternativesPart25
     return all
   }()
 }
