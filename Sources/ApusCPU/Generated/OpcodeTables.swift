@@ -37,6 +37,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .AI, width: .v, options: 1, register: 136, memory: 0, legacy: 0),
     OpcodeEntry(shape: .S, width: .v, options: 8, register: 2873, memory: 3, legacy: 0),
     OpcodeEntry(shape: .S, width: .v, options: 10, register: 2781, memory: 3, legacy: 0),
+  ]
+  private static let oneBytePart2: [OpcodeEntry] = [
     OpcodeEntry(shape: .EG, width: .b, options: 5, register: 176, memory: 196, legacy: 0),
     OpcodeEntry(shape: .EG, width: .v, options: 5, register: 176, memory: 196, legacy: 0),
     OpcodeEntry(shape: .GE, width: .b, options: 1, register: 176, memory: 184, legacy: 0),
@@ -89,6 +91,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .Z, width: .v, options: 9, register: 464, memory: 468, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 9, register: 464, memory: 468, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 9, register: 464, memory: 468, legacy: 0),
+  ]
+  private static let oneBytePart5: [OpcodeEntry] = [
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1488, memory: 0, legacy: 2881),
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1488, memory: 0, legacy: 2881),
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1488, memory: 0, legacy: 2881),
@@ -105,6 +109,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1496, memory: 0, legacy: 2785),
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1496, memory: 0, legacy: 2785),
     OpcodeEntry(shape: .Z, width: .v, options: 33, register: 1496, memory: 0, legacy: 2785),
+  ]
+  private static let oneBytePart6: [OpcodeEntry] = [
     OpcodeEntry(shape: .none, width: .v, options: 8, register: 2861, memory: 2861, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 8, register: 2769, memory: 2769, legacy: 0),
     OpcodeEntry(shape: .MG, width: .v, options: 264, register: 2397, memory: 2397, legacy: 0),
@@ -121,6 +127,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .string, width: .z, options: 0, register: 2552, memory: 2552, legacy: 0),
     OpcodeEntry(shape: .string, width: .b, options: 0, register: 2699, memory: 2699, legacy: 0),
     OpcodeEntry(shape: .string, width: .z, options: 0, register: 2699, memory: 2699, legacy: 0),
+  ]
+  private static let oneBytePart7: [OpcodeEntry] = [
     OpcodeEntry(shape: .J, width: .b, options: 2115, register: 1556, memory: 0, legacy: 0),
     OpcodeEntry(shape: .J, width: .b, options: 2115, register: 1557, memory: 1, legacy: 0),
     OpcodeEntry(shape: .J, width: .b, options: 2115, register: 1558, memory: 2, legacy: 0),
@@ -173,6 +181,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .none, width: .v, options: 34, register: 2773, memory: 2773, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 128, register: 2921, memory: 2921, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 128, register: 2580, memory: 2580, legacy: 0),
+  ]
+  private static let oneBytePart10: [OpcodeEntry] = [
     OpcodeEntry(shape: .AO, width: .b, options: 1, register: 0, memory: 784, legacy: 0),
     OpcodeEntry(shape: .AO, width: .v, options: 1, register: 0, memory: 784, legacy: 0),
     OpcodeEntry(shape: .OA, width: .b, options: 1, register: 0, memory: 796, legacy: 0),
@@ -189,6 +199,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .string, width: .v, options: 0, register: 2600, memory: 2600, legacy: 0),
     OpcodeEntry(shape: .string, width: .b, options: 0, register: 2923, memory: 2923, legacy: 0),
     OpcodeEntry(shape: .string, width: .v, options: 0, register: 2923, memory: 2923, legacy: 0),
+  ]
+  private static let oneBytePart11: [OpcodeEntry] = [
     OpcodeEntry(shape: .ZI, width: .b, options: 1, register: 780, memory: 0, legacy: 0),
     OpcodeEntry(shape: .ZI, width: .b, options: 1, register: 780, memory: 0, legacy: 0),
     OpcodeEntry(shape: .ZI, width: .b, options: 1, register: 780, memory: 0, legacy: 0),
@@ -223,6 +235,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .I, width: .b, options: 2178, register: 2556, memory: 2556, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 138, register: 2559, memory: 2559, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 2, register: 2563, memory: 2563, legacy: 0),
+  ]
+  private static let oneBytePart13: [OpcodeEntry] = [
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 72, memory: 0, legacy: 0),
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 80, memory: 0, legacy: 0),
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 88, memory: 0, legacy: 0),
@@ -239,6 +253,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 54, memory: 12, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 66, memory: 8, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 74, memory: 12, legacy: 0),
+  ]
+  private static let oneBytePart14: [OpcodeEntry] = [
     OpcodeEntry(shape: .J, width: .b, options: 2242, register: 2606, memory: 2606, legacy: 0),
     OpcodeEntry(shape: .J, width: .b, options: 2242, register: 2605, memory: 2605, legacy: 0),
     OpcodeEntry(shape: .J, width: .b, options: 2242, register: 2604, memory: 2604, legacy: 0),
@@ -255,6 +271,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .portDX, width: .z, options: 0, register: 2548, memory: 2548, legacy: 0),
     OpcodeEntry(shape: .portDX, width: .b, options: 0, register: 2695, memory: 2695, legacy: 0),
     OpcodeEntry(shape: .portDX, width: .z, options: 0, register: 2695, memory: 2695, legacy: 0),
+  ]
+  private static let oneBytePart15: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 130, register: 2557, memory: 2557, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -327,6 +345,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 123, memory: 4, legacy: 0),
     OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let twoBytePart2: [OpcodeEntry] = [
     OpcodeEntry(shape: .RC, width: .d, options: 640, register: 2687, memory: 2687, legacy: 0),
     OpcodeEntry(shape: .RC, width: .d, options: 640, register: 2688, memory: 2688, legacy: 0),
     OpcodeEntry(shape: .RC, width: .d, options: 642, register: 2681, memory: 2681, legacy: 0),
@@ -343,6 +363,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 141, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 145, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 147, memory: 2, legacy: 0),
+  ]
+  private static let twoBytePart3: [OpcodeEntry] = [
     OpcodeEntry(shape: .none, width: .v, options: 130, register: 2986, memory: 2986, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 128, register: 2908, memory: 2908, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 128, register: 2905, memory: 2905, legacy: 0),
@@ -431,6 +453,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 258, memory: 3, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 261, memory: 3, legacy: 0),
+  ]
+  private static let twoBytePart8: [OpcodeEntry] = [
     OpcodeEntry(shape: .J, width: .z, options: 67, register: 1556, memory: 0, legacy: 0),
     OpcodeEntry(shape: .J, width: .z, options: 67, register: 1557, memory: 1, legacy: 0),
     OpcodeEntry(shape: .J, width: .z, options: 67, register: 1558, memory: 2, legacy: 0),
@@ -465,6 +489,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 1444, memory: 1445, legacy: 0),
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 1464, memory: 1465, legacy: 0),
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 1484, memory: 1485, legacy: 0),
+  ]
+  private static let twoBytePart10: [OpcodeEntry] = [
     OpcodeEntry(shape: .S, width: .v, options: 32, register: 2873, memory: 4, legacy: 0),
     OpcodeEntry(shape: .S, width: .v, options: 32, register: 2781, memory: 4, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 128, register: 2438, memory: 2438, legacy: 0),
@@ -535,6 +561,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 330, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 332, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 334, memory: 2, legacy: 0),
+  ]
+  private static let twoBytePart14: [OpcodeEntry] = [
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 336, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 338, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 340, memory: 2, legacy: 0),
@@ -551,6 +579,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 363, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 365, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 367, memory: 2, legacy: 0),
+  ]
+  private static let twoBytePart15: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 369, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 371, memory: 2, legacy: 0),
@@ -857,6 +887,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+  ]
+  private static let threeByte38Part15: [OpcodeEntry] = [
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 398, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 400, memory: 2, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -1237,6 +1269,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .EI, width: .v, options: 1029, register: 224, memory: 252, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 1029, register: 268, memory: 296, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 1025, register: 312, memory: 340, legacy: 0),
+  ]
+  private static let groupsPart2: [OpcodeEntry] = [
     OpcodeEntry(shape: .E, width: .v, options: 32, register: 2777, memory: 2777, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -1325,6 +1359,8 @@ enum OpcodeTables {
     OpcodeEntry(shape: .E, width: .b, options: 1, register: 432, memory: 436, legacy: 0),
     OpcodeEntry(shape: .E, width: .b, options: 0, register: 2481, memory: 2481, legacy: 0),
     OpcodeEntry(shape: .E, width: .b, options: 0, register: 2544, memory: 2544, legacy: 0),
+  ]
+  private static let groupsPart7: [OpcodeEntry] = [
     OpcodeEntry(shape: .EI, width: .v, options: 1, register: 356, memory: 372, legacy: 0),
     OpcodeEntry(shape: .EI, width: .v, options: 1, register: 356, memory: 372, legacy: 0),
     OpcodeEntry(shape: .E, width: .v, options: 5, register: 496, memory: 500, legacy: 0),
@@ -1401,6 +1437,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 4, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 256, register: 2505, memory: 2505, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .w, options: 384, register: 2504, memory: 2504, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 6, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 256, register: 2520, memory: 2520, legacy: 0)),
+  ]
+  private static let alternativesPart1: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 7, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .w, options: 384, register: 2519, memory: 2519, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 0, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .d, options: 384, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .d, options: 384, register: 3015, memory: 3015, legacy: 0)),
@@ -1418,7 +1456,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 0, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
   ]
-  private static let alternatives1: [OpcodeAlternative] = [
+  private static let alternativesPart2: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 1, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
@@ -1435,6 +1473,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .d, options: 384, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 0, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
+  ]
+  private static let alternativesPart3: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
@@ -1452,7 +1492,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .q, options: 384, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .q, options: 384, register: 3015, memory: 3015, legacy: 0)),
   ]
-  private static let alternatives2: [OpcodeAlternative] = [
+  private static let alternativesPart4: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 4, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 640, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 384, register: 3015, memory: 3015, legacy: 0)),
@@ -1469,6 +1509,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 5, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .q, options: 384, register: 2501, memory: 2501, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .w, options: 384, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .w, options: 384, register: 3015, memory: 3015, legacy: 0)),
+  ]
+  private static let alternativesPart5: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .w, options: 384, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 4, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 384, register: 3015, memory: 3015, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 6, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .x87, width: .v, options: 384, register: 3015, memory: 3015, legacy: 0)),
@@ -1486,7 +1528,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 1, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 642, register: 2694, memory: 2694, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 2, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 2417, memory: 2417, legacy: 0)),
   ]
-  private static let alternatives3: [OpcodeAlternative] = [
+  private static let alternativesPart6: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 3, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 2943, memory: 2943, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 0, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 2987, memory: 2987, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 2, rm: 1, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 642, register: 3013, memory: 3013, legacy: 0)),
@@ -1503,6 +1545,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .VW, width: .q, options: 384, register: 2658, memory: 2658, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 640, register: 2654, memory: 2654, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .VW, width: .q, options: 384, register: 2658, memory: 2658, legacy: 0)),
+  ]
+  private static let alternativesPart7: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2659, memory: 2659, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2659, memory: 2659, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2974, memory: 2974, legacy: 0)),
@@ -1520,7 +1564,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2627, memory: 2627, legacy: 0)),
   ]
-  private static let alternatives4: [OpcodeAlternative] = [
+  private static let alternativesPart8: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2627, memory: 2627, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 128, register: 2628, memory: 2628, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 128, register: 2628, memory: 2628, legacy: 0)),
@@ -1556,7 +1600,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2892, memory: 2892, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2725, memory: 2725, legacy: 0)),
   ]
-  private static let alternatives5: [OpcodeAlternative] = [
+  private static let alternativesPart10: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2725, memory: 2725, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2726, memory: 2726, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2726, memory: 2726, legacy: 0)),
@@ -1609,6 +1653,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2705, memory: 2705, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2740, memory: 2740, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2739, memory: 2739, legacy: 0)),
+  ]
+  private static let alternativesPart13: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2744, memory: 2744, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2743, memory: 2743, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2742, memory: 2742, legacy: 0)),
@@ -1626,7 +1672,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2858, memory: 2858, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2851, memory: 2851, legacy: 0)),
   ]
-  private static let alternatives7: [OpcodeAlternative] = [
+  private static let alternativesPart14: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VE, width: .y, options: 0, register: 2646, memory: 2646, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VE, width: .y, options: 0, register: 2637, memory: 2637, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2668, memory: 2668, legacy: 0)),
@@ -1643,6 +1689,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2809, memory: 2809, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2807, memory: 2807, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2822, memory: 2822, legacy: 0)),
+  ]
+  private static let alternativesPart15: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2820, memory: 2820, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 4, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2813, memory: 2813, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 4, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 2811, memory: 2811, legacy: 0)),
@@ -1660,7 +1708,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2737, memory: 2737, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2736, memory: 2736, legacy: 0)),
   ]
-  private static let alternatives8: [OpcodeAlternative] = [
+  private static let alternativesPart16: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2735, memory: 2735, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .none, width: .v, options: 128, register: 2489, memory: 2489, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EV, width: .y, options: 0, register: 2650, memory: 2650, legacy: 0)),
@@ -1677,9 +1725,9 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 5, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 2989, memory: 2989, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3005, memory: 3005, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 7, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .b, options: 384, register: 2420, memory: 2420, legacy: 0)),
-    OpcodeAlternative(prefixes: 2, reg: 7, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .b, options: 384, register: 2420, memory: 2420, legacy: 0)),
   ]
   private static let alternativesPart17: [OpcodeAlternative] = [
+    OpcodeAlternative(prefixes: 2, reg: 7, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .b, options: 384, register: 2420, memory: 2420, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 5, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 7, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
@@ -1696,7 +1744,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1104, memory: 1108, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1104, memory: 1108, legacy: 0)),
   ]
-  private static let alternatives9: [OpcodeAlternative] = [
+  private static let alternativesPart18: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1136, memory: 1140, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2425, memory: 2425, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2424, memory: 2424, legacy: 0)),
@@ -1713,6 +1761,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 2993, memory: 2993, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 4, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3001, memory: 3001, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 5, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3009, memory: 3009, legacy: 0)),
+  ]
+  private static let alternativesPart19: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 4, reg: 7, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .E, width: .y, options: 640, register: 2906, memory: 2906, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2829, memory: 2829, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2827, memory: 2827, legacy: 0)),
@@ -1730,7 +1780,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .GW, width: .d, options: 640, register: 2760, memory: 2760, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .GW, width: .d, options: 640, register: 2759, memory: 2759, legacy: 0)),
   ]
-  private static let alternatives10: [OpcodeAlternative] = [
+  private static let alternativesPart20: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2842, memory: 2842, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2841, memory: 2841, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2844, memory: 2844, legacy: 0)),
@@ -1747,6 +1797,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2753, memory: 2753, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2727, memory: 2727, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2726, memory: 2726, legacy: 0)),
+  ]
+  private static let alternativesPart21: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2730, memory: 2730, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2729, memory: 2729, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2816, memory: 2816, legacy: 0)),
@@ -1764,7 +1816,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2441, memory: 2441, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2669, memory: 2669, legacy: 0)),
   ]
-  private static let alternatives11: [OpcodeAlternative] = [
+  private static let alternativesPart22: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 384, register: 2628, memory: 2628, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2838, memory: 2838, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2837, memory: 2837, legacy: 0)),
@@ -1781,6 +1833,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2752, memory: 2752, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2751, memory: 2751, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2886, memory: 2886, legacy: 0)),
+  ]
+  private static let alternativesPart23: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2885, memory: 2885, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2808, memory: 2808, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2806, memory: 2806, legacy: 0)),
@@ -1798,7 +1852,7 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .maskMove, width: .v, options: 640, register: 2616, memory: 2616, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2832, memory: 2832, legacy: 0)),
   ]
-  private static let alternatives12: [OpcodeAlternative] = [
+  private static let alternativesPart24: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2831, memory: 2831, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2846, memory: 2846, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2845, memory: 2845, legacy: 0)),
@@ -1815,6 +1869,8 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .y, options: 386, register: 2562, memory: 2562, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2629, memory: 2629, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2629, memory: 2629, legacy: 0)),
+  ]
+  private static let alternativesPart25: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2633, memory: 2633, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2633, memory: 2633, legacy: 0)),
   ]
