@@ -2,12 +2,13 @@ import Testing
 
 /// Expectations from SDM Vol. 2, `MOV—Move to/from Control Registers`, Vol. 3, "Control Registers".
 @Suite struct ControlRegisterTests {
-  @Test(arguments: [
-    // Paging off in 64-bit mode; NW without CD; bits 63:32.
-    0x33, 0xA001_0033, 0x1_8001_0033,
-    // Protection off with paging on.
-    0x8001_0032,
-  ] as [UInt64])
+  @Test(
+    arguments: [
+      // Paging off in 64-bit mode; NW without CD; bits 63:32.
+      0x33, 0xA001_0033, 0x1_8001_0033,
+      // Protection off with paging on.
+      0x8001_0032,
+    ] as [UInt64])
   func invalidCR0(_ value: UInt64) {
     let bench = SystemBench()
     bench.enterLongMode()
@@ -29,10 +30,11 @@ import Testing
     #expect(bench.processor.state.cr0 == 0xC005_003F)
   }
 
-  @Test(arguments: [
-    // Reserved bits; PAE off in IA-32e mode; LA57 changed in IA-32e mode.
-    0x8_0000_0000, 0x5_46A0, 0x5_0680, 0x5_16A0,
-  ] as [UInt64])
+  @Test(
+    arguments: [
+      // Reserved bits; PAE off in IA-32e mode; LA57 changed in IA-32e mode.
+      0x8_0000_0000, 0x5_46A0, 0x5_0680, 0x5_16A0,
+    ] as [UInt64])
   func invalidCR4(_ value: UInt64) {
     let bench = SystemBench()
     bench.enterLongMode()

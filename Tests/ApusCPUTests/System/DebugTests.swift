@@ -13,7 +13,7 @@ import Testing
       0x0F, 0x23, 0xF8,  // mov dr7, rax
       0x8B, 0x0B,  // mov ecx, [rbx]: a read does not count
       0xC7, 0x43, 0x03, 0x05, 0x00, 0x00, 0x00,  // mov dword [rbx+3], 5
-      0x90, 0xF4,
+      0xFF, 0xC2, 0xF4,  // inc edx; hlt
     ]
     #expect(bench.run(program) == .exception(1, code: 0, rip: 0x800F))
     #expect(bench.processor.state.dr6 == 0xFFFF_0FF1)

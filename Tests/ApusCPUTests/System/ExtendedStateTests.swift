@@ -107,7 +107,7 @@ import Testing
     bench[.rax] = 7
     #expect(bench.run(enable + [0x48, 0x0F, 0xC7, 0x23, 0xF4]) == .halted)  // xsavec64 [rbx]
     #expect(bench.read64(area + 512) == 3)
-    #expect(bench.read64(area + 520) == 1 << 63 | 3)
+    #expect(bench.read64(area + 520) == 0x8000_0000_0000_0003)
   }
 
   @Test func restoreInitializesWhatIsAbsent() {

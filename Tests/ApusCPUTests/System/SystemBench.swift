@@ -213,6 +213,8 @@ final class SystemBench {
 
   /// Runs on from RIP.
   func resume() -> Ending {
+    // Setting the state wakes a halted processor.
+    processor.state = processor.state
     let end = processor.now + 10_000
     while processor.now < end {
       switch processor.run(until: end) {
