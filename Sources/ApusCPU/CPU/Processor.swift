@@ -290,9 +290,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.systemFlags &= ~RFLAGS.RF
     // With attention set, the op's slow form returns at the boundary after it.
     pointee.attention = 1
+    // Handlers entered since the last step have set it, too.
+    pointee.suppressStepTrap = false
     _ = runSlow(op)
     pointee.attention = 0
     if hadTF && now != before && !pointee.suppressStepTrap { pointee.pendingDebug |= DR6.BS }
-    pointee.suppressStepTrap = false
   }
 }

@@ -348,7 +348,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       let segment = segment(name)
       let attributes = segment.pointee.attributes
       let isConformingCode = attributes & 0xC == 0xC
-      if !segment.pointee.isNull && !isConformingCode && UInt8(attributes >> 5) & 3 < pointee.cpl {
+      if !segment.pointee.isNull && !isConformingCode && UInt8(attributes >> 5 & 3) < pointee.cpl {
         setNullSegment(name, 0)
       }
     }
