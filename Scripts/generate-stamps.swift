@@ -712,23 +712,28 @@ formFile += "}\n"
 outputs["Forms.swift"] = formFile
 
 var tables = notice + "enum OpcodeTables {\n"
+/// A table in pieces, as the type checker's time and memory grow with the square of a literal's length: one
+/// literal took 5 GB.
+func pieces(_ name: String, _ type: String, _ elements: [String]) {
+  let size = 16
+  var names: [String] = []
+  for start in stride(from: 0, to: elements.count, by: size) {
+    let piece = "\(name)Part\(names.count)"
+    tables += "  private static let \(piece): [\(type)] = [\n"
+    for element in elements[start..<min(start + size, elements.count)] { tables += "    \(element),\n" }
+    tables += "  ]\n"
+    names.append(piece)
+  }
+  tables += "  static let \(name): [\(type)] = {\n    var all: [\(type)] = []\n"
+  for piece in names { tables += "    all += \(piece)\n" }
+  tables += "    return all\n  }()\n"
+}
 for (name, map) in [("oneByte", "1"), ("twoByte", "0F"), ("threeByte38", "38"), ("threeByte3A", "3A")] {
-  tables += "  static let \(name): [OpcodeEntry] = [\n"
-  for e in table(map) { tables += "    \(e.text),\n" }
-  tables += "  ]\n"
+  pieces(name, "OpcodeEntry", table(map).map(\.text))
 }
-tables += "  static let groups: [OpcodeEntry] = [\n" + groups.map { "    \($0.text),\n" }.joined() + "  ]\n"
-// In pieces, as the type checker's time and memory grow with the square of a literal's length: one literal took
-// 5 GB.
-let pieceCount = (alternatives.count + 31) / 32
-for piece in 0..<pieceCount {
-  tables += "  private static let alternatives\(piece): [OpcodeAlternative] = [\n"
-  tables += alternatives[(piece * 32)..<min(piece * 32 + 32, alternatives.count)].map { "    \($0),\n" }.joined()
-  tables += "  ]\n"
-}
-tables += "  static let alternatives: [OpcodeAlternative] = {\n    var all: [OpcodeAlternative] = []\n"
-for piece in 0..<pieceCount { tables += "    all += alternatives\(piece)\n" }
-tables += "    return all\n  }()\n}\n"
+pieces("groups", "OpcodeEntry", groups.map(\.text))
+pieces("alternatives", "OpcodeAlternative", alternatives)
+tables += "}\n"
 outputs["OpcodeTables.swift"] = tables
 
 func array(_ name: String, _ type: String, _ values: [Int]) -> String {

@@ -135,13 +135,6 @@ struct StorageRandom {
   mutating func pick<T>(_ choices: [T]) -> T { choices[below(choices.count)] }
 }
 
-/// What `save` writes, for comparisons.
-func savedState(_ device: any Device) -> [UInt8] {
-  var writer = StateWriter()
-  device.save(to: &writer)
-  return writer.bytes
-}
-
 /// Restores a device from bytes.
 func restoreState(_ device: any Device, _ bytes: [UInt8]) throws {
   var reader = StateReader(bytes)

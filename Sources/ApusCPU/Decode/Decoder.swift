@@ -219,7 +219,10 @@ struct Decoder {
 
   /// Picks the alternative that fits prefix, mode and ModRM.
   private mutating func choose(_ entry: OpcodeEntry) -> OpcodeEntry {
-    modRM = byte()
+    // `EMMS` alone has a mandatory prefix (none) and no ModRM.
+    let first = OpcodeTables.alternatives[Int(entry.register)]
+    let hasModRM = first.entry.shape != .none || first.reg != 0xFF || first.rm != 0xFF || first.mod != 3
+    modRM = hasModRM ? byte() : 0xC0
     let prefix: UInt8 =
       repeatPrefix == 0xF3 ? 4 : repeatPrefix == 0xF2 ? 8 : hasOperandSize ? 2 : 1
     let mod: UInt8 = modRM >= 0xC0 ? 2 : 1

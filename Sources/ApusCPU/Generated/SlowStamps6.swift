@@ -208,16 +208,17 @@ let slowStamps103: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVSD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVSS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.EMMS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FABS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCHS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDECSTP(op) } },
 ]
 
 let slowStamps104: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDECSTP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FFREE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FFREEP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FILD_m16(op) } },
@@ -241,10 +242,10 @@ let slowStamps104: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSTCW(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
 ]
 
 let slowStamps105: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSTENV(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSTENV(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSTENV(op, UInt64.self) } },
@@ -268,10 +269,10 @@ let slowStamps105: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXSAVE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXSAVE(op, UInt64.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.HLT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt8.self) } },
 ]
 
 let slowStamps106: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt8.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt64.self) } },
@@ -295,10 +296,10 @@ let slowStamps106: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.IRET(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.IRET(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Ap(op, UInt16.self) } },
 ]
 
 let slowStamps107: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Ap(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Ap(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Ap(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -322,10 +323,10 @@ let slowStamps107: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt32.self) } },
 ]
 
 let slowStamps108: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt16.self) } },
@@ -349,10 +350,10 @@ let slowStamps108: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MASKMOVDQU(op) } },
 ]
 
 let slowStamps109: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MASKMOVDQU(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MASKMOVQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXPS(op) } },
@@ -376,10 +377,10 @@ let slowStamps109: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD(op, UInt64.self) } },
 ]
 
 let slowStamps110: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVDQ2Q(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -403,10 +404,10 @@ let slowStamps110: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVMSKPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt32.self) } },
 ]
 
 let slowStamps111: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ2DQ(op) } },
@@ -430,6 +431,5 @@ let slowStamps111: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RC(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RD(op) } },
 ]
 

@@ -2,6 +2,7 @@
 // swift-format-ignore-file
 
 let slowStamps112: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_SE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULPS(op) } },
@@ -25,10 +26,10 @@ let slowStamps112: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDD_MMX(op) } },
 ]
 
 let slowStamps113: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSB(op) } },
@@ -52,10 +53,10 @@ let slowStamps113: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD_MMX(op) } },
 ]
 
 let slowStamps114: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTB(op) } },
@@ -79,10 +80,10 @@ let slowStamps114: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINUB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINUB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMOVMSKB(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMOVMSKB_MMX(op) } },
 ]
 
 let slowStamps115: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMOVMSKB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHUW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHUW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHW(op) } },
@@ -106,10 +107,10 @@ let slowStamps115: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt64.self) } },
 ]
 
 let slowStamps116: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_r(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_r(op, UInt32.self) } },
@@ -133,10 +134,10 @@ let slowStamps116: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX(op) } },
 ]
 
 let slowStamps117: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD_I(op) } },
@@ -160,10 +161,10 @@ let slowStamps117: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB_MMX(op) } },
 ]
 
 let slowStamps118: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBQ(op) } },
@@ -187,10 +188,10 @@ let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHWD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLDQ(op) } },
 ]
 
 let slowStamps119: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLDQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLQDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLWD(op) } },
@@ -214,10 +215,10 @@ let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt64.self) } },
 ]
 
 let slowStamps120: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt32.self) } },
@@ -241,10 +242,10 @@ let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt64.self) } },
 ]
 
 let slowStamps121: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDMSR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPID(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPMC(op) } },
@@ -268,10 +269,10 @@ let slowStamps121: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SGDT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SHUFPD(op) } },
 ]
 
 let slowStamps122: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SHUFPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SHUFPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SIDT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -295,10 +296,10 @@ let slowStamps122: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
 ]
 
 let slowStamps123: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt64.self) } },
@@ -322,10 +323,10 @@ let slowStamps123: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.UNPCKHPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.UNPCKLPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERW(op) } },
 ]
 
 let slowStamps124: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WBINVD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -349,10 +350,10 @@ let slowStamps124: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVE(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVE(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVE(op, UInt64.self) } },
 ]
 
 let slowStamps125: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt32.self) } },

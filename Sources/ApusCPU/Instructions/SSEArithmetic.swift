@@ -1,5 +1,5 @@
-/// Floating-point arithmetic and comparison of SSE and SSE2 (SDM Vol. 1, "SSE Packed Arithmetic Instructions",
-/// "SSE Comparison Instructions", and their SSE2 counterparts).
+/// Floating-point arithmetic and comparison of SSE and SSE2 (SDM Vol. 1, "SSE Packed Arithmetic
+/// Instructions", "SSE Comparison Instructions", and their SSE2 counterparts).
 
 // MARK: Operand shapes
 

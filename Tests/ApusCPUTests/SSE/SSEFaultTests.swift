@@ -3,8 +3,8 @@ import Testing
 import ApusCPU
 
 /// Availability, alignment, paging and SIMD floating-point exceptions of the MMX, SSE and SSE2 instructions
-/// (SDM Vol. 2, "Exception Conditions for Legacy SIMD Instructions Operating on MMX Registers" and "Exceptions
-/// Type 1, 2, 4, 5" as far as the forms without VEX go).
+/// (SDM Vol. 2, "Exception Conditions for Legacy SIMD Instructions Operating on MMX Registers", and the forms
+/// without VEX of "Exceptions Type 1", "2", "4" and "5").
 @Suite struct SSEFaultTests {
   private typealias Control = SSETestMachine.Control
 

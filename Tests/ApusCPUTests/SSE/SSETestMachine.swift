@@ -98,6 +98,17 @@ final class SSETestMachine: SystemBus {
     return nil
   }
 
+  /// Puts `code` into every exception handler, after the store of the vector and in place of its `HLT`.
+  func extendHandlers(_ code: [UInt8]) {
+    let shared: UInt64 = 0x6000
+    write(shared, code)
+    for vector in 0..<256 as Range<UInt64> {
+      let at = 0x3000 + vector * 16 + 8
+      let distance = UInt32(truncatingIfNeeded: shared &- at &- 5)
+      write(at, [0xE9] + Self.bytes(distance))
+    }
+  }
+
   private func buildTables(_ absentPages: [UInt64]) {
     // Paging: PML4 at 10000h, PDPT, PD, and the page table of 4 MiB to 6 MiB.
     write64(0x1_0000, 0x1_1003)
@@ -150,5 +161,9 @@ final class SSETestMachine: SystemBus {
   func acknowledgeInterrupt() -> UInt8 { 0xFF }
   func readMSR(_ index: UInt32) -> UInt64? { nil }
   func writeMSR(_ index: UInt32, _ value: UInt64) -> Bool { false }
+  func readTSCDeadline() -> UInt64 { 0 }
+  func writeTSCDeadline(_ value: UInt64, due: UInt64) {}
+  func moveTSCDeadline(due: UInt64) {}
+  func signalFloatingPointError() {}
   var taskPriority: UInt8 = 0
 }
