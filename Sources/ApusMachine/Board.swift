@@ -11,7 +11,7 @@ package final class Board {
   /// More virtio drives have no PCI slot.
   static let virtioSlots = 2...30
 
-  let pins = ProcessorPins()
+  package let pins = ProcessorPins()
   let map: MemoryMap
   package let memory: GuestMemory
   package let localAPIC: LocalAPIC
@@ -34,7 +34,7 @@ package final class Board {
   var names: [String] = []
   var ports = PortMap()
   var memoryMap = MemoryMapRouter()
-  var deadlines = DeadlineTable()
+  package var deadlines = DeadlineTable()
   /// Set by `connect`.
   var processor: Processor?
   /// The time of the last access: what devices are told never decreases.
