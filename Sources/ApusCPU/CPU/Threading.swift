@@ -41,12 +41,18 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.currentCount = op.pointee.count
     let next = OpPointer(bound: handler(raw, RawPointer(op)))
     pointee.currentCount = 0
-    return _slowPath(pointee.attention != 0) ? attend(next) : next
+    return _slowPath(pointee.attention != 0) ? attend(op, next) : next
   }
 
-  /// Stops threaded execution at the instruction boundary before `next`.
+  /// Stops threaded execution at the instruction boundary between `op` and `next`.
   @inline(never)
-  func attend(_ next: OpPointer) -> OpPointer {
+  func attend(_ op: OpPointer, _ next: OpPointer) -> OpPointer {
+    if next == op + 1 && op.pointee.length != 0 {
+      // Hints have no ops, so `next` may stand for an instruction further on.
+      pointee.budget &-= Int64(op.pointee.count) &+ 1
+      pointee.rip = op.nextRIP & instructionPointerMask
+      return exitOp
+    }
     if next == exitOp || next == lookupOp { return exitOp }
     if next.pointee.form == Form.linkNear || next.pointee.form == Form.linkFar {
       pointee.rip = UInt64(bitPattern: next.pointee.displacement)
