@@ -1,7 +1,7 @@
 import ApusBase
 
 /// A handle on the raw state block: every instruction body is a method of it. The block has fixed offsets
-/// (see `CPUState.checkLayout`) and is followed in memory by the TLB banks, so that handlers reach all of it
+/// (see `checkLayout`) and is followed in memory by the TLB banks, so that handlers reach all of it
 /// from one register.
 package typealias CPU = UnsafeMutablePointer<CPUState>
 typealias RawPointer = UnsafeMutableRawPointer
@@ -245,22 +245,27 @@ enum Layout {
   static let blockSize = banks + bankCount * TLB.bankSize
 }
 
-extension CPUState {
+extension UnsafeMutablePointer where Pointee == CPUState {
   /// Asserts the offsets that handlers and `Layout` rely on. Called once, when a processor is made.
-  static func checkLayout() {
-    precondition(MemoryLayout<CPUState>.offset(of: \.zero) == Int(Layout.zero))
-    precondition(MemoryLayout<CPUState>.offset(of: \.fsBase) == Int(Layout.fsBase))
-    precondition(MemoryLayout<CPUState>.offset(of: \.gsBase) == Int(Layout.gsBase))
-    precondition(MemoryLayout<CPUState>.offset(of: \.segments) == Layout.segments)
+  func checkLayout() {
+    precondition(address(of: &pointee.zero) == raw + Int(Layout.zero))
+    precondition(address(of: &pointee.fsBase) == raw + Int(Layout.fsBase))
+    precondition(address(of: &pointee.gsBase) == raw + Int(Layout.gsBase))
+    precondition(address(of: &pointee.segments) == raw + Layout.segments)
     precondition(MemoryLayout<Segment>.stride == 1 << Layout.segmentShift)
     precondition(MemoryLayout<CPUState>.size <= Layout.vectors)
     precondition(MemoryLayout<DecodedOp>.stride == 32)
     precondition(MemoryLayout<BlockHeader>.size <= 64)
   }
-}
 
-extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(__always) var raw: RawPointer { RawPointer(self) }
+
+  /// Where a field of the state block lies: `address(of: &pointee.field)`. The block never moves, so the
+  /// address stays good; Embedded Swift has no key paths for `MemoryLayout.offset(of:)`.
+  @inline(__always)
+  func address<T>(of field: inout T) -> RawPointer {
+    withUnsafeMutablePointer(to: &field) { RawPointer($0) }
+  }
 
   /// The register or other operand-file slot at byte offset `slot`.
   @inline(__always)

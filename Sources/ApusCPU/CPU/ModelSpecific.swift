@@ -220,16 +220,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// The storage of IA32_MCi_CTL or IA32_MCi_STATUS; nil for ADDR and MISC, which read as zero.
   private func machineCheckRegister(_ index: UInt32) -> UnsafeMutablePointer<UInt64>? {
-    let field: Int?
+    let field: RawPointer
     switch index & 3 {
-    case 0: field = MemoryLayout<CPUState>.offset(of: \.msr.machineCheckControl)
-    case 1: field = MemoryLayout<CPUState>.offset(of: \.msr.machineCheckBank)
+    case 0: field = address(of: &pointee.msr.machineCheckControl)
+    case 1: field = address(of: &pointee.msr.machineCheckBank)
     default: return nil
     }
-    guard let field else { return nil }
     // `index` lies in `machineCheckBanks`, so the bank is 0–3.
     let bank = Int(index >> 2) & 3
-    return (raw + field + bank * 8).assumingMemoryBound(to: UInt64.self)
+    return (field + bank * 8).assumingMemoryBound(to: UInt64.self)
   }
 
   /// No error is ever reported, so status, address and miscellaneous registers only take zero (AMD APM Vol.
@@ -282,16 +281,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// The storage of a fixed or variable MTRR; `index` is one of theirs.
   private func memoryTypeRegister(_ index: UInt32) -> UnsafeMutablePointer<UInt64> {
-    let fixed = MemoryLayout<CPUState>.offset(of: \.msr.mtrrFixed).unsafelyUnwrapped
-    let variable = MemoryLayout<CPUState>.offset(of: \.msr.mtrrVariable).unsafelyUnwrapped
-    let offset: Int
+    let fixed = address(of: &pointee.msr.mtrrFixed)
+    let register: RawPointer
     switch index {
-    case MSR.mtrrVariable: offset = variable + Int(index & 15) * 8
-    case MSR.mtrrFixed16K: offset = fixed + 8 + Int(index & 1) * 8
-    case MSR.mtrrFixed4K: offset = fixed + 24 + Int(index & 7) * 8
-    default: offset = fixed
+    case MSR.mtrrVariable: register = address(of: &pointee.msr.mtrrVariable) + Int(index & 15) * 8
+    case MSR.mtrrFixed16K: register = fixed + 8 + Int(index & 1) * 8
+    case MSR.mtrrFixed4K: register = fixed + 24 + Int(index & 7) * 8
+    default: register = fixed
     }
-    return (raw + offset).assumingMemoryBound(to: UInt64.self)
+    return register.assumingMemoryBound(to: UInt64.self)
   }
 
   /// The memory types a BIOS leaves: see `Processor.programMemoryTypes`.

@@ -53,7 +53,6 @@ public final class Processor {
 
   /// A processor in its reset state over `ram`, with `regions` mapping physical addresses to it.
   package init(ram: GuestRAM, regions: [MemoryRegion], bus: any SystemBus) {
-    CPUState.checkLayout()
     self.ram = ram
     self.bus = bus
     let block = UnsafeMutableRawPointer.allocate(byteCount: Layout.blockSize, alignment: 4096)
@@ -82,6 +81,7 @@ public final class Processor {
         ram: ram.base, regions: regionStorage, pageFlags: ram.flags, pageGranules: ram.granules,
         pageBlocks: ram.blockHeads, owner: Unmanaged<Processor>.fromOpaque(block), arena: arena,
         arenaUsed: 1, arenaCapacity: BlockCache.arenaCapacity, blockHeads: heads))
+    cpu.checkLayout()
     cpu.pointee.owner = Unmanaged.passUnretained(self)
     map(regions)
     cpu.prepareCaches()

@@ -35,16 +35,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// MMX register `index` modulo 8: the significand of a physical x87 register.
   @inline(__always)
-  func mmx(_ index: UInt8) -> UInt64 {
-    (raw + X87Layout.significand + Int(index & 7) * 8).assumingMemoryBound(to: UInt64.self).pointee
-  }
+  func mmx(_ index: UInt8) -> UInt64 { significand(index).pointee }
 
   /// Writes an MMX register. The exponent of its x87 register becomes all ones (SDM Vol. 3, "MMX State").
   @inline(__always)
   func setMMX(_ index: UInt8, _ value: UInt64) {
-    let number = Int(index & 7)
-    (raw + X87Layout.significand + number * 8).assumingMemoryBound(to: UInt64.self).pointee = value
-    (raw + X87Layout.exponent + number * 2).assumingMemoryBound(to: UInt16.self).pointee = 0xFFFF
+    significand(index).pointee = value
+    exponent(index).pointee = 0xFFFF
     enterMMX()
   }
 
@@ -167,16 +164,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// The immediate byte.
   @inline(__always)
   func immediate8(_ op: OpPointer) -> UInt8 { UInt8(truncatingIfNeeded: op.pointee.immediate) }
-}
-
-/// Byte offsets of x87 state in the state block.
-enum X87Layout {
-  @inline(__always)
-  static var base: Int { MemoryLayout<CPUState>.offset(of: \.x87).unsafelyUnwrapped }
-  @inline(__always)
-  static var significand: Int { base + MemoryLayout<X87State>.offset(of: \.significand).unsafelyUnwrapped }
-  @inline(__always)
-  static var exponent: Int { base + MemoryLayout<X87State>.offset(of: \.exponent).unsafelyUnwrapped }
 }
 
 // MARK: Bodies of two-operand instructions

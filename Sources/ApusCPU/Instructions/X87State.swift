@@ -64,14 +64,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func stackRegister(_ index: UInt8) -> UInt8 { (stackTop &+ index) & 7 }
 
   /// The significand of a physical register, 0–7; an MMX register in whole.
+  @inline(__always)
   func significand(_ register: UInt8) -> UnsafeMutablePointer<UInt64> {
-    let offset = MemoryLayout<CPUState>.offset(of: \.x87.significand).unsafelyUnwrapped
-    return (raw + offset + Int(register & 7) * 8).assumingMemoryBound(to: UInt64.self)
+    (address(of: &pointee.x87.significand) + Int(register & 7) * 8).assumingMemoryBound(to: UInt64.self)
   }
 
+  @inline(__always)
   func exponent(_ register: UInt8) -> UnsafeMutablePointer<UInt16> {
-    let offset = MemoryLayout<CPUState>.offset(of: \.x87.exponent).unsafelyUnwrapped
-    return (raw + offset + Int(register & 7) * 2).assumingMemoryBound(to: UInt16.self)
+    (address(of: &pointee.x87.exponent) + Int(register & 7) * 2).assumingMemoryBound(to: UInt16.self)
   }
 
   private func isValid(_ register: UInt8) -> Bool { pointee.x87.tag & (1 << register) != 0 }

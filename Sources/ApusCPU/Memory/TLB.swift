@@ -171,7 +171,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     pointee.bounceLinear = linear
     pointee.bounceSize = size
-    let bounce = raw + MemoryLayout<CPUState>.offset(of: \.bounce).unsafelyUnwrapped
+    let bounce = address(of: &pointee.bounce)
     if access & Access.modify != Access.write {
       readPiece(pointee.bouncePhysical, bounce, firstSize)
       if firstSize < size { readPiece(pointee.bouncePhysical2, bounce + firstSize, size - firstSize) }
@@ -185,7 +185,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let size = pointee.bounceSize
     pointee.bounceSize = 0
     let firstSize = min(size, 4096 - Int(pointee.bounceLinear & 0xFFF))
-    let bounce = raw + MemoryLayout<CPUState>.offset(of: \.bounce).unsafelyUnwrapped
+    let bounce = address(of: &pointee.bounce)
     writePiece(pointee.bouncePhysical, bounce, firstSize)
     if firstSize < size { writePiece(pointee.bouncePhysical2, bounce + firstSize, size - firstSize) }
   }

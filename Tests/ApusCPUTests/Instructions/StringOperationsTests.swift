@@ -107,6 +107,7 @@ import Testing
     for (start, isDown) in Self.cases(3, 40, span: 0x2000) where start.count > 0 {
       var model = start
       Self.start(machine, model, Self.code(0xAC, model.size, 0xF3, isDown: isDown))
+      machine[R.ax] = 0
       #expect(machine.run() == nil)
       var value: UInt64 = 0
       while model.count > 0 {
