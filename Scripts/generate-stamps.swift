@@ -125,6 +125,31 @@ func plain(_ body: String, effect: Int = 2, flags: Bool) {
   forms.append(Form(comment: body, fast: fast, slow: slow, effect: effect))
 }
 
+/// What a stamp asks before its body runs (see `Fast.reaches`): whether the accesses of the body hit the TLB.
+func probe(_ body: String) -> String {
+  let name = String(body[..<body.firstIndex(of: "(")!])
+  var conditions: [String] = []
+  if let address = addresses.first(where: { body.contains($0) }), !["LEA_rm", "bit_mr"].contains(name) {
+    let onlyReads = ["CMP.self", "TEST.self", "BT.self"].contains { body.contains($0) }
+    let isStore =
+      !onlyReads && (name.hasSuffix("mr") || name.hasSuffix("mi") || name == "m" || name == "SETcc_m")
+      && !name.hasPrefix("CMPJ") && !name.hasPrefix("TESTJ")
+    let named = body.split(separator: " ").first { $0.hasPrefix("UInt") }?.prefix { $0 != "." }
+    let width = named.map(String.init) ?? (name == "SETcc_m" ? "UInt8" : "UInt64")
+    conditions.append(
+      "Fast.reaches(cpu(c), op(o), \(width).self, \(address).self, Access.\(isStore ? "write" : "read"))")
+  }
+  if name.hasPrefix("PUSH") || name.hasPrefix("CALL") {
+    conditions.append("Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write)")
+  } else if name == "POP_r64" || name == "RET64" {
+    conditions.append("Fast.reaches(cpu(c), cpu(c)[.rsp], 8, Access.read)")
+  } else if name == "LEAVE64" {
+    conditions.append("Fast.reaches(cpu(c), cpu(c)[.rbp], 8, Access.read)")
+  }
+  if conditions.isEmpty { return "" }
+  return "guard \(conditions.joined(separator: ", ")) else { return missed(c, o, r, s, k) }; "
+}
+
 /// A stamp whose body reaches memory. `slowBody` is the same with the general address form.
 func memory(_ body: String, slowBody: String? = nil, flags: Bool) {
   func call(_ text: String, _ access: String, _ pointer: String, _ f: String) -> String {
@@ -134,11 +159,12 @@ func memory(_ body: String, slowBody: String? = nil, flags: Bool) {
   let f = flags ? ", &f" : ""
   let fastCall = call(body, "Fast", "cpu(c), op(o)", f)
   let slowCall = call(slowBody ?? body, "Slow", "cpu, op", f)
+  let probe = probe(body)
   let fast =
     flags
-    ? "{ c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try \(fastCall) } "
+    ? "{ c, o, r, s, k in \(probe)var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try \(fastCall) } "
       + "catch { return missed(c, o, r, s, k) }; return go(c, n, f) }"
-    : "{ c, o, r, s, k in let n: OpPointer; do throws(Exit) { n = try \(fastCall) } "
+    : "{ c, o, r, s, k in \(probe)let n: OpPointer; do throws(Exit) { n = try \(fastCall) } "
       + "catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) }"
   let slow =
     flags

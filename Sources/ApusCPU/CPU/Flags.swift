@@ -79,6 +79,7 @@ extension LazyFlags {
       return UInt32(truncatingIfNeeded: result &+ source) < UInt32(truncatingIfNeeded: source)
     }
     if kind &- FlagKind.inc < 8 { return source & 1 != 0 }
+    if kind &- FlagKind.add < 4 { return result < source }
     if kind &- FlagKind.logic < 4 { return false }
     return carrySlow(result, source, kind)
   }

@@ -1,17 +1,31 @@
 /// How a memory operand's address is formed. Chosen at decode time.
 protocol AddressForm {
+  /// The linear address, unchecked.
+  static func unchecked(_ cpu: CPU, _ op: OpPointer) -> UInt64
+  /// Whether the segment admits `size` bytes there; true where the form needs no such check.
+  static func isInside(_ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32) -> Bool
   /// The linear address of `size` bytes, checked as far as `M` demands.
   static func linear<M: MemoryAccess>(
     _ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32, _ memory: M.Type
   ) throws(Exit) -> UInt64
 }
 
-/// 64-bit mode, no segment base: base + displacement.
-enum AddressB: AddressForm {
+extension AddressForm {
+  @inline(__always)
+  static func isInside(_ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32) -> Bool { true }
+
   @inline(__always)
   static func linear<M: MemoryAccess>(
     _ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32, _ memory: M.Type
   ) throws(Exit) -> UInt64 {
+    unchecked(cpu, op)
+  }
+}
+
+/// 64-bit mode, no segment base: base + displacement.
+enum AddressB: AddressForm {
+  @inline(__always)
+  static func unchecked(_ cpu: CPU, _ op: OpPointer) -> UInt64 {
     cpu.register(op.pointee.base, UInt64.self) &+ UInt64(bitPattern: op.pointee.displacement)
   }
 }
@@ -19,9 +33,7 @@ enum AddressB: AddressForm {
 /// 64-bit mode: base + index × scale + displacement; FS and GS bases come as the index.
 enum AddressF: AddressForm {
   @inline(__always)
-  static func linear<M: MemoryAccess>(
-    _ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32, _ memory: M.Type
-  ) throws(Exit) -> UInt64 {
+  static func unchecked(_ cpu: CPU, _ op: OpPointer) -> UInt64 {
     cpu.register(op.pointee.base, UInt64.self)
       &+ (cpu.register(op.pointee.index, UInt64.self) &<< UInt64(op.pointee.scale))
       &+ UInt64(bitPattern: op.pointee.displacement)
@@ -35,13 +47,24 @@ enum AddressS: AddressForm {
     _ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32, _ memory: M.Type
   ) throws(Exit) -> UInt64 {
     if !M.isFast { return try cpu.segmentedAddress(op, size, access) }
+    guard isInside(cpu, op, size, access) else { throw Exit() }
+    return unchecked(cpu, op)
+  }
+
+  @inline(__always)
+  static func unchecked(_ cpu: CPU, _ op: OpPointer) -> UInt64 {
+    let base = cpu.segment(at: op.pointee.segmentIndex).pointee.base
+    return (cpu.effectiveAddress(op) &+ base) & cpu.pointee.linearMask
+  }
+
+  @inline(__always)
+  static func isInside(_ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32) -> Bool {
     let offset = cpu.effectiveAddress(op)
     let segment = cpu.segment(at: op.pointee.segmentIndex)
     let isWrite = access & Access.write != 0
     let low = isWrite ? segment.pointee.writeLow : segment.pointee.readLow
     let high = isWrite ? segment.pointee.writeHigh : segment.pointee.readHigh
-    guard offset >= low && offset &+ UInt64(size - 1) <= high else { throw Exit() }
-    return (offset &+ segment.pointee.base) & cpu.pointee.linearMask
+    return offset >= low && offset &+ UInt64(size - 1) <= high
   }
 }
 

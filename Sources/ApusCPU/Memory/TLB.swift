@@ -28,9 +28,12 @@ enum TLB {
   static let largeSetOffset = pageSetOffset + 512
   static let bankSize = largeSetOffset + 512 + 3072
 
+  /// The page number, with the bits above the index folded in: copies between buffers a power of two apart
+  /// would otherwise evict each other at every access.
   @inline(__always)
   static func entryOffset(_ linear: UInt64) -> Int {
-    Int(truncatingIfNeeded: (linear &>> UInt64(12 - entryShift)) & UInt64((entryCount - 1) << entryShift))
+    let hash = (linear &>> UInt64(12 - entryShift)) ^ (linear &>> UInt64(22 - entryShift))
+    return Int(truncatingIfNeeded: hash & UInt64((entryCount - 1) << entryShift))
   }
 
   @inline(__always)
@@ -108,6 +111,28 @@ enum Fast: MemoryAccess {
     return RawPointer(bitPattern: UInt(truncatingIfNeeded: host)).unsafelyUnwrapped
   }
   @inline(__always) static func commit(_ cpu: CPU) {}
+
+  /// Whether `pointer` would succeed. Stamps ask before they run a body: a `throw` calls the runtime's hook
+  /// for debuggers, and a call makes a handler save all registers on entry; after the question the compiler
+  /// sees that the body's own `throw` cannot happen and drops it.
+  @inline(__always)
+  static func reaches(_ cpu: CPU, _ linear: UInt64, _ size: Int, _ access: UInt32) -> Bool {
+    let entry = cpu.pointee.bank + TLB.entryOffset(linear)
+    let tag = entry.load(
+      fromByteOffset: access & Access.write != 0 ? TLB.writeTag : 0, as: UInt64.self)
+    let last = size == 1 ? linear : linear &+ UInt64(size - 1)
+    return _fastPath(last & ~0xFFF == tag)
+  }
+
+  /// `reaches` for the memory operand of `op`.
+  @inline(__always)
+  static func reaches<T, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _: T.Type, _: F.Type, _ access: UInt32
+  ) -> Bool {
+    let size = MemoryLayout<T>.size
+    guard _fastPath(F.isInside(cpu, op, size, access)) else { return false }
+    return reaches(cpu, F.unchecked(cpu, op), size, access)
+  }
 }
 
 enum Slow: MemoryAccess {
