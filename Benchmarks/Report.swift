@@ -5,9 +5,7 @@ struct Report {
   let measurements: [Measurement]
 
   var table: String {
-    var lines = [
-      Self.row("guest", ["instructions", "CPU s", "spread %", "million/s"])
-    ]
+    var lines = [Self.row("guest", ["instructions", "CPU s", "spread %", "million/s"])]
     for measurement in measurements {
       let spread = measurement.spread
       lines.append(
@@ -21,10 +19,10 @@ struct Report {
     }
     let integer = measurements.filter { $0.guest.isInteger }
     if let mean = Self.geometricMean(integer) {
-      lines.append("geometric mean of \(integer.count) integer guests: \(Self.fixed(mean, 1)) million/s")
+      lines.append("geometric mean, integer guests (\(integer.count)): \(Self.fixed(mean, 1)) million/s")
     }
     if let mean = Self.geometricMean(measurements) {
-      lines.append("geometric mean of all \(measurements.count) guests: \(Self.fixed(mean, 1)) million/s")
+      lines.append("geometric mean, all guests (\(measurements.count)): \(Self.fixed(mean, 1)) million/s")
     }
     return lines.joined(separator: "\n") + "\n"
   }

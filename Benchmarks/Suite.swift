@@ -22,7 +22,7 @@ struct Suite {
   private static let relativePath = "testroms/benchmarks/benchmarks.elf"
 
   init(_ options: Options) throws(Failure) {
-    path = try options.image ?? Self.find()
+    if let image = options.image { path = image } else { path = try Self.find() }
     image = try Self.read(path)
     let list = URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent("checksums.txt")
     let text = String(decoding: try Self.read(list.path), as: UTF8.self)
