@@ -90,7 +90,8 @@ boot() {
   fi
   local TIMEFORMAT='%U %S'
   # The shell writes the times to its own standard error, after the command's has been redirected.
-  { time ${prefix[@]+"${prefix[@]}"} "${command[@]}" </dev/null >"$work/output" 2>&1; } 2>"$work/time" || status=$?
+  command=(${prefix[@]+"${prefix[@]}"} "${command[@]}")
+  { time "${command[@]}" </dev/null >"$work/output" 2>&1; } 2>"$work/time" || status=$?
   if [ $status -ne 0 ] || ! grep -q APUS-BOOT-OK "$work/output"; then
     tail -n 20 "$work/output" >&2
     fail "$1 did not boot $2: exit status $status (124: no end after 600 s), output above"
