@@ -20,6 +20,9 @@ let package = Package(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
     .executableTarget(name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"]),
+    .executableTarget(
+      name: "ApusBenchmarks", dependencies: ["ApusCPU", "ApusDevices", "ApusMachine"], path: "Benchmarks",
+      exclude: ["linux-boot.sh"], swiftSettings: safe),
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"]),
     .testTarget(name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"]),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"]),

@@ -1,0 +1,3 @@
+import Foundation
+
+exit(Benchmarks.main(Array(CommandLine.arguments.dropFirst())))
