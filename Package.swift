@@ -1,8 +1,11 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// With `APUS_STRICT` in the environment, as CI sets it, a warning is an error.
+let strict: [SwiftSetting] =
+  Context.environment["APUS_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
 /// Modules whose code never touches raw memory: every unsafe expression in them must say so.
-let safe: [SwiftSetting] = [.strictMemorySafety()]
+let safe: [SwiftSetting] = strict + [.strictMemorySafety()]
 
 let package = Package(
   name: "Apus",
@@ -14,20 +17,24 @@ let package = Package(
   ],
   targets: [
     .target(name: "ApusBase", swiftSettings: safe),
-    .target(name: "ApusCPU", dependencies: ["ApusBase"], exclude: ["Decode/Maps"]),
+    .target(name: "ApusCPU", dependencies: ["ApusBase"], exclude: ["Decode/Maps"], swiftSettings: strict),
     .target(name: "ApusDevices", dependencies: ["ApusBase"], swiftSettings: safe),
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
-    .executableTarget(name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"]),
+    .executableTarget(
+      name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"], swiftSettings: strict
+    ),
     .executableTarget(
       name: "ApusBenchmarks", dependencies: ["ApusCPU", "ApusDevices", "ApusMachine"], path: "Benchmarks",
       exclude: ["linux-boot.sh"], swiftSettings: safe),
-    .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"]),
-    .testTarget(name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"]),
-    .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"]),
+    .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"], swiftSettings: strict),
     .testTarget(
-      name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"]),
-    .testTarget(name: "ApusRunnerTests", dependencies: ["apus"]),
+      name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"], swiftSettings: strict),
+    .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"], swiftSettings: strict),
+    .testTarget(
+      name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"],
+      swiftSettings: strict),
+    .testTarget(name: "ApusRunnerTests", dependencies: ["apus"], swiftSettings: strict),
   ]
 )

@@ -10,7 +10,7 @@ bad=0
 for object in "$build"/ApusCPU.build/FastStamps*.swift.o; do
   found=$("$objdump" -d --no-show-raw-insn "$object" | awk -v file="$(basename "$object")" '
     /^[0-9a-f]+ </ { name = $2 }
-    name ~ /fastStamps/ && name ~ /(_To|_Tm)/ && $NF ~ /^ret/ { print file ": " name " returns" }' | sort -u)
+    name ~ /fastStamps.*cfU/ && $NF ~ /^ret/ { print file ": " name " returns" }' | sort -u)
   if [ -n "$found" ]; then
     printf '%s\n' "$found"
     bad=1

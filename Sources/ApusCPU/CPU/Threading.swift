@@ -1,11 +1,10 @@
 /// A threaded handler: CPU, op, and the lazy flags in registers. It ends in a jump to the next op's handler.
-/// `@convention(c)` closures compile to one function with the body inlined, and tables of them to static
-/// data.
-typealias FastHandler = @convention(c) (RawPointer, RawPointer, UInt64, UInt64, UInt32) -> Void
+/// `@convention(thin)` is undocumented but has no thunk to pass through; `@convention(c)` works in its place.
+typealias FastHandler = @convention(thin) (RawPointer, RawPointer, UInt64, UInt64, UInt32) -> Void
 
 /// The complete form of an op: flags in the state block, every kind of memory, faults delivered. Returns the
 /// op to go on with.
-typealias SlowHandler = @convention(c) (RawPointer, RawPointer) -> RawPointer
+typealias SlowHandler = @convention(thin) (RawPointer, RawPointer) -> RawPointer
 
 /// Continues with `next` in tail position.
 @inline(__always)
