@@ -74,11 +74,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.rip = op.rip
     if pointee.stop != .none { return exitOp }
     deliverException()
-    return pointee.stop == .none ? lookupOp : exitOp
+    return pointee.stop == .none && pointee.budget >= 0 ? lookupOp : exitOp
   }
 
-  /// Delivers the recorded fault at RIP, turning faults on the way into double and triple faults.
+  /// Delivers the recorded fault at RIP, turning faults on the way into double and triple faults. It counts as
+  /// one instruction: a handler whose first instruction faults retires nothing, and time must pass all the
+  /// same for deadlines, limits and signals to end it.
   func deliverException() {
+    pointee.budget &-= 1
+    pointee.suppressStepTrap = true
     var vector = pointee.faultVector
     var code = pointee.faultCode
     var source = EventSource.fault

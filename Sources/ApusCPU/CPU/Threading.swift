@@ -1,10 +1,15 @@
-/// A threaded handler: CPU, op, and the lazy flags in registers. It ends in a jump to the next op's handler.
-/// `@convention(thin)` is undocumented but has no thunk to pass through; `@convention(c)` works in its place.
-typealias FastHandler = @convention(thin) (RawPointer, RawPointer, UInt64, UInt64, UInt32) -> Void
-
-/// The complete form of an op: flags in the state block, every kind of memory, faults delivered. Returns the
-/// op to go on with.
-typealias SlowHandler = @convention(thin) (RawPointer, RawPointer) -> RawPointer
+// `@convention(thin)` is undocumented but has no thunk to pass through; `@convention(c)` works in its place, and
+// alone compiles under Embedded Swift (6.3).
+#if hasFeature(Embedded)
+  /// A threaded handler: CPU, op, and the lazy flags in registers. It ends in a jump to the next op's handler.
+  typealias FastHandler = @convention(c) (RawPointer, RawPointer, UInt64, UInt64, UInt32) -> Void
+  /// The complete form of an op: flags in the state block, every kind of memory, faults delivered. Returns the
+  /// op to go on with.
+  typealias SlowHandler = @convention(c) (RawPointer, RawPointer) -> RawPointer
+#else
+  typealias FastHandler = @convention(thin) (RawPointer, RawPointer, UInt64, UInt64, UInt32) -> Void
+  typealias SlowHandler = @convention(thin) (RawPointer, RawPointer) -> RawPointer
+#endif
 
 /// Continues with `next` in tail position.
 @inline(__always)
