@@ -107,7 +107,7 @@ struct Child {
 
   /// Runs a program to its end. Output is collected in files, so that no full pipe can stop it.
   static func run(
-    _ arguments: [String], program: String = apus, input: String = "/dev/null"
+    _ arguments: [String], program: String = apus, input: String = "/dev/null", seconds: Int = 30
   ) -> Result {
     var template = Array("/tmp/apus-out-XXXXXX".utf8CString)
     guard let directory = mkdtemp(&template).map({ String(cString: $0) }) else {
@@ -122,16 +122,16 @@ struct Child {
     guard let child = Child(program, arguments, input: input, output: output, errors: errors) else {
       return Result(status: -1, output: "", errors: "cannot start \(program)")
     }
-    let status = child.wait()
+    let status = child.wait(seconds: seconds)
     return Result(
       status: status, output: String(decoding: Scratch.read(output), as: UTF8.self),
       errors: String(decoding: Scratch.read(errors), as: UTF8.self))
   }
 
-  /// Waits for the end, which a test forces after 30 seconds (status 1009).
-  func wait() -> Int32 {
+  /// Waits for the end, which is forced after some seconds (status 1009).
+  func wait(seconds: Int = 30) -> Int32 {
     var status: Int32 = 0
-    for _ in 0..<30000 {
+    for _ in 0..<seconds * 1000 {
       if waitpid(pid, &status, WNOHANG) == pid { return Self.decode(status) }
       usleep(1000)
     }
@@ -198,9 +198,9 @@ final class PseudoTerminal {
     _ = write(descriptor, bytes, bytes.count)
   }
 
-  /// Reads until `text` has appeared; false after ten seconds without it.
-  func waitFor(_ text: String) -> Bool {
-    for _ in 0..<10000 {
+  /// Reads until `text` has appeared; false after some seconds without it.
+  func waitFor(_ text: String, seconds: Int = 10) -> Bool {
+    for _ in 0..<seconds * 1000 {
       if String(decoding: seen, as: UTF8.self).contains(text) { return true }
       var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
       guard poll(&entry, 1, 1) > 0 else { continue }

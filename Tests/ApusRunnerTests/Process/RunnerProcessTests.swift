@@ -204,6 +204,27 @@ private enum Guest {
     #expect(Scratch.read(disk).count == 512)
   }
 
+  @Test(arguments: [
+    ["-m", "1000000G"], ["-m", "65G"], ["-m", "0"], ["-m", "-1"],
+    ["-m", "18446744073709551616G"], ["-m", ""],
+    ["--limit-instructions", "18446744073709551615T"], ["--limit-seconds", "nan"],
+    ["--limit-seconds", "1e400"], ["--limit-seconds", "-1"], ["--success-code", "256"], ["--smp", "0"],
+    ["--rtc", "9999-99-99"], ["--rtc", "@99999999999999999999"], ["--serial", ""], ["--drive", "=,="],
+    ["--device", ",,,"], ["--kernel"],
+  ])
+  func absurdValues(_ arguments: [String]) {
+    expectRefusal(arguments, 2, [])
+  }
+
+  @Test func flatProgramsThatDoNotFit() {
+    let code = scratch.file("g", Guest.spin)
+    for address in ["", "-1", "zzz", "0xfffff", "4G", "0xffffffffffffffff"] {
+      let result = Child.run(["-m", "4M", "--flat", "\(code),at=\(address)"])
+      #expect(result.status == 2 || result.status == 3, "\(address)")
+      #expect(result.errors.split(separator: "\n").count == 1, "\(address): \(result.errors)")
+    }
+  }
+
   @Test func memoryThatTheHostRefuses() {
     let result = Child.run(["-c", "ulimit -v 1000000; exec '\(Child.apus)' -m 4G"], program: "/bin/sh")
     #expect(result.status == 5)
