@@ -17,7 +17,7 @@ private enum DebianGuest {
   static let shell = directory + "/initramfs-shell.cpio"
 
   static let isPresent =
-    !directory.isEmpty && [kernel, message, shell].allSatisfy { access($0, R_OK) == 0 }
+    !directory.isEmpty && [kernel, message, shell].allSatisfy { (path: String) in access(path, R_OK) == 0 }
 
   static func boot(_ initrd: String) -> [String] {
     ["--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", "-m", "256M"]
