@@ -11,6 +11,10 @@ import ApusBase
 /// runs at the programmed speed, but only while the receive FIFO has room, as if the far end honoured a
 /// perfect flow control: nothing that `receive` accepted is lost to an overrun.
 ///
+/// Departs from hardware: the far end also waits until the guest listens, that is, until it has enabled the
+/// received-data interrupt or polls LSR for a character. Drivers empty the receiver when they start, and
+/// input that was there before the guest (a file of commands, keys typed early) would be lost to that.
+///
 /// Departs from hardware: the medium carries whole bytes, so characters to and from it are not cut to the
 /// word length in LCR 1:0, which is 5 bits after reset and which small programs never set.
 package final class UART16550: Device {
@@ -57,6 +61,11 @@ package final class UART16550: Device {
   private var timeoutAt = VirtualTime.never
   /// When the next character of the host queue has arrived whole; `never` while none is on the wire.
   private var arrivalAt = VirtualTime.never
+  /// Consecutive reads of LSR that found nothing to read, up to `emptyPollsOfAListener`; a guest that
+  /// reached that number polls until it programs the UART anew.
+  private var emptyPolls: UInt8 = 0
+  /// One read is what a driver does that clears the UART or waits for the transmitter.
+  private static let emptyPollsOfAListener: UInt8 = 2
   private var hostQueue: [UInt8] = []
   private var hostQueueHead = 0
   /// The level last driven on the IRQ.
@@ -108,7 +117,7 @@ package final class UART16550: Device {
     timeoutPending = false
     timeoutAt = .never
     arrivalAt = .never
-    scheduleArrival(at: now)
+    emptyPolls = 0
     driveInterrupt(at: now)
   }
 
@@ -189,6 +198,7 @@ package final class UART16550: Device {
   }
 
   private func writeRegister(_ register: UInt16, _ value: UInt8, at now: VirtualTime) {
+    if register != 0 || emptyPolls < Self.emptyPollsOfAListener { emptyPolls = 0 }
     switch register {
     case 0:
       if LCR.bit(Self.DLAB) {
@@ -204,6 +214,7 @@ package final class UART16550: Device {
         // (UART_BUG_THRE) and starts every transmission this way.
         if value.bit(1) && !IER.bit(1) { transmitterPending = true }
         IER = value & 0x0F
+        scheduleArrival(at: now)
       }
     case 2: writeFCR(value, at: now)
     case 3: writeLCR(value, at: now)
@@ -218,7 +229,10 @@ package final class UART16550: Device {
   }
 
   private func readRBR(at now: VirtualTime) -> UInt8 {
-    guard !receiver.isEmpty else { return 0 }
+    guard !receiver.isEmpty else {
+      if emptyPolls < Self.emptyPollsOfAListener { emptyPolls = 0 }
+      return 0
+    }
     let value = UInt8(truncatingIfNeeded: receiver.removeFirst())
     revealOldest()
     restartTimeout(at: now)
@@ -238,7 +252,12 @@ package final class UART16550: Device {
 
   private func readLSR(at now: VirtualTime) -> UInt8 {
     var value = LSR.THRE | LSR.TEMT | lineErrors
-    if !receiver.isEmpty { value |= LSR.DR }
+    if !receiver.isEmpty {
+      value |= LSR.DR
+    } else if emptyPolls < Self.emptyPollsOfAListener {
+      emptyPolls += 1
+      scheduleArrival(at: now)
+    }
     if FCR.bit(0) && (lineErrors & ~LSR.OE != 0 || receiver.contains { $0 > 0xFF }) {
       value |= LSR.FIFOError
     }
@@ -328,9 +347,12 @@ package final class UART16550: Device {
     timeoutAt = FCR.bit(0) && !receiver.isEmpty ? now.later(by: 4 * characterTime) : .never
   }
 
-  /// Puts the next byte of the host queue on the wire if the receiver will have room for it.
+  private var guestListens: Bool { IER.bit(0) || emptyPolls == Self.emptyPollsOfAListener }
+
+  /// Puts the next byte of the host queue on the wire if the receiver will have room for it and the guest
+  /// is there to read it.
   private func scheduleArrival(at now: VirtualTime) {
-    guard queuedBytes > 0, receiverHasRoom, !MCR.bit(Self.loop) else {
+    guard queuedBytes > 0, receiverHasRoom, guestListens, !MCR.bit(Self.loop) else {
       arrivalAt = .never
       return
     }
@@ -409,7 +431,7 @@ package final class UART16550: Device {
 
   package func save(to writer: inout StateWriter) {
     writer.section(name, version: 1) { w in
-      for register in [IER, FCR, LCR, MCR, SCR, lineErrors, modemStatus, modemDelta, modemPins] {
+      for register in [IER, FCR, LCR, MCR, SCR, lineErrors, modemStatus, modemDelta, modemPins, emptyPolls] {
         w.write(register)
       }
       w.write(divisor)
@@ -435,6 +457,7 @@ package final class UART16550: Device {
       modemStatus = try r.read(UInt8.self) & 0xF0
       modemDelta = try r.read(UInt8.self) & 0x0F
       modemPins = try r.read(UInt8.self) & 0xF0
+      emptyPolls = min(try r.read(UInt8.self), Self.emptyPollsOfAListener)
       divisor = try r.read(UInt16.self)
       transmitterPending = try r.readBool("transmitterPending")
       timeoutPending = try r.readBool("timeoutPending")

@@ -29,6 +29,11 @@ import Testing
     write(4, 0x0B)
   }
 
+  /// Waits for input as a guest without interrupts does.
+  private func poll(at now: VirtualTime) {
+    for _ in 0..<2 { #expect(read(5, at: now) & 1 == 0) }
+  }
+
   /// 10 bits at 115200 baud.
   private let characterTime: VirtualTime = 86_806
 
@@ -206,6 +211,7 @@ import Testing
   @Test func breakIsAnErrorOfItsCharacter() {
     setUp(FCR: 0x01)
     write(1, 0x04)
+    poll(at: 0)
     uart.receive([0x41], at: 0)
     run(until: characterTime)
     uart.receiveBreak(at: characterTime)
@@ -239,6 +245,44 @@ import Testing
     let complete = got == text
     #expect(complete)
     #expect(uart.wantsInput)
+  }
+
+  @Test func inputWaitsForAGuestThatListens() {
+    uart.receive([0x41, 0x42, 0x43], at: 0)
+    // What Linux's 8250 driver does when it opens a port: empties the FIFO, reads everything once, twice.
+    for _ in 0..<2 {
+      setUp(FCR: 0x07)
+      for register: UInt16 in [5, 0, 2, 6] { _ = read(register) }
+    }
+    #expect(uart.deadline == .never)
+    write(1, 0x05)
+    run(until: 3 * characterTime)
+    #expect((0..<3).map { _ in read(0, at: 3 * characterTime) } == [0x41, 0x42, 0x43])
+    #expect(uart.deadline == .never)
+  }
+
+  @Test func inputArrivesForAGuestThatPolls() {
+    setUp()
+    uart.receive([0x41, 0x42], at: 0)
+    // Waiting for the transmitter before each character is no sign of a reader.
+    for _ in 0..<4 {
+      _ = read(5)
+      write(0, 0x2E)
+    }
+    #expect(uart.deadline == .never)
+    poll(at: 0)
+    #expect(uart.deadline == characterTime)
+    run(until: characterTime)
+    #expect(read(5, at: characterTime) == 0x61)
+    #expect(read(0, at: characterTime) == 0x41)
+    // It goes on listening while it echoes, until it sets up the UART anew.
+    write(0, 0x41, at: characterTime)
+    #expect(uart.deadline == 2 * characterTime)
+    run(until: 2 * characterTime)
+    #expect(read(0, at: 2 * characterTime) == 0x42)
+    setUp()
+    uart.receive([0x43], at: 2 * characterTime)
+    #expect(uart.deadline == .never)
   }
 
   @Test func clearingTheFIFO() {
