@@ -1,13 +1,10 @@
 // SDM Vol. 1 ch. 5, "String Instructions"; Vol. 2, `REP`/`REPE`/`REPZ`/`REPNE`/`REPNZ`.
 //
-// A repeated instruction runs in chunks, each of which takes one tick of virtual time and leaves the registers
-// as they are after its last element: the run loop may deliver interrupts between chunks, with RIP still at
-// the instruction. Where a chunk ends depends on architectural state only, so runs stay deterministic: at the
-// end of a page of either side, after `deviceBatch` elements that go one by one, after one element while
-// single-stepping or when a data breakpoint was met.
-
-/// Elements per chunk where each is an access of its own (devices, ROM stores, data breakpoints).
-private let deviceBatch: UInt64 = 64
+// A repeated instruction runs in chunks that leave the registers as they are after the last element: the run
+// loop may deliver interrupts between chunks, with RIP still at the instruction. A chunk takes one tick of
+// virtual time and ends with a page of either side, or after one element while single-stepping. Elements that
+// go one by one (devices, ROM, armed data breakpoints) take a tick each, however they are cut into chunks, so
+// that a guest that fills a device's memory is held to its time like any other.
 
 /// One side of a string instruction at its present element.
 private struct StringSide {
@@ -106,18 +103,19 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return op
   }
 
-  /// Runs `body`, one element, until a chunk of separately accessed elements is complete.
+  /// Runs `body`, one element, until the string or the time is over or something wants attention.
   @inline(__always)
   private func eachElement(
     _ op: OpPointer, _ limit: UInt64, _ body: () throws(Exit) -> Bool
   ) throws(Exit) -> OpPointer {
-    var rest = min(limit, deviceBatch)
-    while rest != 0 {
+    var rest = limit
+    while true {
       let isOver = try body()
       countDown(op, 1)
-      if isOver { return continueString(op, isOver: true) }
-      if pointee.pendingDebug != 0 { break }
       rest -= 1
+      if isOver { return continueString(op, isOver: true) }
+      if rest == 0 || pointee.attention != 0 || pointee.budget <= Int64(op.pointee.count) { break }
+      pointee.budget &-= 1
     }
     return continueString(op)
   }
