@@ -12,7 +12,10 @@ extension Body {
       cpu.pointee.rip = taken ? targets.pointee.takenRIP : targets.pointee.fallThroughRIP
       return OpPointer(bound: cpu.pointee.exitOp)
     }
-    return taken ? targets.pointee.taken : targets.pointee.fallThrough
+    // A hint for its side effect: a jump that the host predicts. As a select between the two, everything after
+    // the branch would wait for the guest's flags.
+    if _fastPath(taken) { return targets.pointee.taken }
+    return targets.pointee.fallThrough
   }
 
   /// Ends the block with a jump to a computed address, through the jump cache.
