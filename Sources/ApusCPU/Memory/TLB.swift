@@ -29,12 +29,17 @@ enum TLB {
   static let bankSize = largeSetOffset + 512 + 3072
 
   /// The page number, with the bits above the index folded in: copies between buffers a power of two apart
-  /// would otherwise evict each other at every access.
+  /// would otherwise evict each other at every access. Pages side by side have different entries but at
+  /// multiples of 2 GiB: see `isShared`.
   @inline(__always)
   static func entryOffset(_ linear: UInt64) -> Int {
-    let hash = (linear &>> UInt64(12 - entryShift)) ^ (linear &>> UInt64(22 - entryShift))
+    let hash = (linear ^ (linear &>> 10)) &>> UInt64(12 - entryShift)
     return Int(truncatingIfNeeded: hash & UInt64((entryCount - 1) << entryShift))
   }
+
+  /// Whether the page before has the same entry. `Fast.reaches` compares the tag with the page of an access's
+  /// last byte, which proves that all of it lies in that page only as long as this one is never entered.
+  static func isShared(_ page: UInt64) -> Bool { entryOffset(page) == entryOffset(page &- 0x1000) }
 
   @inline(__always)
   static func jumpCacheEntry(_ rip: UInt64) -> Int {
@@ -331,6 +336,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func fill(_ linear: UInt64, _ translation: Translation, hostPage: UInt64, isWrite: Bool) {
     guard !pointee.alignmentCheck else { return }
     let page = linear & ~0xFFF
+    // Before page 0 lies the top of 64 bits, which no 32-bit address reaches.
+    if TLB.isShared(page) && (page != 0 || pointee.efer & EFER.LMA != 0) { return }
     if pointee.dr7 & 0xFF != 0 && hasDataBreakpoint(page) { return }
     pointee.tlbFills &+= 1
     let entry = pointee.bank + TLB.entryOffset(linear)

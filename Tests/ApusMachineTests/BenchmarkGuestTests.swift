@@ -1,0 +1,36 @@
+import ApusMachine
+import Foundation
+import Testing
+
+/// The guests of `testroms/benchmarks`: programs of some size whose results depend on nearly every instruction
+/// they execute. Their checksums are those that QEMU gives.
+@Suite(.serialized) struct BenchmarkGuestTests {
+  private static let directory = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("testroms/benchmarks")
+
+  /// Lines of checksums.txt: number, name, checksum.
+  private static let guests: [String] =
+    ((try? String(contentsOf: directory.appendingPathComponent("checksums.txt"), encoding: .utf8)) ?? "")
+    .split(separator: "\n").map(String.init)
+
+  @Test func thereAreTwelve() { #expect(Self.guests.count == 12) }
+
+  @Test(arguments: guests)
+  func givesItsChecksum(_ line: String) throws {
+    let words = line.split(separator: " ")
+    try #require(words.count == 3)
+    let image = [UInt8](try Data(contentsOf: Self.directory.appendingPathComponent("benchmarks.elf")))
+    let output = Capture()
+    var configuration = MachineConfiguration()
+    configuration.memorySize = 128 << 20
+    configuration.debugExitPorts = 0xF4...0xF7
+    configuration.serial = [output]
+    configuration.boot = .kernel(
+      BootFile(role: "kernel", name: "benchmarks.elf", bytes: image), commandLine: "bench=\(words[0])",
+      modules: [])
+    let machine = try Machine(configuration, ram: .allocate(size: configuration.memorySize))
+    #expect(machine.run(instructions: 1_000_000_000) == .debugExit(0))
+    #expect(output.text.contains("bench \(words[0]) \(words[1]) checksum \(words[2])"))
+  }
+}
