@@ -76,6 +76,7 @@ public struct StateReader {
     _ expected: String, newest: UInt16,
     _ body: (inout StateReader, UInt16) throws(StateError) -> Void
   ) throws(StateError) {
+    let outerName = name
     name = expected
     let nameLength = Int(try read(UInt8.self))
     guard nameLength <= end - position else { throw .truncated(section: expected) }
@@ -96,6 +97,7 @@ public struct StateReader {
     try body(&self, version)
     position = end
     end = outerEnd
+    name = outerName
   }
 
   /// Reads a little-endian integer.

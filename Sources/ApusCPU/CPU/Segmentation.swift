@@ -74,6 +74,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.cpl = 0
     pointee.bank = self.bank(0)
     pointee.alignmentCheck = false
+    // What AC has let into the TLB is not for implicit accesses.
+    dropSMAPEntries()
     defer {
       pointee.cpl = cpl
       pointee.bank = bank

@@ -62,11 +62,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let slot = op.pointee.destination
     let kind: UInt64 = is64Bit ? register(slot) : UInt64(register(slot, UInt32.self))
     let (pcid, linear) = try loadOperand(op, (UInt64, UInt64).self)
-    guard kind <= 3 else { throw fault(.GP, 0) }
+    guard kind <= 3, pcid >> 12 == 0 else { throw fault(.GP, 0) }
     if kind < 2 {
       let isValid =
-        pcid >> 12 == 0 && (pcid == 0 || pointee.cr4 & CR4.PCIDE != 0)
-        && (kind == 1 || isCanonical(linear))
+        (pcid == 0 || pointee.cr4 & CR4.PCIDE != 0) && (kind == 1 || isCanonical(linear))
       guard isValid else { throw fault(.GP, 0) }
     }
     let isPresent = pointee.cr4 & CR4.PCIDE == 0 || pcid == pointee.cr3 & 0xFFF

@@ -70,6 +70,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     var table = pointee.cr3 & PageEntry.addressMask
     var shift: UInt64 = pointee.cr4 & CR4.LA57 != 0 ? 48 : 39
     if pointee.efer & EFER.LMA == 0 {
+      // Bits 62:52, ignored in IA-32e mode, are reserved (SDM Vol. 3, "PAE Paging").
+      reserved |= 0x7FF0_0000_0000_0000
       // The PDPTEs are registers, loaded and checked by MOV CR3.
       let pdpte = self.pdpte(Int(truncatingIfNeeded: linear >> 30) & 3)
       guard pdpte & PageEntry.present != 0 else { return nil }

@@ -23,17 +23,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       flushJumpCaches()
     case .page(let linear):
       if isInLargeSet(linear) { flushLargePage(linear) }
-      for index in 0..<2 {
-        let bank = bank(index)
-        let entry = bank + TLB.entryOffset(linear)
+      for index in 0..<Layout.bankCount {
+        let entry = bank(index) + TLB.entryOffset(linear)
         if entry.load(as: UInt64.self) == linear & ~0xFFF { Self.invalidate(entry) }
-        if pointee.codeTag != 0 { continue }
-        flushJumpCachePage(bank, linear & ~0xFFF)
+        flushJumpCachePage(index, linear & ~0xFFF)
         // A block may begin in the page before and end in this one.
-        flushJumpCachePage(bank, (linear & ~0xFFF) &- 0x1000)
+        flushJumpCachePage(index, (linear & ~0xFFF) &- 0x1000)
       }
-      // With a code segment base, EIP does not tell the linear page.
-      if pointee.codeTag != 0 { flushJumpCaches() }
     }
   }
 
@@ -160,13 +156,21 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
-  private func flushJumpCachePage(_ bank: RawPointer, _ page: UInt64) {
+  /// Drops a bank's entries for code that begins in the linear page at `page`.
+  private func flushJumpCachePage(_ index: Int, _ page: UInt64) {
+    let bank = bank(index)
+    let key = index == 0 ? pointee.jumpKeySupervisor : pointee.jumpKeyUser
+    let has64BitCode = UInt8(truncatingIfNeeded: key) & CodeMode.sizeMask == CodeMode.code64
+    let page = has64BitCode ? page : page & 0xFFFF_FFFF
     let pages = (bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
     let bit = JumpCache.pageBit(page)
     guard pages[bit >> 6] & (1 << UInt64(bit & 63)) != 0 else { return }
     var entry = bank + TLB.jumpCacheOffset
     for _ in 0..<TLB.jumpCacheCount {
-      if entry.load(as: UInt64.self) & ~0xFFF == page { invalidateJump(entry) }
+      let tag = entry.load(as: UInt64.self)
+      // Elsewhere the tag has EIP below the base of the code segment.
+      let linear = has64BitCode ? tag : (tag &+ tag >> 32) & 0xFFFF_FFFF
+      if linear & ~0xFFF == page { invalidateJump(entry) }
       entry += 16
     }
   }
@@ -177,9 +181,9 @@ enum JumpCache {
   /// The tag of an empty entry: no canonical RIP.
   static let invalidTag: UInt64 = 0x7FFF_FFFF_FFFF_FFFF
 
-  /// The bit in a bank's page set for the page of `rip`.
-  static func pageBit(_ rip: UInt64) -> Int {
-    Int(truncatingIfNeeded: (rip >> 12) ^ (rip >> 24)) & 4095
+  /// The bit in a bank's page set for the page of a linear address.
+  static func pageBit(_ linear: UInt64) -> Int {
+    Int(truncatingIfNeeded: (linear >> 12) ^ (linear >> 24)) & 4095
   }
 }
 
@@ -190,7 +194,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     entry.storeBytes(of: rip ^ pointee.codeTag, as: UInt64.self)
     entry.storeBytes(of: RawPointer(op), toByteOffset: 8, as: RawPointer.self)
     let pages = (pointee.bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
-    let bit = JumpCache.pageBit(rip)
+    let bit = JumpCache.pageBit(codeLinear(rip))
     pages[bit >> 6] |= 1 << UInt64(bit & 63)
   }
 
