@@ -245,7 +245,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       pointee.pendingDebug = 0
       pointee.faultVector = Vector.DB.rawValue
       pointee.faultCode = 0
-      deliverException()
+      deliverException(.trap)
       return true
     }
     if isShadowed { return false }
@@ -266,7 +266,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     do throws(Exit) {
       try deliver(vector, code: nil, .external)
     } catch {
-      deliverException()
+      return deliverException()
+    }
+    // A trap gate leaves IF set. Delivery takes no time, so a request that stays would be delivered for ever
+    // if the handler's first instruction did not run in between.
+    if pointee.interruptLine && pointee.systemFlags & RFLAGS.IF != 0 {
+      pointee.shadowUntil = now
+      pointee.shadowHoldsDebug = false
     }
   }
 
