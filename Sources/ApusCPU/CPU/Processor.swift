@@ -216,6 +216,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         guard wakes else { return .halted }
         pointee.halted = false
       }
+      // Delivering a trap takes a tick, for which there must be time.
+      if pointee.pendingDebug != 0 && now >= deadline { return .deadline }
       if deliverPending() { continue }
       let time = now
       guard time < deadline else { return .deadline }
@@ -266,10 +268,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     do throws(Exit) {
       try deliver(vector, code: nil, .external)
     } catch {
-      return deliverException()
+      deliverException()
     }
-    // A trap gate leaves IF set. Delivery takes no time, so a request that stays would be delivered for ever
-    // if the handler's first instruction did not run in between.
+    // A trap gate leaves IF set: a request that stays would be delivered for ever if no instruction ran in
+    // between.
     if pointee.interruptLine && pointee.systemFlags & RFLAGS.IF != 0 {
       pointee.shadowUntil = now
       pointee.shadowHoldsDebug = false

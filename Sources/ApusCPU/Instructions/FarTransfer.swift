@@ -63,9 +63,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard !descriptor.isCodeOrData else { throw fault(.GP, selector: selector) }
     switch descriptor.type {
     case SystemType.callGate16 where !isLongMode, SystemType.callGate32:
-      let (target, code) = try callGateTarget(selector, descriptor)
-      guard code.isConforming ? code.dpl <= pointee.cpl : code.dpl == pointee.cpl else {
-        throw fault(.GP, selector: target)
+      let (target, code) = try callGateTarget(selector, descriptor) {
+        $0.isConforming ? $0.dpl <= pointee.cpl : $0.dpl == pointee.cpl
       }
       let offset = gateOffset(descriptor)
       try checkTarget(code, offset)
@@ -167,16 +166,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       ? gate.gateOffset : gate.type & 8 != 0 ? gate.gateOffset & 0xFFFF_FFFF : gate.gateOffset & 0xFFFF
   }
 
-  /// The code segment a call gate leads to, checked but for the rule that tells `CALL` from `JMP`.
+  /// The code segment a call gate leads to, if its privilege `isAllowed`, which tells `CALL` from `JMP`.
   private func callGateTarget(
-    _ selector: UInt16, _ gate: Descriptor
+    _ selector: UInt16, _ gate: Descriptor, _ isAllowed: (Descriptor) -> Bool
   ) throws(Exit) -> (selector: UInt16, code: Descriptor) {
     guard isValidHigh(gate) else { throw fault(.GP, selector: selector) }
     try checkGate(selector, gate)
     let target = gate.gateSelector
     guard target & 0xFFFC != 0 else { throw fault(.GP, 0) }
     let code = try loadDescriptor(target)
-    guard code.isCode, code.dpl <= pointee.cpl else { throw fault(.GP, selector: target) }
+    guard code.isCode, isAllowed(code) else { throw fault(.GP, selector: target) }
     if isLongMode {
       guard code.isLong, !code.isDefault32 else { throw fault(.GP, selector: target) }
     }
@@ -188,7 +187,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func callThroughGate(
     _ op: OpPointer, _ selector: UInt16, _ gate: Descriptor
   ) throws(Exit) -> OpPointer {
-    var (target, code) = try callGateTarget(selector, gate)
+    var (target, code) = try callGateTarget(selector, gate) { $0.dpl <= pointee.cpl }
     let offset = gateOffset(gate)
     let newCPL = code.isConforming ? pointee.cpl : code.dpl
     let saved = SavedState(self)
