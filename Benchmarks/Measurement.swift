@@ -64,7 +64,7 @@ extension Suite {
     let output = Capture()
     var configuration = MachineConfiguration()
     configuration.memorySize = 128 << 20
-    configuration.debugExit = true
+    configuration.debugExitPorts = 0xF4...0xF7
     configuration.serial = [output]
     configuration.boot = .kernel(
       BootFile(role: "kernel", name: path, bytes: image), commandLine: "bench=\(guest.number)", modules: [])

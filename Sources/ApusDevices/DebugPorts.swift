@@ -27,12 +27,12 @@ package final class DebugConsole: BytePortDevice {
   }
 }
 
-/// The debug exit at ports F4h–F7h, as QEMU's `isa-debug-exit` with `iobase=0xf4,iosize=0x4`: a write of 1,
-/// 2 or 4 bytes to any of them asks the machine to stop. The first write counts.
+/// The debug exit, QEMU's `isa-debug-exit`: a write of 1, 2 or 4 bytes to any of its ports asks the machine to
+/// stop. The first write counts.
 package final class DebugExit: Device {
   package let name = "DebugExit"
-  /// The ports to attach.
-  package static let portRanges: [ClosedRange<UInt16>] = [0xF4...0xF7]
+  /// The ports that test guests of many projects use, QEMU's `iobase=0xf4,iosize=0x4`.
+  package static let usualPorts: ClosedRange<UInt16> = 0xF4...0xF7
 
   private let stop: Line
   /// The value written, zero-extended from the access width; nil before the write.

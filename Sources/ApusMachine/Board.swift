@@ -106,11 +106,24 @@ package final class Board {
   }
 
   private func attachDrives(_ drives: [Drive]) throws(MachineError) {
-    var ide: [ATADisk?] = []
+    var ide: [ATADisk?] = [nil, nil, nil, nil]
+    let places = ide.indices
+    // Those that ask for a place get it before the others take what is free.
+    for drive in drives where drive.interface == .ide && drive.place != nil {
+      guard let place = drive.place, places.contains(place), ide[place] == nil else {
+        throw MachineError(message: "IDE place \(drive.place ?? -1) is taken or not 0 to 3", kind: .usage)
+      }
+      ide[place] = Self.disk(drive, place)
+    }
     var slot = Self.virtioSlots.lowerBound
     for drive in drives {
       switch drive.interface {
-      case .ide: ide.append(ATADisk(store: drive.store, serial: "AP0000000\(ide.count + 1)"))
+      case .ide:
+        guard drive.place == nil else { continue }
+        guard let free = ide.firstIndex(where: { $0 == nil }) else {
+          throw MachineError(message: "at most 4 IDE drives fit", kind: .usage)
+        }
+        ide[free] = Self.disk(drive, free)
       case .virtio:
         guard slot <= Self.virtioSlots.upperBound else {
           throw MachineError(message: "at most \(Self.virtioSlots.count) virtio drives fit", kind: .usage)
@@ -124,11 +137,13 @@ package final class Board {
         slot += 1
       }
     }
-    guard ide.count <= 4 else { throw MachineError(message: "at most 4 IDE drives fit", kind: .usage) }
-    ide += [ATADisk?](repeating: nil, count: 4 - ide.count)
     // Sources 0 of IRQ 14 and 15: no ISA device has them.
     pci.attach(
       PIIXIDE(disks: ide, memory: memory, irqs: [fabric.line(14), fabric.line(15)]), slot: 1, function: 1)
+  }
+
+  private static func disk(_ drive: Drive, _ place: Int) -> ATADisk {
+    ATADisk(store: drive.store, serial: "AP0000000\(place + 1)")
   }
 
   /// Gives every device its ports and addresses.
@@ -155,7 +170,7 @@ package final class Board {
     try attach(coprocessorError, ports: CoprocessorErrorPort.portRanges)
     try attach(POSTCodePort(), ports: POSTCodePort.portRanges)
     try attach(DebugConsole(sink: configuration.debugConsole), ports: DebugConsole.portRanges)
-    if configuration.debugExit { try attach(debugExit, ports: DebugExit.portRanges) }
+    if let ports = configuration.debugExitPorts { try attach(debugExit, ports: [ports]) }
     let window = pci.memoryWindow
     try attach(
       pci, ports: [0xCFC...0xCFF, pci.ioWindow] + PIIXIDE.ports, memory: window.lowerBound,

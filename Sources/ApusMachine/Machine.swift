@@ -65,6 +65,9 @@ public final class Machine {
     do throws(BootError) {
       let state = try source.load(into: board.memory, map: board.map, acpiRSDP: rsdp)
       processor.load(InitialState(state))
+      // From the next address that MTRRs can describe; what lies between RAM and there is nobody's.
+      let hole = (board.map.lowRAMSize + 0xFF_FFFF) & ~0xFF_FFFF
+      processor.programMemoryTypes(uncachedFrom: max(hole, 1 << 30))
     } catch {
       throw MachineError(message: error.message, kind: .badInput)
     }

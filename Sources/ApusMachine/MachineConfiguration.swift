@@ -13,12 +13,15 @@ public struct Drive {
 
   /// The controller.
   public var interface: Interface
+  /// Its place on the IDE channels, 0 to 3; nil takes the first that is free.
+  public var place: Int?
   /// The medium. A drive is read-only if its store is.
   public var store: any BlockStore
 
   /// A disk with `store` as its medium.
-  public init(interface: Interface, store: any BlockStore) {
+  public init(interface: Interface, place: Int? = nil, store: any BlockStore) {
     self.interface = interface
+    self.place = place
     self.store = store
   }
 }
@@ -37,8 +40,8 @@ public struct MachineConfiguration {
   public var debugConsole: (any ByteSink)?
   /// What the real-time clock shows at the start: seconds since 1 January 1970 UTC, 0 to the year 9999.
   public var startDate = Int64(RTC146818.defaultStartDate)
-  /// Whether a write to ports F4h–F7h stops the machine.
-  public var debugExit = false
+  /// Ports of which a write stops the machine, usually F4h to F7h; nil if there are none.
+  public var debugExitPorts: ClosedRange<UInt16>?
   /// Whether a reset that the guest asks for stops the machine.
   public var rebootStops = false
   /// Whether a triple fault resets the machine as on hardware, where it otherwise stops it with a report.

@@ -15,7 +15,7 @@ struct Setup {
   init(_ options: Options) throws(Failure) {
     console = ConsoleOutput(raw: options.rawConsole, exitText: options.exitOn)
     configuration.memorySize = options.memorySize
-    configuration.debugExit = options.debugExit
+    configuration.debugExitPorts = options.debugExitPorts
     configuration.rebootStops = options.noReboot
     configuration.cpuModel = options.cpuModel
     switch options.startDate {
@@ -39,7 +39,9 @@ struct Setup {
     }
     let disk = try HostDisk(
       path: drive.path, readOnly: drive.isReadOnly, writesThrough: drive.writesThrough)
-    let entry = Drive(interface: drive.interface == .virtio ? .virtio : .ide, store: disk)
+    let entry = Drive(
+      interface: drive.interface == .virtio ? .virtio : .ide,
+      place: drive.interface == .virtio ? nil : drive.index, store: disk)
     disks.insert(disk, at: position ?? disks.count)
     configuration.drives.insert(entry, at: position ?? configuration.drives.count)
     return disk

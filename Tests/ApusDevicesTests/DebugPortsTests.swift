@@ -61,7 +61,7 @@ private final class Buffer: ByteSink {
 
   @Test func surviveAnything() throws {
     try fuzz({ DebugConsole(sink: nil) }, ports: DebugConsole.portRanges, seed: 1, steps: 1000)
-    try fuzz({ DebugExit(stop: Line(nil, 0)) }, ports: DebugExit.portRanges, seed: 2, steps: 1000)
+    try fuzz({ DebugExit(stop: Line(nil, 0)) }, ports: [DebugExit.usualPorts], seed: 2, steps: 1000)
     try fuzz({ POSTCodePort() }, ports: POSTCodePort.portRanges, seed: 3, steps: 1000)
     let portA = { SystemControlPortA(A20: Line(nil, 0), reset: Line(nil, 0)) }
     try fuzz(portA, ports: SystemControlPortA.portRanges, seed: 4, steps: 1000)

@@ -19,7 +19,8 @@ import Testing
   @Test func leavesThroughTheDebugExit() throws {
     // mov al, 2Ah; out F4h, al; hlt
     let code: [UInt8] = [0xB0, 0x2A, 0xE6, 0xF4, 0xFA, 0xF4]
-    #expect(try Machine.program(code) { $0.debugExit = true }.run(instructions: 100) == .debugExit(0x2A))
+    let machine = try Machine.program(code) { $0.debugExitPorts = 0xF4...0xF7 }
+    #expect(machine.run(instructions: 100) == .debugExit(0x2A))
     #expect(try Machine.program(code).run(instructions: 100) == .idle(until: nil))
   }
 

@@ -11,7 +11,7 @@ import Testing
         Drive(interface: .ide, store: MemoryDisk(sectors: 64)),
         Drive(interface: .virtio, store: MemoryDisk(sectors: 64)),
       ]
-      $0.debugExit = true
+      $0.debugExitPorts = 0xF4...0xF7
     }
   }
 

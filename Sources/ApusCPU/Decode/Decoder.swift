@@ -27,15 +27,15 @@ struct Decoder {
   // The present instruction.
   private(set) var rip: UInt64
   private var start: UInt64
-  private var rex: UInt8 = 0
+  var rex: UInt8 = 0
   private var hasOperandSize = false
-  private var hasAddressSize = false
+  var hasAddressSize = false
   private var repeatPrefix: UInt8 = 0
   private var hasLock = false
-  private var segmentOverride: UInt8 = 0xFF
-  private var modRM: UInt8 = 0
-  private var isRIPRelative = false
-  private var addressForm = 0
+  var segmentOverride: UInt8 = 0xFF
+  var modRM: UInt8 = 0
+  var isRIPRelative = false
+  var addressForm = 0
   /// Whether the last instruction ends the block.
   var endsBlock = false
   /// Whether it was a hint that needs no op.
@@ -58,7 +58,7 @@ struct Decoder {
   /// Bytes of the present instruction so far.
   private var length: UInt64 { rip &- start }
 
-  private mutating func byte() -> UInt8 {
+  mutating func byte() -> UInt8 {
     if failure != .none { return 0 }
     if length >= 15 {
       failure = .tooLong
@@ -97,12 +97,12 @@ struct Decoder {
     return true
   }
 
-  private mutating func word() -> UInt16 {
+  mutating func word() -> UInt16 {
     let low = byte()
     return UInt16(low) | UInt16(byte()) << 8
   }
 
-  private mutating func doubleword() -> UInt32 {
+  mutating func doubleword() -> UInt32 {
     if failure == .none && pageOffset <= 4092 && length <= 11 && rip <= limit &- 3, let page {
       let value = (page + pageOffset).loadUnaligned(as: UInt32.self)
       pageOffset += 4
@@ -269,19 +269,19 @@ struct Decoder {
     }
   }
 
-  private var addressSize: UInt8 {
+  var addressSize: UInt8 {
     if is64 { return hasAddressSize ? DecodedOp.addressSize32 : 0 }
     let is32 = mode & CodeMode.sizeMask == CodeMode.code32
     return is32 != hasAddressSize ? DecodedOp.addressSize32 : DecodedOp.addressSize16
   }
 
   /// The operand-file offset of a general register: without REX, byte registers 4–7 are AH, CH, DH, BH.
-  private func slot(_ register: UInt8, _ width: UInt8) -> UInt8 {
+  func slot(_ register: UInt8, _ width: UInt8) -> UInt8 {
     width == 0 && rex == 0 && register & 0xC == 4 ? (register - 4) << 3 | 1 : register << 3
   }
 
-  private var reg: UInt8 { (modRM >> 3) & 7 | (rex & 4) << 1 }
-  private var rm: UInt8 { modRM & 7 | (rex & 1) << 3 }
+  var reg: UInt8 { (modRM >> 3) & 7 | (rex & 4) << 1 }
+  var rm: UInt8 { modRM & 7 | (rex & 1) << 3 }
 
   // MARK: Operands
 
@@ -527,142 +527,5 @@ struct Decoder {
       }
     }
     if entry.shape == .SE || entry.shape == .ES, op.pointee.source == 0xFF { op.pointee.form = Form.UD }
-  }
-
-  // MARK: ModRM
-
-  /// Decodes the E operand: a register in `base`, or a memory operand.
-  private mutating func modRMOperand(_ op: OpPointer, _ width: UInt8) {
-    if modRM >= 0xC0 {
-      op.pointee.base = slot(rm, width)
-      return
-    }
-    op.pointee.addressing |= DecodedOp.inMemory
-    if addressSize == DecodedOp.addressSize16 {
-      address16(op)
-    } else {
-      address32(op)
-    }
-    chooseAddressForm(op)
-  }
-
-  /// SDM Vol. 2, "16-Bit Addressing Forms with the ModR/M Byte".
-  private mutating func address16(_ op: OpPointer) {
-    let mod = modRM >> 6
-    let rm = modRM & 7
-    var usesStack = false
-    switch rm {
-    case 0, 1: op.pointee.base = GPR.rbx.slot
-    case 2, 3:
-      op.pointee.base = GPR.rbp.slot
-      usesStack = true
-    case 4: op.pointee.base = GPR.rsi.slot
-    case 5: op.pointee.base = GPR.rdi.slot
-    case 6 where mod != 0:
-      op.pointee.base = GPR.rbp.slot
-      usesStack = true
-    case 6: break
-    default: op.pointee.base = GPR.rbx.slot
-    }
-    if rm < 4 { op.pointee.index = rm & 1 == 0 ? GPR.rsi.slot : GPR.rdi.slot }
-    if mod == 1 {
-      op.pointee.displacement = Int64(Int8(bitPattern: byte()))
-    } else if mod == 2 || rm == 6 && mod == 0 {
-      op.pointee.displacement = Int64(Int16(bitPattern: word()))
-    }
-    setSegment(op, defaultsToStack: usesStack)
-  }
-
-  /// SDM Vol. 2, "32-Bit Addressing Forms with the ModR/M Byte", "… with the SIB Byte", and RIP-relative
-  /// addressing.
-  private mutating func address32(_ op: OpPointer) {
-    let mod = modRM >> 6
-    var usesStack = false
-    var wantsDisplacement32 = mod == 2
-    if modRM & 7 == 4 {
-      let sib = byte()
-      let index = (sib >> 3) & 7 | (rex & 2) << 2
-      if index != 4 {
-        op.pointee.index = index << 3
-        op.pointee.scale = sib >> 6
-      }
-      if sib & 7 == 5 && mod == 0 {
-        wantsDisplacement32 = true
-      } else {
-        op.pointee.base = (sib & 7 | (rex & 1) << 3) << 3
-        // The default depends on the three bits alone: R12 and R13 are data.
-        usesStack = rex & 1 == 0 && (sib & 7 == 4 || sib & 7 == 5)
-      }
-    } else if modRM & 7 == 5 && mod == 0 {
-      wantsDisplacement32 = true
-      isRIPRelative = is64
-    } else {
-      op.pointee.base = rm << 3
-      usesStack = rm == 5
-    }
-    if mod == 1 {
-      op.pointee.displacement = Int64(Int8(bitPattern: byte()))
-    } else if wantsDisplacement32 {
-      op.pointee.displacement = Int64(Int32(bitPattern: doubleword()))
-    }
-    setSegment(op, defaultsToStack: usesStack)
-  }
-
-  private func setSegment(_ op: OpPointer, defaultsToStack: Bool) {
-    var segment: UInt8
-    if is64 {
-      segment =
-        segmentOverride != 0xFF
-        ? segmentOverride
-        : defaultsToStack ? SegmentName.flatStack.rawValue : SegmentName.flat.rawValue
-    } else {
-      segment =
-        segmentOverride != 0xFF
-        ? segmentOverride : defaultsToStack ? SegmentName.ss.rawValue : SegmentName.ds.rawValue
-    }
-    op.pointee.addressing = (op.pointee.addressing & ~7) | segment
-  }
-
-  /// 0 base, 1 base and index, 2 everything: see `AddressForm`. FS and GS bases become the index where it is
-  /// free.
-  private mutating func chooseAddressForm(_ op: OpPointer) {
-    guard is64 && !hasAddressSize else {
-      addressForm = 2
-      return
-    }
-    let segment = op.pointee.addressing & 7
-    if segment == SegmentName.fs.rawValue || segment == SegmentName.gs.rawValue {
-      guard op.pointee.index == Layout.zero else {
-        addressForm = 2
-        return
-      }
-      op.pointee.index = segment == SegmentName.fs.rawValue ? Layout.fsBase : Layout.gsBase
-      op.pointee.addressing = (op.pointee.addressing & ~7) | SegmentName.flat.rawValue
-      addressForm = 1
-    } else {
-      addressForm = op.pointee.index == Layout.zero ? 0 : 1
-    }
-  }
-
-  // MARK: SIMD
-
-  /// Vector register numbers: `destination` is ModRM.reg, `source` and `base` ModRM.rm of a register form.
-  /// The bodies take the low three bits of an MMX register's number.
-  private mutating func vectorOperands(_ entry: OpcodeEntry, _ op: OpPointer, _ width: UInt8) {
-    switch entry.shape {
-    case .VE, .EV, .VEI: modRMOperand(op, max(width, 1))
-    default:
-      if modRM < 0xC0 { modRMOperand(op, width) } else { op.pointee.base = rm }
-    }
-    op.pointee.source = op.pointee.base
-    op.pointee.destination = reg
-    switch entry.shape {
-    case .GW: op.pointee.destination = reg << 3
-    case .GWI:
-      op.pointee.destination = reg << 3
-      op.pointee.immediate = Int32(byte())
-    case .VWI, .WVI, .UI, .VEI: op.pointee.immediate = Int32(byte())
-    default: break
-    }
   }
 }

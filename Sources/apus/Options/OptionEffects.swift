@@ -1,3 +1,5 @@
+import ApusDevices
+
 /// What each option does with its value.
 extension OptionParser {
   func path(_ text: String) throws(Failure) -> String {
@@ -185,12 +187,11 @@ extension OptionParser {
       default: throw refuse("isa-debug-exit: '\(property.key)' is not understood")
       }
     }
-    guard base == 0xF4 else {
-      throw refuse(
-        "isa-debug-exit: iobase=0x\(String(base, radix: 16)) is not supported; expected iobase=0xf4")
-    }
     guard (1...4).contains(size) else { throw refuse("isa-debug-exit: iosize=\(size); expected 1 to 4") }
-    options.debugExit = true
+    guard base <= 0x1_0000 - size else {
+      throw refuse("isa-debug-exit: iobase=0x\(String(base, radix: 16)); expected a port below 0x10000")
+    }
+    options.debugExitPorts = UInt16(base)...UInt16(base + size - 1)
   }
 
   private mutating func attachDrive(
@@ -303,7 +304,7 @@ extension OptionParser {
       throw refuse("'\(text)' is not an exit code from 0 to 255")
     }
     options.successCode = Int32(number)
-    options.debugExit = true
+    if options.debugExitPorts == nil { options.debugExitPorts = DebugExit.usualPorts }
   }
 }
 

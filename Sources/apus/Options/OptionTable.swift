@@ -1,3 +1,5 @@
+import ApusDevices
+
 /// One option: how it is spelt, what `--help` says of it, and what it does. The parser and the help text
 /// both come from this table, so neither can know an option that the other does not.
 struct OptionEntry: Sendable {
@@ -97,11 +99,12 @@ enum OptionTable {
       OptionEntry(
         "--device", value: "NAME[,…]",
         help: """
-          isa-debug-exit,iobase=0xf4,iosize=4; or virtio-blk-pci|ide-hd,drive=ID for a --drive with if=none
+          isa-debug-exit[,iobase=PORT][,iosize=N] (QEMU's defaults: 0x501, 2); or virtio-blk-pci|ide-hd,drive=ID for
+          a --drive with if=none
           """
       ) { try $0.addDevice($1) },
       OptionEntry("--debug-exit", help: "a write of V to port F4h ends the run with exit code (V << 1) | 1") {
-        parser, _ in parser.options.debugExit = true
+        parser, _ in parser.options.debugExitPorts = DebugExit.usualPorts
       },
       OptionEntry("--no-reboot", help: "a reset by the guest ends the run with exit code 0") { parser, _ in
         parser.options.noReboot = true

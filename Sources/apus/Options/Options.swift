@@ -72,7 +72,7 @@ package struct Options: Equatable {
   package var serial: [SerialTarget] = []
   package var debugConsole = SerialTarget.none
   package var startDate = StartDate.fixed(Options.defaultStartDate)
-  package var debugExit = false
+  package var debugExitPorts: ClosedRange<UInt16>?
   package var noReboot = false
   package var limitInstructions: UInt64?
   /// Wall time in nanoseconds.

@@ -48,7 +48,7 @@ import apus
     #expect(options.limitInstructions == 5_000_000 && options.limitTime == 1_500_000_000)
     #expect(options.exitOn == "login:" && options.stateHash && options.stats && options.rawConsole)
     #expect(options.startDate == .fixed(946_684_800))
-    #expect(options.successCode == 33 && options.debugExit && options.noReboot)
+    #expect(options.successCode == 33 && options.debugExitPorts == 0xF4...0xF7 && options.noReboot)
     #expect(options.debugConsole == .stdio(escapes: false))
     #expect(options.cpuModel == "qemu64" && options.notices.isEmpty)
   }
@@ -65,7 +65,7 @@ import apus
     let options = try OptionParser.parse(line.split(separator: " ").map(String.init))
     #expect(options.memorySize == 512 << 20)
     #expect(options.serial == [.stdio(escapes: true)])
-    #expect(options.debugExit && options.noReboot)
+    #expect(options.debugExitPorts == 0xF4...0xF7 && options.noReboot)
     #expect(options.startDate == .fixed(1_580_608_922))
     #expect(options.drives.map(\.path) == ["a,b", "d", "v"])
     #expect(options.drives.map(\.index) == [0, 3, 0])
@@ -91,6 +91,15 @@ import apus
     #expect(options.drives.map(\.interface) == [.ide, .ide, .ide, .virtio])
     #expect(options.drives.map(\.index) == [0, 1, 2, 0])
     #expect(options.drives.map(\.writesThrough) == [false, false, true, false])
+  }
+
+  /// The defaults are those of QEMU's hw/misc/debugexit.c, as `-device isa-debug-exit,help` shows them.
+  @Test func debugExitPorts() throws {
+    #expect(try parse("-device", "isa-debug-exit").debugExitPorts == 0x501...0x502)
+    #expect(try parse("-device", "isa-debug-exit,iobase=0xfffe,iosize=2").debugExitPorts == 0xFFFE...0xFFFF)
+    let both = try parse("-device", "isa-debug-exit,iobase=0x600,iosize=1", "--success-code", "33")
+    #expect(both.debugExitPorts == 0x600...0x600)
+    #expect(try parse("--success-code", "33").debugExitPorts == 0xF4...0xF7)
   }
 
   @Test func serialForms() throws {
@@ -128,7 +137,8 @@ import apus
     ["-cpu", "banana"],
     ["-cpu", "+avx"], ["-cpu", "Haswell-vx"], ["-machine", "microvm"], ["-machine", "pc,foo=bar"],
     ["-accel", "cuda"], ["-accel", ""], ["-rtc", "yesterday"], ["-rtc", "base=2026-02-30"], ["-rtc", "x=1"],
-    ["-device", "e1000"], ["-device", "isa-debug-exit"], ["-device", "isa-debug-exit,iobase=0x501"],
+    ["-device", "e1000"], ["-device", "isa-debug-exit,iobase=0xffff"],
+    ["-device", "isa-debug-exit,iosize=0"],
     ["-device", "isa-debug-exit,iobase=0xf4,iosize=8"], ["-device", "isa-debug-exit,iobase=x"],
     ["-device", "isa-debug-exit,foo=1"], ["-device", "virtio-blk-pci"],
     ["-device", "virtio-blk-pci,drive=none"],
