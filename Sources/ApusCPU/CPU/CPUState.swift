@@ -183,6 +183,8 @@ struct ModelSpecificRegisters {
   var sfmask: UInt64 = 0
   var kernelGSBase: UInt64 = 0
   var tscAux: UInt64 = 0
+  /// The time of the last reset, when the time-stamp counter was zero, and IA32_TSC_ADJUST.
+  var tscOrigin: UInt64 = 0
   var tscOffset: UInt64 = 0
   var sysenterCS: UInt64 = 0
   var sysenterESP: UInt64 = 0

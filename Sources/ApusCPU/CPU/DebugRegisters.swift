@@ -125,7 +125,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.dr6 |= met
     pointee.faultVector = Vector.DB.rawValue
     pointee.faultCode = 0
-    deliverException()
+    deliverException(.trap)
     return true
   }
 

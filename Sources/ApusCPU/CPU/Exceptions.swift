@@ -63,6 +63,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     fault(vector, UInt32(selector & 0xFFFC) | (pointee.isDelivering ? 1 : 0))
   }
 
+  /// Completes the error code of a fault met while a frame was pushed: #SS for a frame that does not fit names
+  /// the new stack's segment if the stack was `switched` (SDM Vol. 2, `CALL`, `INT n`, "#SS(selector)").
+  func nameStackFault(switched: Bool) {
+    guard pointee.faultVector == Vector.SS.rawValue, pointee.faultCode == 0 else { return }
+    _ = fault(.SS, selector: switched ? segment(.ss).pointee.selector : 0)
+  }
+
   /// Delivers the recorded fault of `op` with everything before it retired. Returns the op to go on with.
   @inline(never)
   func deliverFault(_ op: OpPointer) -> OpPointer {
@@ -79,14 +86,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Delivers the recorded fault at RIP, turning faults on the way into double and triple faults. It counts as
   /// one instruction: a handler whose first instruction faults retires nothing, and time must pass all the
-  /// same for deadlines, limits and signals to end it.
-  func deliverException() {
+  /// same for deadlines, limits and signals to end it. `first` is `.trap` for #DB from a breakpoint or a
+  /// single step; that of general detect is a fault.
+  func deliverException(_ first: EventSource = .fault) {
     pointee.budget &-= 1
     pointee.suppressStepTrap = true
     var vector = pointee.faultVector
     var code = pointee.faultCode
-    var source = EventSource.fault
-    if vector == Vector.DB.rawValue { source = .trap }
+    var source = first
     // Each round ends delivery, or moves up: fault, double fault, shutdown; a serial pair stays below.
     for _ in 0..<8 {
       do throws(Exit) {

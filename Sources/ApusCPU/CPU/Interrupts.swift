@@ -22,17 +22,18 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if source == .software && gate.dpl < pointee.cpl { throw fault(.GP, idtCode(vector)) }
     guard gate.isPresent else { throw fault(.NP, idtCode(vector)) }
     if gate.type == SystemType.taskGate {
-      try switchTask(gate.gateSelector, .interrupt(code))
+      try switchTask(gate.gateSelector, .interrupt(code, source))
       return
     }
     let selector = gate.gateSelector
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, pointee.isDelivering ? 1 : 0) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, selector: 0) }
     var target = try loadDescriptor(selector)
     guard target.isCode, target.dpl <= pointee.cpl else { throw fault(.GP, selector: selector) }
     guard target.isPresent else { throw fault(.NP, selector: selector) }
     let newCPL = target.isConforming ? pointee.cpl : target.dpl
     if isVirtual8086 && newCPL != 0 { throw fault(.GP, selector: selector) }
     let is32 = gate.type & 8 != 0
+    let offset = gate.gateOffset & (is32 ? 0xFFFF_FFFF : 0xFFFF)
     let saved = SavedState(self)
     do throws(Exit) {
       if is32 {
@@ -40,14 +41,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       } else {
         try pushFrame(code, source, newCPL: newCPL, UInt16.self)
       }
+      try checkTarget(target, offset)
       try markAccessed(selector, &target)
     } catch {
+      nameStackFault(switched: pointee.cpl != saved.cpl)
       saved.restore(self)
       throw error
     }
     pointee.cpl = newCPL
     setSegment(.cs, selector & 0xFFFC | UInt16(newCPL), target)
-    pointee.rip = is32 ? gate.gateOffset & 0xFFFF_FFFF : gate.gateOffset & 0xFFFF
+    pointee.rip = offset
     clearFlagsForGate(isInterrupt: gate.type & 1 == 0)
     privilegeOrModeChanged()
   }
@@ -74,10 +77,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       pointee.systemFlags &= ~RFLAGS.VM
       try loadStackSegment(ss, cpl: newCPL, .TS)
       pointee.cpl = newCPL
-      let isBig = segment(.ss).pointee.attributes & 0x4000 != 0
-      pointee.codeMode =
-        (pointee.codeMode & ~CodeMode.stack32) | (isBig ? CodeMode.stack32 : 0)
-      selectBank()
+      updateStackSize()
       setStackPointer(sp)
       if wasVirtual {
         for selector in data { try push(T(truncatingIfNeeded: selector)) }
@@ -119,7 +119,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if source == .software && gate.dpl < pointee.cpl { throw fault(.GP, idtCode(vector)) }
     guard gate.isPresent else { throw fault(.NP, idtCode(vector)) }
     let selector = gate.gateSelector
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, pointee.isDelivering ? 1 : 0) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, selector: 0) }
     var target = try loadDescriptor(selector)
     guard target.isCode, target.dpl <= pointee.cpl, target.isLong, !target.isDefault32 else {
       throw fault(.GP, selector: selector)
@@ -133,10 +133,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       sp = try stackFromTSS64(offset: 4 + UInt64(newCPL) * 8)
     }
     try markAccessed(selector, &target)
-    let frame = (sp & ~15) &- (code == nil ? 40 : 48)
-    guard isCanonical(frame), isCanonical(frame &+ 47) else {
-      throw fault(.SS, pointee.isDelivering ? 1 : 0)
-    }
+    let size: UInt64 = code == nil ? 40 : 48
+    let frame = (sp & ~15) &- size
+    guard isCanonical(frame), isCanonical(frame &+ size &- 1) else { throw fault(.SS, selector: 0) }
+    try checkTarget(target, gate.gateOffset)
     try storeLongFrame(frame, code, eventFlags(source), newCPL: newCPL)
     if newCPL < pointee.cpl { setNullSegment(.ss, UInt16(newCPL)) }
     self[.rsp] = frame
@@ -177,7 +177,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       throw fault(.TS, selector: pointee.tr.selector)
     }
     let sp: UInt64 = try loadSystem(pointee.tr.base &+ offset)
-    guard isCanonical(sp) else { throw fault(.SS, pointee.isDelivering ? 1 : 0) }
+    guard isCanonical(sp) else { throw fault(.SS, selector: 0) }
     return sp
   }
 }
@@ -186,7 +186,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 struct SavedState {
   private let rsp: UInt64
   private let systemFlags: UInt64
-  private let cpl: UInt8
+  let cpl: UInt8
   private let codeMode: UInt8
   private let segments: (Segment, Segment, Segment, Segment, Segment, Segment, Segment, Segment)
 

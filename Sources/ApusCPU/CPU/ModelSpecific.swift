@@ -125,7 +125,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// False means #GP(0), and nothing has changed.
   private func writeMSR(_ index: UInt32, _ value: UInt64, _ op: OpPointer) -> Bool {
     switch index {
-    case MSR.timeStampCounter: moveTimeStamp(value &- now(op), op)
+    case MSR.timeStampCounter: moveTimeStamp(value &- timeSinceReset(op), op)
     case MSR.tscAdjust: moveTimeStamp(value, op)
     case MSR.tscDeadline:
       processor.bus.writeTSCDeadline(value, due: due(value, op))

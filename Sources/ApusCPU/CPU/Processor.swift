@@ -216,6 +216,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         guard wakes else { return .halted }
         pointee.halted = false
       }
+      // Delivering a trap takes a tick, for which there must be time.
+      if pointee.pendingDebug != 0 && now >= deadline { return .deadline }
       if deliverPending() { continue }
       let time = now
       guard time < deadline else { return .deadline }
@@ -245,7 +247,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       pointee.pendingDebug = 0
       pointee.faultVector = Vector.DB.rawValue
       pointee.faultCode = 0
-      deliverException()
+      deliverException(.trap)
       return true
     }
     if isShadowed { return false }
@@ -267,6 +269,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       try deliver(vector, code: nil, .external)
     } catch {
       deliverException()
+    }
+    // A trap gate leaves IF set: a request that stays would be delivered for ever if no instruction ran in
+    // between.
+    if pointee.interruptLine && pointee.systemFlags & RFLAGS.IF != 0 {
+      pointee.shadowUntil = now
+      pointee.shadowHoldsDebug = false
     }
   }
 

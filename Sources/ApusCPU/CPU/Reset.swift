@@ -1,9 +1,9 @@
 extension UnsafeMutablePointer where Pointee == CPUState {
-  /// The state after RESET# (SDM Vol. 3, "Processor State After Reset"). The clock goes on.
+  /// The state after RESET# (SDM Vol. 3, "Processor State After Reset"). The clock goes on; the time-stamp
+  /// counter starts at zero.
   func reset() {
     for index in 0..<16 as Range<UInt8> { setRegister(index << 3, UInt64(0)) }
-    // EDX identifies the processor, as CPUID leaf 1 EAX does.
-    self[.rdx] = 0x00A2_0F10
+    self[.rdx] = UInt64(Identification.signature)
     pointee.rip = 0xFFF0
     pointee.systemFlags = 2
     flags = LazyFlags(image: 0)
@@ -18,6 +18,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.dr7 = 0x400
     pointee.cpl = 0
     pointee.msr = ModelSpecificRegisters()
+    pointee.msr.tscOrigin = now
     pointee.gdtr = DescriptorTable()
     pointee.idtr = DescriptorTable()
     pointee.ldtr = Segment(attributes: 0x82)
@@ -25,6 +26,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.halted = false
     pointee.nmiBlocked = false
     pointee.nmiPending = false
+    pointee.monitorArmed = false
     pointee.shadowUntil = 0
     pointee.pendingDebug = 0
     pointee.stop = .none

@@ -132,8 +132,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     updateSegment(name)
   }
 
-  /// Loads a null selector into a data segment register. In 64-bit mode the base survives on some processors;
-  /// AMD clears nothing but the selector for FS and GS.
+  /// Loads a null selector into a data segment register. Base and limit become zero, as CPUID reports
+  /// (8000_0021H:EAX, NullSelectClearsBase).
   func setNullSegment(_ name: SegmentName, _ selector: UInt16) {
     let segment = segment(name)
     segment.pointee.selector = selector

@@ -105,7 +105,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   /// The type field of the upper half of a 16-byte descriptor must be zero.
-  private func isValidHigh(_ descriptor: Descriptor) -> Bool { (descriptor.high >> 40) & 0x1F == 0 }
+  func isValidHigh(_ descriptor: Descriptor) -> Bool { (descriptor.high >> 40) & 0x1F == 0 }
 
   /// LDTR or TR from its descriptor.
   func systemSegment(_ selector: UInt16, _ descriptor: Descriptor) -> Segment {

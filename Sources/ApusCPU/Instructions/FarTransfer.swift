@@ -63,9 +63,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard !descriptor.isCodeOrData else { throw fault(.GP, selector: selector) }
     switch descriptor.type {
     case SystemType.callGate16 where !isLongMode, SystemType.callGate32:
-      let (target, code) = try callGateTarget(selector, descriptor)
-      guard code.isConforming ? code.dpl <= pointee.cpl : code.dpl == pointee.cpl else {
-        throw fault(.GP, selector: target)
+      let (target, code) = try callGateTarget(selector, descriptor) {
+        $0.isConforming ? $0.dpl <= pointee.cpl : $0.dpl == pointee.cpl
       }
       let offset = gateOffset(descriptor)
       try checkTarget(code, offset)
@@ -140,11 +139,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard descriptor.isPresent else { throw fault(.NP, selector: selector) }
   }
 
-  private func checkTarget(_ descriptor: Descriptor, _ offset: UInt64) throws(Exit) {
+  /// #GP for an entry point outside its code segment.
+  func checkTarget(_ descriptor: Descriptor, _ offset: UInt64) throws(Exit) {
     if isLongMode && descriptor.isLong {
-      guard isCanonical(offset) else { throw fault(.GP, 0) }
+      guard isCanonical(offset) else { throw fault(.GP, selector: 0) }
     } else {
-      guard offset <= UInt64(descriptor.limit) else { throw fault(.GP, 0) }
+      guard offset <= UInt64(descriptor.limit) else { throw fault(.GP, selector: 0) }
     }
   }
 
@@ -166,15 +166,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       ? gate.gateOffset : gate.type & 8 != 0 ? gate.gateOffset & 0xFFFF_FFFF : gate.gateOffset & 0xFFFF
   }
 
-  /// The code segment a call gate leads to, checked but for the rule that tells `CALL` from `JMP`.
+  /// The code segment a call gate leads to, if its privilege `isAllowed`, which tells `CALL` from `JMP`.
   private func callGateTarget(
-    _ selector: UInt16, _ gate: Descriptor
+    _ selector: UInt16, _ gate: Descriptor, _ isAllowed: (Descriptor) -> Bool
   ) throws(Exit) -> (selector: UInt16, code: Descriptor) {
+    guard isValidHigh(gate) else { throw fault(.GP, selector: selector) }
     try checkGate(selector, gate)
     let target = gate.gateSelector
     guard target & 0xFFFC != 0 else { throw fault(.GP, 0) }
     let code = try loadDescriptor(target)
-    guard code.isCode, code.dpl <= pointee.cpl else { throw fault(.GP, selector: target) }
+    guard code.isCode, isAllowed(code) else { throw fault(.GP, selector: target) }
     if isLongMode {
       guard code.isLong, !code.isDefault32 else { throw fault(.GP, selector: target) }
     }
@@ -186,7 +187,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func callThroughGate(
     _ op: OpPointer, _ selector: UInt16, _ gate: Descriptor
   ) throws(Exit) -> OpPointer {
-    var (target, code) = try callGateTarget(selector, gate)
+    var (target, code) = try callGateTarget(selector, gate) { $0.dpl <= pointee.cpl }
     let offset = gateOffset(gate)
     let newCPL = code.isConforming ? pointee.cpl : code.dpl
     let saved = SavedState(self)
@@ -201,6 +202,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       try checkTarget(code, offset)
       try markAccessed(target, &code)
     } catch {
+      nameStackFault(switched: pointee.cpl != saved.cpl)
       saved.restore(self)
       throw error
     }
@@ -217,6 +219,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     var sp = oldSP
     let switches = newCPL < pointee.cpl
     if switches { sp = try stackFromTSS64(offset: 4 + UInt64(newCPL) * 8) }
+    let size: UInt64 = switches ? 32 : 16
+    try checkFlatStack(sp &- size, size)
     pointee.cpl = newCPL
     selectBank()
     let mask = pointee.linearMask
@@ -342,13 +346,17 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if rpl > oldCPL { dropInnerSegments() }
   }
 
-  /// After a return to an outer ring, data segments that ring may not use become null (SDM Vol. 2, `RET`).
+  /// After a return to an outer ring, data segments that ring may not use become null, and null selectors
+  /// lose their RPL (SDM Vol. 2, `RET`).
   private func dropInnerSegments() {
     for name in [SegmentName.es, .ds, .fs, .gs] {
       let segment = segment(name)
       let attributes = segment.pointee.attributes
       let isConformingCode = attributes & 0xC == 0xC
-      if !segment.pointee.isNull && !isConformingCode && UInt8(attributes >> 5 & 3) < pointee.cpl {
+      if segment.pointee.isNull {
+        // The base stays: 64-bit mode has written it apart from the selector.
+        segment.pointee.selector = 0
+      } else if !isConformingCode && UInt8(attributes >> 5 & 3) < pointee.cpl {
         setNullSegment(name, 0)
       }
     }
@@ -356,7 +364,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// `IRET`, `IRETD`, `IRETQ` in every mode.
   func IRET<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
-    if isVirtual8086 && iopl < 3 { throw fault(.GP, 0) }
+    unblockNMI()
+    if isVirtual8086 && iopl < 3 { return try returnWithVirtualFlags(op, T.self) }
     if hasDescriptors && pointee.systemFlags & RFLAGS.NT != 0 {
       guard !isLongMode else { throw fault(.GP, 0) }
       return try returnToOuterTask(op)
@@ -379,10 +388,29 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         selector, rip, T.self, sp: size * 3, outerDrop: 0, alwaysLoadsStack: is64Bit)
       setFlagsFromStack(image, T.self, cpl: cpl, iopl: iopl, allowsVM: false)
     }
-    pointee.nmiBlocked = false
     let next = finishFar(op, rip)
     flagsChanged()
     return next
+  }
+
+  /// NMIs are open again even if `IRET` faults (SDM Vol. 2, `IRET`).
+  private func unblockNMI() {
+    pointee.nmiBlocked = false
+    if pointee.nmiPending { pointee.attention = 1 }
+  }
+
+  /// `IRET` within virtual-8086 mode below IOPL 3: its 16-bit form returns the image's IF to VIF under CR4.VME
+  /// (AMD APM Vol. 3, `IRET`).
+  private func returnWithVirtualFlags<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
+    guard T.self == UInt16.self && pointee.cr4 & CR4.VME != 0 else { throw fault(.GP, 0) }
+    let rip = try peekStack(0, UInt16.self).zeroExtended
+    let selector = try peekStack(2, UInt16.self)
+    let image = try peekStack(4, UInt16.self).zeroExtended
+    guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0) }
+    try loadVirtualFlags(image)
+    setStackPointer(self[.rsp] &+ 6)
+    loadRealSegment(.cs, selector)
+    return finishFar(op, rip)
   }
 
   private func returnToVirtual8086(_ rip: UInt64, _ cs: UInt16, _ image: UInt64) throws(Exit) {
@@ -399,8 +427,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     self[.rsp] = UInt64(sp)
   }
 
-  /// Loads RFLAGS from a popped image under the rules of `POPF` and `IRET` for the privilege before the
-  /// return.
+  /// Loads RFLAGS from an image that `IRET` popped, under the rules for the privilege before the return.
   func setFlagsFromStack<T: OperandWidth>(
     _ image: UInt64, _: T.Type, cpl: UInt8, iopl: UInt8? = nil, allowsVM: Bool
   ) {
@@ -408,7 +435,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if T.self != UInt16.self { mask |= RFLAGS.RF | RFLAGS.AC | RFLAGS.ID }
     if cpl == 0 { mask |= RFLAGS.IOPL }
     if cpl <= iopl ?? self.iopl { mask |= RFLAGS.IF }
-    if cpl == 0 && T.self != UInt16.self { mask |= RFLAGS.VIF | RFLAGS.VIP }
+    if isProtected && cpl == 0 && T.self != UInt16.self { mask |= RFLAGS.VIF | RFLAGS.VIP }
     if allowsVM { mask |= RFLAGS.VM }
     let hadAC = pointee.systemFlags & RFLAGS.AC != 0
     rflags = (rflags & ~mask) | (image & mask)

@@ -101,10 +101,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// The 16-bit form in virtual-8086 mode with IOPL below 3, under CR4.VME.
   private func popVirtualFlags() throws(Exit) {
-    let image = try peekStack(0, UInt16.self).zeroExtended
+    try loadVirtualFlags(try peekStack(0, UInt16.self).zeroExtended)
+    setStackPointer(self[.rsp] &+ 2)
+  }
+
+  /// Takes a 16-bit image as a virtual-8086 program under CR4.VME may: its IF is VIF, and TF and a virtual
+  /// interrupt that waits are the monitor's business.
+  func loadVirtualFlags(_ image: UInt64) throws(Exit) {
     let isBlocked = pointee.systemFlags & RFLAGS.VIP != 0 && image & RFLAGS.IF != 0
     guard !isBlocked, image & RFLAGS.TF == 0 else { throw fault(.GP, 0) }
-    setStackPointer(self[.rsp] &+ 2)
     setFlag(RFLAGS.VIF, image & RFLAGS.IF != 0)
     replaceFlags(image, RFLAGS.arithmetic | RFLAGS.TF | RFLAGS.DF | RFLAGS.NT)
   }

@@ -4,7 +4,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   // MARK: Time stamps
 
   /// What the guest's time-stamp counter shows at `op`.
-  func timeStamp(_ op: OpPointer) -> UInt64 { now(op) &+ pointee.msr.tscOffset }
+  func timeStamp(_ op: OpPointer) -> UInt64 { timeSinceReset(op) &+ pointee.msr.tscOffset }
+
+  /// The time-stamp counter without IA32_TSC_ADJUST.
+  func timeSinceReset(_ op: OpPointer) -> UInt64 { now(op) &- pointee.msr.tscOrigin }
 
   private func checkTimeStampAccess() throws(Exit) {
     if pointee.cr4 & CR4.TSD != 0 { try requireCPL0() }

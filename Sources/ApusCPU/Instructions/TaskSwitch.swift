@@ -6,8 +6,8 @@ enum TaskSwitch {
   case call
   /// `IRET` with RFLAGS.NT set.
   case iret
-  /// An event through a task gate, with its error code.
-  case interrupt(UInt32?)
+  /// An event through a task gate, with its error code and source.
+  case interrupt(UInt32?, EventSource)
 
   /// The new task gets NT and a link back to the old one.
   var isNested: Bool {
@@ -76,8 +76,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let usesPDPTEs = loadsCR3 && pointee.cr4 & CR4.PAE != 0
 
     // The old task.
-    var image = rflags
-    if cause.isReturn { image &= ~RFLAGS.NT }
+    let image = outgoingFlags(cause)
     let oldSelector = pointee.tr.selector
     if !cause.isNested && oldSelector & 0xFFFC != 0 {
       let rights: UInt8 = try loadSystem(oldBusy &+ 5)
@@ -102,8 +101,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     loadRegisters(new, isNested: cause.isNested)
     do throws(Exit) {
       try loadTaskSegments(new)
-      if case .interrupt(let code?) = cause { try pushErrorCode(code, is32: layout.is32) }
+      if case .interrupt(let code?, _) = cause { try pushErrorCode(code, is32: layout.is32) }
     } catch {
+      nameStackFault(switched: false)
       privilegeOrModeChanged()
       if pointee.isDelivering { throw error }
       return deliverException()
@@ -111,12 +111,20 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if new.traps { pointee.pendingDebug |= DR6.BT }
   }
 
+  /// RFLAGS as the old task's TSS keeps it: for an event, what it would push.
+  private func outgoingFlags(_ cause: TaskSwitch) -> UInt64 {
+    switch cause {
+    case .iret: return rflags & ~RFLAGS.NT
+    case .interrupt(_, let source): return eventFlags(source)
+    case .jump, .call: return rflags
+    }
+  }
+
   /// `IRET` with NT set: back to the task that the link field names.
   func returnToOuterTask(_ op: OpPointer) throws(Exit) -> OpPointer {
     let link: UInt16 = try loadSystem(pointee.tr.base)
     pointee.rip = op.nextRIP & instructionPointerMask
     try switchTask(link, .iret)
-    pointee.nmiBlocked = false
     flagsChanged()
     return leave(op, to: pointee.rip)
   }
