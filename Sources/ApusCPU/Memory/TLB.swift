@@ -1,5 +1,5 @@
 /// The translation lookaside buffer: direct-mapped, one bank per privilege. An entry is 32 bytes: read tag,
-/// write tag (linear page, or `TLB.invalid`), addend (host address - linear address) and information.
+/// write tag (linear page, or `TLB.invalidTag`), addend (host address - linear address) and information.
 ///
 /// A hit proves everything at once: present, permitted in this bank's privilege, RAM, on one page, and for
 /// stores dirty, writable and free of decoded code. Only `fill` makes entries, from a validated region.
@@ -7,8 +7,6 @@ enum TLB {
   static let entryCount = 1024
   static let entryShift = 5
   static let size = entryCount << entryShift
-  /// Never equal to a page-aligned address.
-  static let invalid: UInt64 = ~0
   static let writeTag = 8
   static let addend = 16
   static let information = 24
@@ -29,17 +27,24 @@ enum TLB {
   static let bankSize = largeSetOffset + 512 + 3072
 
   /// The page number, with the bits above the index folded in: copies between buffers a power of two apart
-  /// would otherwise evict each other at every access. Pages side by side have different entries but at
-  /// multiples of 2 GiB: see `isShared`.
+  /// would otherwise evict each other at every access.
   @inline(__always)
   static func entryOffset(_ linear: UInt64) -> Int {
     let hash = (linear ^ (linear &>> 10)) &>> UInt64(12 - entryShift)
     return Int(truncatingIfNeeded: hash & UInt64((entryCount - 1) << entryShift))
   }
 
-  /// Whether the page before has the same entry. `Fast.reaches` compares the tag with the page of an access's
-  /// last byte, which proves that all of it lies in that page only as long as this one is never entered.
-  static func isShared(_ page: UInt64) -> Bool { entryOffset(page) == entryOffset(page &- 0x1000) }
+  /// The tag of an empty entry: a page whose own entry is another one.
+  static func invalidTag(_ offset: Int) -> UInt64 {
+    UInt64(truncatingIfNeeded: (offset &>> entryShift) ^ 1) << 12
+  }
+
+  /// Whether `size` bytes at `linear`, whose entry has this tag, lie in the tag's page: all in one comparison,
+  /// that with the next page included.
+  @inline(__always)
+  static func hits(_ tag: UInt64, _ linear: UInt64, _ size: Int) -> Bool {
+    linear &- tag <= UInt64(truncatingIfNeeded: 4096 &- size)
+  }
 
   @inline(__always)
   static func jumpCacheEntry(_ rip: UInt64) -> Int {
@@ -110,8 +115,7 @@ enum Fast: MemoryAccess {
     let entry = cpu.pointee.bank + TLB.entryOffset(linear)
     let tag = entry.load(
       fromByteOffset: access & Access.write != 0 ? TLB.writeTag : 0, as: UInt64.self)
-    let last = MemoryLayout<T>.size == 1 ? linear : linear &+ UInt64(MemoryLayout<T>.size - 1)
-    guard _fastPath(last & ~0xFFF == tag) else { throw Exit() }
+    guard _fastPath(TLB.hits(tag, linear, MemoryLayout<T>.size)) else { throw Exit() }
     let host = linear &+ entry.load(fromByteOffset: TLB.addend, as: UInt64.self)
     return RawPointer(bitPattern: UInt(truncatingIfNeeded: host)).unsafelyUnwrapped
   }
@@ -125,8 +129,7 @@ enum Fast: MemoryAccess {
     let entry = cpu.pointee.bank + TLB.entryOffset(linear)
     let tag = entry.load(
       fromByteOffset: access & Access.write != 0 ? TLB.writeTag : 0, as: UInt64.self)
-    let last = size == 1 ? linear : linear &+ UInt64(size - 1)
-    return _fastPath(last & ~0xFFF == tag)
+    return _fastPath(TLB.hits(tag, linear, size))
   }
 
   /// `reaches` for the memory operand of `op`.
@@ -178,7 +181,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.bounceSize = 0
     let entry = pointee.bank + TLB.entryOffset(linear)
     let tag = entry.load(fromByteOffset: isWrite ? TLB.writeTag : 0, as: UInt64.self)
-    if (linear &+ UInt64(size - 1)) & ~0xFFF == tag {
+    if TLB.hits(tag, linear, size) {
       let host = linear &+ entry.load(fromByteOffset: TLB.addend, as: UInt64.self)
       return RawPointer(bitPattern: UInt(truncatingIfNeeded: host)).unsafelyUnwrapped
     }
@@ -223,10 +226,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Raises what an access of `size` bytes would raise, without making it. For instructions with two memory
   /// operands, which must not touch the first if the second faults.
   func verify(_ linear: UInt64, _ size: Int, _ access: UInt32) throws(Exit) {
-    let last = linear &+ UInt64(size - 1)
     let entry = pointee.bank + TLB.entryOffset(linear)
     let tag = entry.load(fromByteOffset: access & Access.write != 0 ? TLB.writeTag : 0, as: UInt64.self)
-    if last & ~0xFFF == tag { return }
+    if TLB.hits(tag, linear, size) { return }
+    let last = linear &+ UInt64(size - 1)
     guard isCanonical(linear) else { throw fault(.GP, 0) }
     if pointee.alignmentCheck && linear & UInt64(size - 1) != 0 { throw fault(.AC, 0) }
     _ = try translate(linear, access | userBit)
@@ -336,15 +339,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func fill(_ linear: UInt64, _ translation: Translation, hostPage: UInt64, isWrite: Bool) {
     guard !pointee.alignmentCheck else { return }
     let page = linear & ~0xFFF
-    // Before page 0 lies the top of 64 bits, which no 32-bit address reaches.
-    if TLB.isShared(page) && (page != 0 || pointee.efer & EFER.LMA != 0) { return }
     if pointee.dr7 & 0xFF != 0 && hasDataBreakpoint(page) { return }
     pointee.tlbFills &+= 1
-    let entry = pointee.bank + TLB.entryOffset(linear)
+    let offset = TLB.entryOffset(linear)
+    let entry = pointee.bank + offset
     let keepsWrite = entry.load(fromByteOffset: TLB.writeTag, as: UInt64.self) == page
     entry.storeBytes(of: page, as: UInt64.self)
     entry.storeBytes(
-      of: isWrite || keepsWrite ? page : TLB.invalid, toByteOffset: TLB.writeTag, as: UInt64.self)
+      of: isWrite || keepsWrite ? page : TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
     let host = UInt64(UInt(bitPattern: pointee.ram)) &+ hostPage
     entry.storeBytes(of: host &- page, toByteOffset: TLB.addend, as: UInt64.self)
     var information = hostPage

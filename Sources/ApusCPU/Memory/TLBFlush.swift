@@ -24,8 +24,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case .page(let linear):
       if isInLargeSet(linear) { flushLargePage(linear) }
       for index in 0..<Layout.bankCount {
-        let entry = bank(index) + TLB.entryOffset(linear)
-        if entry.load(as: UInt64.self) == linear & ~0xFFF { Self.invalidate(entry) }
+        let offset = TLB.entryOffset(linear)
+        if (bank(index) + offset).load(as: UInt64.self) == linear & ~0xFFF { invalidate(bank(index), offset) }
         flushJumpCachePage(index, linear & ~0xFFF)
         // A block may begin in the page before and end in this one.
         flushJumpCachePage(index, (linear & ~0xFFF) &- 0x1000)
@@ -33,26 +33,22 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
-  static func invalidate(_ entry: RawPointer) {
-    entry.storeBytes(of: TLB.invalid, as: UInt64.self)
-    entry.storeBytes(of: TLB.invalid, toByteOffset: TLB.writeTag, as: UInt64.self)
+  private func invalidate(_ bank: RawPointer, _ offset: Int) {
+    (bank + offset).storeBytes(of: TLB.invalidTag(offset), as: UInt64.self)
+    (bank + offset).storeBytes(of: TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
   }
 
+  /// The offsets of all entries in a bank.
+  private var entryOffsets: StrideTo<Int> { stride(from: 0, to: TLB.size, by: 1 << TLB.entryShift) }
+
   private func clearTLB(_ bank: RawPointer) {
-    var entry = bank
-    for _ in 0..<TLB.entryCount {
-      Self.invalidate(entry)
-      entry += 1 << TLB.entryShift
-    }
+    for offset in entryOffsets { invalidate(bank, offset) }
   }
 
   private func clearNonGlobal(_ bank: RawPointer) {
-    var entry = bank
-    for _ in 0..<TLB.entryCount {
-      if entry.load(fromByteOffset: TLB.information, as: UInt64.self) & TLB.global == 0 {
-        Self.invalidate(entry)
-      }
-      entry += 1 << TLB.entryShift
+    for offset in entryOffsets {
+      let information = (bank + offset).load(fromByteOffset: TLB.information, as: UInt64.self)
+      if information & TLB.global == 0 { invalidate(bank, offset) }
     }
   }
 
@@ -94,14 +90,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Drops every piece of the large pages around `linear`, and code found through them.
   private func flushLargePage(_ linear: UInt64) {
     for index in 0..<2 {
-      var entry = bank(index)
-      for _ in 0..<TLB.entryCount {
-        let information = entry.load(fromByteOffset: TLB.information, as: UInt64.self)
+      let bank = bank(index)
+      for offset in entryOffsets {
+        let information = (bank + offset).load(fromByteOffset: TLB.information, as: UInt64.self)
         if information & (TLB.large | TLB.huge) != 0 {
-          let distance = entry.load(as: UInt64.self) ^ linear
-          if distance >> (information & TLB.huge != 0 ? 30 : 22) == 0 { Self.invalidate(entry) }
+          let distance = (bank + offset).load(as: UInt64.self) ^ linear
+          if distance >> (information & TLB.huge != 0 ? 30 : 22) == 0 { invalidate(bank, offset) }
         }
-        entry += 1 << TLB.entryShift
       }
     }
     flushJumpCaches()
@@ -111,13 +106,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func dropSMAPEntries() {
     guard pointee.smapEntries != 0 else { return }
     pointee.smapEntries = 0
-    var entry = bank(0)
-    for _ in 0..<TLB.entryCount {
-      if entry.load(fromByteOffset: TLB.information, as: UInt64.self) & TLB.smap != 0 {
-        Self.invalidate(entry)
-        entry.storeBytes(of: 0, toByteOffset: TLB.information, as: UInt64.self)
+    let bank = bank(0)
+    for offset in entryOffsets {
+      if (bank + offset).load(fromByteOffset: TLB.information, as: UInt64.self) & TLB.smap != 0 {
+        invalidate(bank, offset)
+        (bank + offset).storeBytes(of: 0, toByteOffset: TLB.information, as: UInt64.self)
       }
-      entry += 1 << TLB.entryShift
     }
   }
 
@@ -125,12 +119,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// flag is cleared.
   func evictWriteEntries(hostPage: UInt64) {
     for index in 0..<2 {
-      var entry = bank(index)
-      for _ in 0..<TLB.entryCount {
+      let bank = bank(index)
+      for offset in entryOffsets {
+        let entry = bank + offset
         if entry.load(fromByteOffset: TLB.information, as: UInt64.self) & ~0xFFF == hostPage {
-          entry.storeBytes(of: TLB.invalid, toByteOffset: TLB.writeTag, as: UInt64.self)
+          entry.storeBytes(of: TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
         }
-        entry += 1 << TLB.entryShift
       }
     }
   }
