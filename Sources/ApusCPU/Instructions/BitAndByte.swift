@@ -71,12 +71,13 @@ extension Body {
     let bit = T(1) &<< T(truncatingIfNeeded: offset)
     let access = A.writes ? Access.modify : Access.read
     let linear: UInt64
-    if M.isFast {
-      guard F.self != AddressS.self else { throw Exit() }
-      linear = F.unchecked(cpu, op) &+ UInt64(bitPattern: bytes)
-    } else {
+    if F.self == AddressS.self {
+      guard !M.isFast else { throw Exit() }
       let effective = (cpu.effectiveAddress(op) &+ UInt64(bitPattern: bytes)) & op.pointee.addressMask
       linear = try cpu.linearAddress(op.pointee.segmentIndex, effective, MemoryLayout<T>.size, access)
+    } else {
+      linear =
+        try F.linear(cpu, op, MemoryLayout<T>.size, access, M.self) &+ UInt64(bitPattern: bytes)
     }
     let pointer = try M.pointer(cpu, linear, T.self, access)
     let a = pointer.loadUnaligned(as: T.self)

@@ -18,10 +18,7 @@ extension AddressForm {
   static func linear<M: MemoryAccess>(
     _ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32, _ memory: M.Type
   ) throws(Exit) -> UInt64 {
-    // In 64-bit mode, too, the segment counts: it decides between #SS and #GP.
-    if !M.isFast { return try cpu.segmentedAddress(op, size, access) }
-    guard isInside(cpu, op, size, access) else { throw Exit() }
-    return unchecked(cpu, op)
+    unchecked(cpu, op)
   }
 }
 
@@ -45,6 +42,15 @@ enum AddressF: AddressForm {
 
 /// Everything else: any address size, segment base, limit and type.
 enum AddressS: AddressForm {
+  @inline(__always)
+  static func linear<M: MemoryAccess>(
+    _ cpu: CPU, _ op: OpPointer, _ size: Int, _ access: UInt32, _ memory: M.Type
+  ) throws(Exit) -> UInt64 {
+    if !M.isFast { return try cpu.segmentedAddress(op, size, access) }
+    guard isInside(cpu, op, size, access) else { throw Exit() }
+    return unchecked(cpu, op)
+  }
+
   @inline(__always)
   static func unchecked(_ cpu: CPU, _ op: OpPointer) -> UInt64 {
     let base = cpu.segment(at: op.pointee.segmentIndex).pointee.base

@@ -131,6 +131,24 @@ import Testing
     #expect(bench[R.ax] == 0x2222_2222)
   }
 
+  /// A page that was written as data first, so that stores reach it directly, and then run.
+  @Test(arguments: [UInt64(function), alias + 0x1000])
+  func writtenBefore(_ address: UInt64) {
+    let bench = makeBench([0xB8, 0x11, 0x11, 0x11, 0x11, 0xC3])
+    bench[R.bx] = UInt64(Self.function)
+    bench[R.di] = address + 1
+    bench[R.dx] = 0x2222_2222
+    let outcome = bench.run([
+      0x89, 0x97, 0x00, 0x08, 0x00, 0x00,  // mov [rdi + 800h], edx
+      0xFF, 0xD3, 0x89, 0xC1,  // call rbx; mov ecx, eax
+      0x89, 0x17,  // mov [rdi], edx
+      0xFF, 0xD3,  // call rbx
+    ])
+    #expect(outcome == .done)
+    #expect(bench[R.cx] == 0x1111_1111)
+    #expect(bench[R.ax] == 0x2222_2222)
+  }
+
   /// The alias runs, the other address is written: links and caches by linear address must all give way.
   @Test func aliasRuns() {
     let bench = makeBench([0xB8, 0x11, 0x11, 0x11, 0x11, 0xC3])

@@ -278,13 +278,16 @@ struct Invalidation: CustomTestStringConvertible {
     let handler: UInt64 = 0x1_8000
     bench.guest.write(Int(handler), [0x48, 0x89, 0x37, 0x0F, 0x01, 0x3B, 0x48, 0xCF])
     bench.setGate(0x81, handler)
+    // INT 82h only returns: the first entry to the kernel empties more caches than it must.
+    bench.guest.write(Int(handler) + 0x10, [0x48, 0xCF])
+    bench.setGate(0x82, handler + 0x10)
     bench.state.rflags = rflags
     bench.setPrivilege(3)
     // call rbx, or movzx eax, byte [rbx + 1]
     let look: [UInt8] = isCode ? [0xFF, 0xD3] : [0x0F, 0xB6, 0x43, 0x01]
     #expect(
       bench.run(
-        look + look + [0x89, 0xC1]  // mov ecx, eax
+        [0xCD, 0x82] + look + look + [0x89, 0xC1]  // mov ecx, eax
           + [0xCD, 0x81] + look) == .done)
     #expect(bench[R.cx] == (isCode ? 0x1111 : 0x11))
     #expect(bench[R.ax] == (isCode ? 0x2222 : 0x22))
@@ -296,8 +299,8 @@ struct Invalidation: CustomTestStringConvertible {
     let target = bench.mode.target
     let base = target - 0x3000
     bench.map(target, to: Self.oldPage)
-    bench.guest.write(Int(Self.oldPage), [0xB8, 0x11, 0x11, 0x00, 0x00, 0xC3])
-    bench.guest.write(Int(Self.newPage), [0xB8, 0x22, 0x22, 0x00, 0x00, 0xC3])
+    bench.guest.write(Int(Self.oldPage), [0xB8, 0x11, 0x11, 0x00, 0x00, 0xFF, 0xE5])
+    bench.guest.write(Int(Self.newPage), [0xB8, 0x22, 0x22, 0x00, 0x00, 0xFF, 0xE5])
     let handler: UInt64 = 0x1_8000
     bench.guest.write(Int(handler), [0x89, 0x37, 0x0F, 0x01, 0x3B, 0xCF])
     bench.setGate(0x81, handler)
@@ -308,17 +311,22 @@ struct Invalidation: CustomTestStringConvertible {
     bench[R.bx] = target
     bench[R.di] = UInt64(bench.entryAddress(1, target))
     bench[R.si] = Self.newPage | 7
-    bench[R.bp] = target - base
+    let start = (PagingBench.code &- base) & 0xFFFF_FFFF
+    bench[R.bp] = start + 5
+    bench[R.dx] = 2
+    let distance = UInt32(truncatingIfNeeded: 0x3000 &- (start + 5))
     bench.guest.write(
       Int(PagingBench.code),
-      [
-        0xFF, 0xD5,  // call ebp
-        0x89, 0xC1,  // mov ecx, eax
-        0xCD, 0x81,  // int 81h
-        0xFF, 0xD5,  // call ebp
-        0xCD, 0x80,
-      ])
-    #expect(bench.resume(at: (PagingBench.code &- base) & 0xFFFF_FFFF) == .done)
+      [0xE9] + (0..<4).map { UInt8(truncatingIfNeeded: distance >> UInt32($0 * 8)) }  // again: jmp target
+        + [
+          0x4A,  // dec edx: the target comes back here
+          0x74, 0x06,  // jz end
+          0x89, 0xC1,  // mov ecx, eax
+          0xCD, 0x81,  // int 81h
+          0xEB, 0xF2,  // jmp again
+          0xCD, 0x80,  // end: int 80h
+        ])
+    #expect(bench.resume(at: start) == .done)
     #expect(bench[R.cx] == 0x1111)
     #expect(bench[R.ax] == 0x2222)
   }
