@@ -258,6 +258,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     if pointee.interruptLine && pointee.systemFlags & RFLAGS.IF != 0 {
       deliverExternal(processor.bus.acknowledgeInterrupt())
+      // A trap gate leaves IF set: a request that stays would be delivered for ever if no instruction ran in
+      // between.
+      if pointee.interruptLine && pointee.systemFlags & RFLAGS.IF != 0 {
+        pointee.shadowUntil = now
+        pointee.shadowHoldsDebug = false
+      }
       return true
     }
     return false
@@ -269,12 +275,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       try deliver(vector, code: nil, .external)
     } catch {
       deliverException()
-    }
-    // A trap gate leaves IF set: a request that stays would be delivered for ever if no instruction ran in
-    // between.
-    if pointee.interruptLine && pointee.systemFlags & RFLAGS.IF != 0 {
-      pointee.shadowUntil = now
-      pointee.shadowHoldsDebug = false
     }
   }
 

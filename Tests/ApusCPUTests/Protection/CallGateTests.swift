@@ -137,6 +137,9 @@ import Testing
   @Test(arguments: [0, 1, 3, 31] as [UInt8], [0x84, 0x8C] as [UInt8])
   func parameters(_ count: UInt8, _ type: UInt8) {
     let machine = ring1(type, count: count)
+    // Within the reach of a 16-bit gate.
+    machine.define(0x48, Table.gate(type | 0x60, 0x41, 0x9000, low: count))
+    machine.bench.write(0x9000, [0xCD, 0x80])
     let is32 = type == 0x8C
     let size = is32 ? 4 : 2
     for index in 0..<40 {
@@ -162,24 +165,21 @@ import Testing
     #expect(frame == [back, 0x1B] + parameters + [0xBF00, 0x23])
   }
 
-  /// `RET n` undoes it: the parameters go off both stacks.
-  @Test(arguments: [0x84, 0x8C] as [UInt8]) func returnsWithParameters(_ type: UInt8) {
-    let machine = ring1(type, count: 3)
-    let drop: UInt8 = type == 0x8C ? 12 : 6
-    let entry = GuestMachine.target + 0x100
-    machine.define(0x48, Table.gate(type | 0x60, 0x41, entry, low: 3))
-    machine.bench.write(entry, (type == 0x8C ? [] : [0x66]) + [0xCA, drop, 0])
-    // A 16-bit return address reaches only the first 64 KiB.
-    if type == 0x84 {
-      machine.bench.write(0x9000, [0xFF, 0x1B, 0xCD, 0x80])
-      machine.state.rip = 0x9000
-    }
+  /// `RET` undoes it: the parameters go off both stacks. A 16-bit return address reaches only the first 64 KiB.
+  @Test(
+    arguments: [
+      (0x84, 3, [0x66, 0xCA, 0x06, 0x00], 6), (0x84, 0, [0x66, 0xCB], 0), (0x8C, 0, [0xCB], 0),
+    ] as [(UInt8, UInt8, [UInt8], UInt64)])
+  func returnsWithParameters(_ type: UInt8, _ count: UInt8, _ code: [UInt8], _ drop: UInt64) {
+    let machine = ring1(type, count: count)
+    machine.define(0x48, Table.gate(type | 0x60, 0x41, 0x9100, low: count))
+    machine.bench.write(0x9100, code)
+    machine.bench.write(0x9000, [0xFF, 0x1B, 0xCD, 0x80])
+    machine.state.rip = 0x9000
     let outcome = machine.outcome()
     #expect(outcome == .completed)
-    #expect(machine.saved(1, outcome) == 0x1B)
-    #expect(machine.saved(0, outcome) == (type == 0x84 ? 0x9004 : UInt64(GuestLayout.code + 4)))
-    #expect(machine.saved(3, outcome) == 0xBF00 + UInt64(drop))
-    #expect(machine.saved(4, outcome) == 0x23)
+    #expect(machine.saved(0, outcome) == 0x9004 && machine.saved(1, outcome) == 0x1B)
+    #expect(machine.saved(3, outcome) == 0xBF00 + drop && machine.saved(4, outcome) == 0x23)
   }
 
   /// The inner stack's selector and descriptor: #TS, but #SS if it is not present.

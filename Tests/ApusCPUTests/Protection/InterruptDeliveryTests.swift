@@ -76,7 +76,7 @@ import Testing
   /// Only software interrupts look at the gate's DPL, before its present bit.
   @Test(arguments: [GuestMachine.Mode.protected, .long, .virtual8086])
   func gatePrivilege(_ mode: GuestMachine.Mode) {
-    for rights in [0x8E, 0xCF, 0x0E] as [UInt8] {
+    for rights in [0x8E, 0xCE, 0x0E] as [UInt8] {
       let software = Self.machine(mode, cpl: 3, .software)
       software.state.rflags |= 0x3000
       software.setGate(0x40, Table.gate(rights, 8, GuestMachine.handler(0x40)))

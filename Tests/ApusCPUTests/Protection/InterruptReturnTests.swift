@@ -118,14 +118,14 @@ import Testing
     }
   }
 
-  /// A frame beyond the segment in virtual-8086 mode, and IP beyond its limit.
+  /// A word of the frame that crosses the end of the segment, and IP beyond its limit.
   @Test func virtualLimits() {
     let short = GuestMachine(.virtual8086, code: [0xCF])
     short.state.cr4 |= 1
-    short[R.sp] = 0xFFFC
+    short[R.sp] = 0xFFFD
     let outcome = short.outcome()
     #expect(outcome == .SS())
-    #expect(short.isRestartable(outcome, rip: 0, sp: 0xFFFC))
+    #expect(short.isRestartable(outcome, rip: 0, sp: 0xFFFD))
     let far = GuestMachine(.virtual8086, code: [0x66, 0xCF])
     far.state.rflags |= 0x3000
     far[R.sp] = 0x8F00

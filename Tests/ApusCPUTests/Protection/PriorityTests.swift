@@ -49,7 +49,7 @@ import Testing
   }
 
   /// #NM comes before the memory operand's fault.
-  @Test(arguments: [[0xDD, 0x03], [0x0F, 0x28, 0x03], [0x0F, 0x6F, 0x03]] as [[UInt8]])
+  @Test(arguments: [[0xD9, 0x2B], [0x0F, 0x28, 0x03], [0x0F, 0x6F, 0x03]] as [[UInt8]])
   func unavailableBeforeMemory(_ code: [UInt8]) {
     for (address, expected) in [
       (0x2F_F000, Outcome.PF(0)), (0x0000_9000_0000_0000, .GP()),
