@@ -65,19 +65,17 @@ L("MOV 8B segment override")
 L("MOV 8B 67h")
   I(ALL|FEW, mov ecx, [ebx + 3]; mov edx, [ebx + esi * 1 - BLOCK]; mov eax, [ebp])
   I(ALL|FEW, mov ecx, 2; mov eax, [esp + ecx * 4 - 8]; mov dx, [ecx * 8 + BLOCK]; add [edi + ecx], al)
-  I(ALL|FEW, mov ecx, 0x10000; mov eax, [ecx + ebx])    // beyond the limit: #GP
-  I(ALL|FEW, mov ecx, 0xFFFF; mov ax, [ecx])
-  I(ALL|FEW, mov bx, 0xFFFF; mov cl, [bx]; mov ax, [bx])
-  I(ALL|FEW, mov bp, 0xFFFD; mov cx, [bp]; mov eax, [bp])
 L("LEA 8D 67h")
   I(ALL|FEW, lea eax, [edx + eax * 4 + 5]; lea cx, [edx - 3]; lea edx, [bx + si + 0x7000])
 #endif
 
 #if BITS != 16
 L("ADD 01 page fault")
-  I(ALL|FEW, add [GUARD], eax)
-  I(ALL|FEW, mov NBX, GUARD - 2; add [NBX], eax)
+  I(ALL|FEW, lock add [GUARD], eax)
+L("MOV 89 page fault")
+  I(ALL|FEW, mov [GUARD + 0x7F0], eax)
   I(ALL|FEW, mov NBX, GUARD - 1; mov [NBX], dx)
+  I(ALL|FEW, mov NBX, GUARD - 3; mov [NBX], NAX)
 L("MOV 8B page fault")
   I(ALL|FEW, mov NBX, GUARD; mov eax, [NBX + 0xFFC])
   I(ALL|FEW, mov NBX, GUARD - 3; mov ecx, [NBX]; mov edx, [NBX - 1])

@@ -4,12 +4,16 @@
 
 #include "tests.h"
 
+#ifdef SIMD
+#define VALUES 18
+#else
 #define VALUES 14
+#endif
 #define SEED 0x9E3779B97F4A7C15
 #define FACTOR 0xFF51AFD7ED558CCD
 
 .text
-.globl run_tests, done, trap
+.globl run_tests, done, trap, fold
 run_tests:
   mov rsp, offset stack_top
   mov dword ptr [cursor], offset cases_begin
@@ -271,7 +275,6 @@ flags_state:
 
 .bss
 .balign 8
-.globl record
 record:                            // RAX ... R15, RFLAGS, and the exception, folded together
   .space 17 * 8
 trap:                              // vector + 1, or 0; error code; RIP; CR2 of a page fault

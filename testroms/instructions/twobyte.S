@@ -100,7 +100,7 @@ L("MOVNTI C3 M\s,G\s")
   .endif
 L("NOP 18-1D E\s")
   .irp row, 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D
-  I(ALL|FEW, o\z; .byte 0x0F, \row, 0x00 + 0xC0)
+  I(ALL|FEW, o\z; .byte 0x0F, \row, 0xE0)
   .endr
 L("NOP 1F E\s")
   I(ALL|FEW, nop \ptr ptr [NBX])
@@ -223,16 +223,12 @@ L("LFS B4 Gv,Mp")
 L("LGS B5 Gv,Mp")
   I(ALL|FEW, lgs ecx, [bx + 45]; mov dx, gs)
 // Not recognized in real mode.
-L("SLDT 00/0 Ev")
+L("SLDT 00/0 in real mode")
   I(ALL|FEW, .byte 0x0F, 0x00, 0xC0)
-L("LAR 02 Gv,Ew")
+L("LAR 02 in real mode")
   I(ALL|FEW, .byte 0x0F, 0x02, 0xC2)
-L("LSL 03 Gv,Ew")
+L("LSL 03 in real mode")
   I(ALL|FEW, .byte 0x0F, 0x03, 0xC2)
-L("SYSRET 07 -")
-  I(ALL|FEW, .byte 0x0F, 0x07)
-L("SYSEXIT 35 -")
-  I(ALL|FEW, .byte 0x0F, 0x35)
 #else
 L("POP A1 FS")
   I(ALL|FEW, push 0x2B; .byte 0x0F, 0xA1; mov eax, fs; push 0; .byte 0x0F, 0xA1; mov edx, fs)
