@@ -21,7 +21,7 @@ skip() {
   exit 0
 }
 [ "$(uname -sm)" = "Linux x86_64" ] || skip "this is not Linux on x86-64"
-for feature in abm bmi1 clflushopt cx16 fsgsbase movbe popcnt rdpid rdtscp xsaves; do
+for feature in abm bmi1 clflushopt cx16 fsgsbase invpcid movbe popcnt rdpid rdtscp xsaves; do
   grep -m 1 '^flags' /proc/cpuinfo | grep -qw "$feature" || skip "this processor has no $feature"
 done
 
@@ -45,7 +45,7 @@ result() {  # name, who
 
 processor=$(sed -n 's/^vendor_id[^:]*: *//p' /proc/cpuinfo | head -n 1)
 family=$(sed -n 's/^cpu family[^:]*: *//p' /proc/cpuinfo | head -n 1)
-for name in onebyte twobyte threebyte simd protected; do
+for name in onebyte twobyte threebyte simd x87 protected; do
   if "$out/$name.linux" > "$out/$name.txt"; then
     result $name "From a processor: $processor, family $family, under Linux."
   elif [ $name = protected ]; then

@@ -61,5 +61,6 @@ build onebyte 64 "$general"
 build twobyte 64 twobyte
 build threebyte 64 threebyte
 build simd 64 "vectors simd" -DSIMD
-build protected 32 "$general twobyte threebyte"
-build real 16 "$general ports twobyte"
+build x87 64 x87
+build protected 32 "$general twobyte threebyte x87"
+build real 16 "$general ports twobyte system"

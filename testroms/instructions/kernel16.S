@@ -39,7 +39,8 @@ start:
   add eax, 4
   loop 1b
 
-  // The task segment and the flags of what came before do not matter; the vectors do.
+  xor eax, eax
+  mov cr4, eax
   lgdt [gdtr]
   lidt [idtr]
   .byte 0xEA                       // JMP ptr16:32
@@ -54,8 +55,7 @@ real:
   mov ss, ax
   mov fs, ax
   mov gs, ax
-  mov eax, cr0
-  and eax, 0x7FFFFFFE              // PG, PE
+  mov eax, 0x10                    // all that is there stays off: ET
   mov cr0, eax
   .byte 0xEA                       // JMP ptr16:16
   .word 0x8000 + 1f - real, 0

@@ -456,6 +456,37 @@ L("LDMXCSR AE/2 Md")
 L("STMXCSR AE/3 Md")
   I(ALL|FEW, stmxcsr [rbx + 45])
 
+// The images of FXSAVE and XSAVE have parts that differ from processor to processor: only what does not is read
+// from them. No component is in its initial state, so that XSTATE_BV tells of both.
+#define AREA (STATE + 0x8000)
+#define USE_AREA mov edi, AREA; mov qword ptr [rdi + 512], 0; mov qword ptr [rdi + 520], 0
+#define BOTH mov eax, 3; xor edx, edx
+#define SAVED mov eax, [rdi + 24]; mov rdx, [rdi + 32]; movzx ecx, byte ptr [rdi + 4]; movaps xmm1, [rdi + 176]; movaps xmm2, [rdi + 400]
+#define SPOIL pcmpeqd xmm0, xmm0; pcmpeqd xmm15, xmm15; pcmpeqd mm0, mm0; pcmpeqd mm2, mm2
+L("FXSAVE AE/0 M")
+  I(ALL, USE_AREA; fxsave [rdi]; SAVED)
+  I(ALL|FEW, USE_AREA; fxsave64 [rdi]; SAVED)
+  I(ALL|FEW, USE_AREA; fxsave [rdi + 8])                          // not aligned: #GP
+L("FXRSTOR AE/1 M")
+  I(ALL, USE_AREA; fxsave [rdi]; SPOIL; fxrstor [rdi])
+  I(ALL|FEW, USE_AREA; fxsave64 [rdi]; SPOIL; fxrstor64 [rdi])
+  I(ALL|FEW, USE_AREA; fxsave [rdi]; mov byte ptr [rdi + 26], 1; fxrstor [rdi])    // reserved bit of MXCSR: #GP
+L("XSAVE AE/4 M")
+  I(ALL, USE_AREA; BOTH; xsave [rdi]; SAVED; mov r8, [rdi + 512]; mov r9, [rdi + 520])
+  I(ALL|FEW, USE_AREA; mov eax, 2; xor edx, edx; mov byte ptr [rdi + 4], 0x5A; xsave64 [rdi]; SAVED; mov r8, [rdi + 512])
+  I(ALL|FEW, USE_AREA; BOTH; xsave [rdi + 16])                    // not aligned to 64: #GP
+L("XSAVEOPT AE/6 M")
+  I(ALL, USE_AREA; BOTH; xsaveopt [rdi]; SAVED; mov r8, [rdi + 512])
+L("XSAVEC C7/4 M")
+  I(ALL, USE_AREA; BOTH; xsavec [rdi]; SAVED; mov r8, [rdi + 512]; mov r9, [rdi + 520])
+  I(ALL|FEW, USE_AREA; BOTH; xsavec [rdi]; SPOIL; xrstor [rdi])
+L("XRSTOR AE/5 M")
+  I(ALL, USE_AREA; BOTH; xsave [rdi]; SPOIL; xrstor [rdi])
+  I(ALL|FEW, USE_AREA; BOTH; xsave [rdi]; SPOIL; mov eax, 2; xrstor [rdi])
+  I(ALL|FEW, USE_AREA; BOTH; xsave [rdi]; mov byte ptr [rdi + 512], 1; xrstor [rdi])     // SSE initial, MXCSR loaded
+  I(ALL|FEW, USE_AREA; BOTH; xsave [rdi]; mov byte ptr [rdi + 528], 1; xrstor [rdi])     // reserved: #GP
+  I(ALL|FEW, USE_AREA; BOTH; xsave [rdi]; mov byte ptr [rdi + 519], 0x40; xrstor [rdi])  // not in XCR0: #GP
+
 // Unmasked exceptions: #XM, and the destination stays.
 .macro unmasked name, body:vararg
 L("\name unmasked")

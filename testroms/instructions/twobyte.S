@@ -222,13 +222,6 @@ L("LFS B4 Gv,Mp")
   I(ALL|FEW, lfs cx, [bx]; mov dx, fs)
 L("LGS B5 Gv,Mp")
   I(ALL|FEW, lgs ecx, [bx + 45]; mov dx, gs)
-// Not recognized in real mode.
-L("SLDT 00/0 in real mode")
-  I(ALL|FEW, .byte 0x0F, 0x00, 0xC0)
-L("LAR 02 in real mode")
-  I(ALL|FEW, .byte 0x0F, 0x02, 0xC2)
-L("LSL 03 in real mode")
-  I(ALL|FEW, .byte 0x0F, 0x03, 0xC2)
 #else
 L("POP A1 FS")
   I(ALL|FEW, push 0x2B; .byte 0x0F, 0xA1; mov eax, fs; push 0; .byte 0x0F, 0xA1; mov edx, fs)
