@@ -14,7 +14,8 @@ L("MOV 8B base")
 L("MOV 8B index")
   .irp index, rax, rcx, rdx, rsi, rdi, rbp, r9, r10, r11, r12, r13, r14, r15
   I(ALL|FEW, mov \index, 5; mov r8d, [rbx + \index * 1]; add [rbx + \index * 2 + 7], r8d)
-  I(ALL|FEW, mov \index, -2; mov r8, rbx; mov rbx, [rbx + \index * 8 + 16]; add [r8 + \index * 4 + 0x100 - 0xF0], rbx)
+  I(ALL|FEW, mov \index, -2; mov r8, rbx; mov rbx, [rbx + \index * 8 + 16];
+    add [r8 + \index * 4 + 0x100 - 0xF0], rbx)
   .endr
   I(ALL|FEW, mov eax, [r14 * 8 + BLOCK]; mov rcx, [r14 * 4 + BLOCK + 3]; mov edx, [r12 + r14])
   I(ALL|FEW, mov rcx, [rbp + r14 * 8]; mov rdx, [r13 + r14 * 4]; mov eax, [rsp + r14 * 2])
@@ -25,11 +26,13 @@ L("MOV 8B displacement only")
   I(ALL|FEW, mov ecx, [BLOCK + 19]; mov rax, [BLOCK + 61])
 L("MOV 8B RIP-relative")
   I(ALL|FEW, mov ecx, [rip + BLOCK + 19]; add [rip + BLOCK + 40], rax; cmp dword ptr [rip + BLOCK + 64], 5)
-  I(ALL|FEW, lea rax, [rip + BLOCK]; mov qword ptr [rip + BLOCK + 8], 0x12345678; imul ecx, [rip + BLOCK + 24], 77)
+  I(ALL|FEW, lea rax, [rip + BLOCK]; mov qword ptr [rip + BLOCK + 8], 0x12345678;
+    imul ecx, [rip + BLOCK + 24], 77)
 L("MOV 8B 67h")
   I(ALL|FEW, mov rax, 0x100000000; add rbx, rax; mov ecx, [ebx + 3]; mov rdx, [ebx + r14d * 8])
   I(ALL|FEW, mov r8, -1; mov ecx, [r8d + BLOCK + 9]; mov eax, [eip + BLOCK + 8])
-  I(ALL|FEW, mov rdx, -1; lea rcx, [edx + eax * 2 + 5]; lea r9, [rdx + rax * 2 + 5]; lea r10d, [rdx + rax * 2 + 5])
+  I(ALL|FEW, mov rdx, -1; lea rcx, [edx + eax * 2 + 5]; lea r9, [rdx + rax * 2 + 5];
+    lea r10d, [rdx + rax * 2 + 5])
   I(ALL|FEW, lea cx, [rdx + rax * 8 - 0x77777777]; lea r11w, [edx - 1])
 #elif BITS == 32
   .irp base, eax, ecx, edx, esi, edi, ebp
@@ -56,10 +59,12 @@ L("LEA 8D 67h")
   I(ALL|FEW, mov di, 5; mov si, 9; mov ax, [bx + si]; mov cx, [bx + di]; mov edx, [bx])
   I(ALL|FEW, mov ax, [si]; mov cx, [di]; mov edx, [BLOCK + 19])
   I(ALL|FEW, mov di, 5; mov si, -9; mov ax, [bp + si]; mov cx, [bp + di]; mov edx, [bp])
-  I(ALL|FEW, mov bx, 0xF000; mov si, BLOCK - 0xF000 + 0x10000 - 4; mov ax, [bx + si + 7]; mov dx, [bx + si + 0x10])
+  I(ALL|FEW, mov bx, 0xF000; mov si, BLOCK - 0xF000 + 0x10000 - 4; mov ax, [bx + si + 7];
+    mov dx, [bx + si + 0x10])
   I(ALL|FEW, add [bx + 8], ax; add [si - 8], dx; add [bp + 0x1234 - 0x1230], cx; add [di + 1], eax)
 L("MOV 8B segment override")
-  I(ALL|FEW, mov cx, 0x1E00; mov fs, cx; mov ax, fs:[BLOCK - 0xE000 + 16]; mov gs, cx; mov edx, gs:[BLOCK - 0xE000 + 3])
+  I(ALL|FEW, mov cx, 0x1E00; mov fs, cx; mov ax, fs:[BLOCK - 0xE000 + 16]; mov gs, cx;
+    mov edx, gs:[BLOCK - 0xE000 + 3])
   I(ALL|FEW, mov cx, 0x1E00; mov es, cx; add es:[BLOCK - 0xE000 + 16], ax; mov dx, cs:[bx]; mov cx, ss:[bx])
   I(ALL|FEW, mov cx, 0x1E00; mov ds, cx; mov ax, [BLOCK - 0xE000 + 16]; mov dx, [bp]; mov cx, ds:[bp - 0xE000])
 L("MOV 8B 67h")

@@ -2,8 +2,7 @@
 
 #include "tests.h"
 
-// The eight operations that share a pattern: \o is the first hexadecimal digit of the rows, \e the digit of
-// "Eb,Gb": 0 or 8; the following rows count on from there.
+// The eight operations with the pattern of rows 00-05; \n is ModRM.reg of group 1.
 .macro alu op, name, n, flags, row0, row1, row2, row3, row4, row5
 L("\name \row0 Eb,Gb")
   I(\flags, \op al, dl)
@@ -209,10 +208,12 @@ sizes test_v
 .macro inc_dec s, z, a, d, c, ptr, none
 L("INC 40-47 Z\s")
   I(ALL, inc \a)
-  I(ALL|FEW, inc \d; inc \c; o\z; .byte 0x43; o\z; .byte 0x44; o\z; .byte 0x45; o\z; .byte 0x46; o\z; .byte 0x47)
+  I(ALL|FEW, inc \d; inc \c; o\z; .byte 0x43; o\z; .byte 0x44; o\z; .byte 0x45; o\z; .byte 0x46; o\z;
+    .byte 0x47)
 L("DEC 48-4F Z\s")
   I(ALL, dec \a)
-  I(ALL|FEW, dec \d; dec \c; o\z; .byte 0x4B; o\z; .byte 0x4C; o\z; .byte 0x4D; o\z; .byte 0x4E; o\z; .byte 0x4F)
+  I(ALL|FEW, dec \d; dec \c; o\z; .byte 0x4B; o\z; .byte 0x4C; o\z; .byte 0x4D; o\z; .byte 0x4E; o\z;
+    .byte 0x4F)
 .endm
 sizes inc_dec
 

@@ -1,5 +1,5 @@
-// One-byte map: control transfer, 70-7F, 9A, C2, C3, CA-CF, E0-E3, E8-EB, F1, FF/2-5. A jump is seen by the MOV that it
-// skips or reaches. Selectors are Linux's: 23h 32-bit code, 33h 64-bit code, 2Bh data.
+// One-byte map: control transfer, 70-7F, 9A, C2, C3, CA-CF, E0-E3, E8-EB, F1, FF/2-5. A jump is seen by the MOV
+// that it skips or reaches. Selectors are Linux's: 23h 32-bit code, 33h 64-bit code, 2Bh data.
 
 #include "tests.h"
 
@@ -130,7 +130,8 @@ L("RETF CA Iw")
   I(ALL|FEW, LOCATE(1f); push CODE; push ax; .byte 0xCA, 4, 0; mov dl, 0x11; 1:)
 L("IRET CF -")
   I(ALL, LOCATE(1f); and dx, 0xCD5; push dx; push CODE; push ax; iret; mov dl, 0x11; 1:)
-  I(ALL|FEW, LOCATE(1f); and edx, 0xCD5; push edx; mov ecx, CODE; push ecx; movzx eax, ax; push eax; .byte 0x66, 0xCF; mov dl, 0x11; 1:)
+  I(ALL|FEW, LOCATE(1f); and edx, 0xCD5; push edx; mov ecx, CODE; push ecx; movzx eax, ax; push eax;
+    .byte 0x66, 0xCF; mov dl, 0x11; 1:)
 #else
   I(ALL|FEW, LOCATE(1f); sub NSP, 8; STORE_FAR(NSP); .byte 0xCB; mov dl, 0x11; 1:)
   I(ALL|FEW, LOCATE(1f); sub NSP, 8; STORE_FAR(NSP); mov byte ptr [NSP + 4], 0x10; .byte 0xCB; mov dl, 0x11; 1:)
@@ -140,7 +141,8 @@ L("RETF CA Iw")
   I(ALL|FEW, LOCATE(1f); push CODE; push rax; .byte 0x48, 0xCA, 8, 0; mov dl, 0x11; 1:)
   I(ALL|FEW, LOCATE(1f); sub NSP, 8; STORE_FAR(NSP); .byte 0xCA, 4, 0; mov dl, 0x11; 1:)
 L("IRET CF -")
-  I(ALL, LOCATE(1f); and edx, 0xCD5; push 0x2B; push rsi; push rdx; push CODE; push rax; iretq; mov dl, 0x11; 1:)
+  I(ALL, LOCATE(1f); and edx, 0xCD5; push 0x2B; push rsi; push rdx; push CODE; push rax; iretq;
+    mov dl, 0x11; 1:)
 #else
 L("RETF CA Iw")
   I(ALL|FEW, LOCATE(1f); sub NSP, 8; STORE_FAR(NSP); .byte 0xCA, 4, 0; mov dl, 0x11; 1:)
@@ -182,7 +184,10 @@ L("JMP EA Ap")
 L("JMP FF/5 compatibility mode")
   I(ALL|FEW, LOCATE(1f); mov [rbx], eax; mov word ptr [rbx + 4], 0x23; .byte 0xFF; far 5; 1: inc_and_back)
 L("ADD invalid in 64-bit mode")
-  .irp byte, 0x06, 0x07, 0x0E, 0x16, 0x17, 0x1E, 0x1F, 0x27, 0x2F, 0x37, 0x3F, 0x60, 0x61, 0x9A, 0xCE, 0xD4, 0xD5, 0xD6, 0xEA
+  .irp byte, 0x06, 0x07, 0x0E, 0x16, 0x17, 0x1E, 0x1F, 0x27, 0x2F, 0x37, 0x3F
+  I(ALL|FEW, .byte \byte, 0xC0)
+  .endr
+  .irp byte, 0x60, 0x61, 0x9A, 0xCE, 0xD4, 0xD5, 0xD6, 0xEA
   I(ALL|FEW, .byte \byte, 0xC0)
   .endr
   .irp modrm, 0xC0, 0xC8, 0xD0, 0xD8, 0xE0, 0xE8, 0xF0, 0xF8

@@ -1,5 +1,6 @@
-// Runs the cases of the lists in 32-bit code at privilege level 3, or in real mode (BITS 16), where the segments DS, ES
-// and SS start like CS. See harness64.S; here Linux's INT 80h is asked, in real mode port E9h written.
+// Runs the cases of the lists in 32-bit code at privilege level 3, or in real mode (BITS 16), where the
+// segments DS, ES and SS start like CS. See harness64.S; here Linux's INT 80h is asked, in real mode port E9h
+// written.
 
 #include "tests.h"
 
@@ -283,8 +284,8 @@ hexadecimal:
   ret
 
 #if BITS == 16
-// The vectors of real mode lead here: each CALL leaves its number's address. An exception or INT n of a case goes on
-// at `done` as one of protected mode does, but has no error code.
+// The vectors of real mode lead here: each CALL leaves its number's address. An exception or INT n of a case
+// goes on at `done` as one of protected mode does, but has no error code.
 .globl stubs
 .balign 4
 stubs:

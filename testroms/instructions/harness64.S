@@ -1,5 +1,5 @@
-// Runs the cases of the lists in 64-bit mode at privilege level 3 and prints a line of output for each line of the
-// lists. It asks the system below it for Linux's write and exit, and for an exception that a case causes:
+// Runs the cases of the lists in 64-bit mode at privilege level 3 and prints a line of output for each line of
+// the lists. It asks the system below it for Linux's write and exit, and for an exception that a case causes:
 // `trap` to be filled and the case to go on at `done` with its registers.
 
 #include "tests.h"

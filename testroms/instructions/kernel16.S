@@ -1,5 +1,5 @@
-// Takes the tests from where the loader put them to 1000:0000 and starts them there in real mode, with all vectors
-// leading to the harness.
+// Takes the tests from where the loader put them to 1000:0000 and starts them there in real mode, with all
+// vectors leading to the harness.
 
 .intel_syntax noprefix
 

@@ -1,5 +1,5 @@
-// Starts the tests at privilege level 3 in 32-bit protected mode on a bare machine, and does for them what Linux does;
-// see kernel64.S.
+// Starts the tests at privilege level 3 in 32-bit protected mode on a bare machine, and does for them what
+// Linux does; see kernel64.S.
 
 .intel_syntax noprefix
 

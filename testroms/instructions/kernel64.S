@@ -1,6 +1,6 @@
-// Starts the tests at privilege level 3 in 64-bit mode on a bare machine, and does for them what Linux does: write and
-// exit by SYSCALL, and exceptions handed to the harness. The selectors are Linux's, because tests use them
-// (Linux arch/x86/include/asm/segment.h).
+// Starts the tests at privilege level 3 in 64-bit mode on a bare machine, and does for them what Linux does:
+// write and exit by SYSCALL, and exceptions handed to the harness. The selectors are Linux's, because tests use
+// them (Linux arch/x86/include/asm/segment.h).
 
 .intel_syntax noprefix
 

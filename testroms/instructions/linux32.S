@@ -1,5 +1,5 @@
-// The tests as a 32-bit Linux program; see linux64.S. Numbers: Linux arch/x86/entry/syscalls/syscall_32.tbl; the
-// structures: arch/x86/include/uapi/asm/sigcontext.h.
+// The tests as a 32-bit Linux program; see linux64.S. Numbers: Linux arch/x86/entry/syscalls/syscall_32.tbl;
+// the structures: arch/x86/include/uapi/asm/sigcontext.h.
 
 .intel_syntax noprefix
 .code32
@@ -26,8 +26,8 @@ _start:
 2:
   jmp run_tests
 
-// The third argument is the ucontext, whose registers start at 20 with GS: the vector is the 13th, then the error
-// code, EIP, CS, EFLAGS, ESP, SS, the x87 state, the old mask, CR2. A case may have changed DS.
+// The third argument is the ucontext, whose registers start at 20 with GS: the vector is the 13th, then the
+// error code, EIP, CS, EFLAGS, ESP, SS, the x87 state, the old mask, CR2. A case may have changed DS.
 handler:
   mov eax, ss
   mov ds, ax

@@ -1,4 +1,5 @@
-// One-byte map: moves, stack, exchange, conversion, flags, 50-5F, 60-63, 68, 6A, 86-99, 9B-A3, B0-BF, C4-C9, D7, F5-FD.
+// One-byte map: moves, stack, exchange, conversion, flags, 50-5F, 60-63, 68, 6A, 86-99, 9B-A3, B0-BF, C4-C9,
+// D7, F5-FD.
 
 #include "tests.h"
 
@@ -17,7 +18,8 @@ L("XCHG 87 E\s,G\s")
   I(ALL|FEW, lock xchg [NBX + 45], \d)
 L("XCHG 90-97 Z\s,rAX")
   I(ALL|FEW, xchg \a, \d; xchg \c, \a)
-  I(ALL|FEW, o\z; .byte 0x93; o\z; .byte 0x94; o\z; .byte 0x95; o\z; .byte 0x96; o\z; .byte 0x97; o\z; .byte 0x90)
+  I(ALL|FEW, o\z; .byte 0x93; o\z; .byte 0x94; o\z; .byte 0x95; o\z; .byte 0x96; o\z; .byte 0x97; o\z;
+    .byte 0x90)
 L("MOV C7/0 E\s,Iz")
   I(ALL|FEW, mov \ptr ptr [NBX], 0x7A5A)
   I(ALL|FEW, mov \ptr ptr [NBX + 45], 0x1234)

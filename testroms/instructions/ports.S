@@ -1,5 +1,5 @@
-// One-byte map: ports and the interrupt flag, in real mode. The ports are those whose answer no machine leaves open:
-// E9h (E9h), CMOS RAM through 70h and 71h, and the PCI address register CF8h.
+// One-byte map: ports and the interrupt flag, in real mode. The ports are those whose answer no machine leaves
+// open: E9h (E9h), CMOS RAM through 70h and 71h, and the PCI address register CF8h.
 
 #include "tests.h"
 
@@ -10,7 +10,8 @@ L("IN EC AL,DX")
 L("OUT E6 Ib,AL")
   I(ALL|FEW, mov al, 0x50; out 0x70, al; mov al, dl; out 0x71, al; mov al, 0; in al, 0x71)
 L("OUT EE DX,AL")
-  I(ALL|FEW, mov cl, dl; mov dx, 0x70; mov al, 0x51; out dx, al; inc dx; mov al, cl; out dx, al; mov al, 0; in al, dx)
+  I(ALL|FEW, mov cl, dl; mov dx, 0x70; mov al, 0x51; out dx, al; inc dx; mov al, cl; out dx, al; mov al, 0;
+    in al, dx)
 L("OUT E7 Ib,rAX")
   I(ALL|FEW, mov ah, dl; mov al, 0x52; out 0x70, ax; mov al, 0; in al, 0x71)
 L("IN E5 rAX,Ib")

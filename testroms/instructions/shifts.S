@@ -1,5 +1,5 @@
-// One-byte map: shifts and rotations, C0, C1, D0-D3. A count is taken modulo 32, or 64 for 64-bit operands; what
-// happens to the flags depends on it (SDM Vol. 2, "SAL/SAR/SHL/SHR", "RCL/RCR/ROL/ROR").
+// One-byte map: shifts and rotations, C0, C1, D0-D3. A count is taken modulo 32, or 64 for 64-bit operands;
+// what happens to the flags depends on it (SDM Vol. 2, "SAL/SAR/SHL/SHR", "RCL/RCR/ROL/ROR").
 
 #include "tests.h"
 

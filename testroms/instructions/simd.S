@@ -1,6 +1,6 @@
-// The SSE and SSE2 part of the two-byte map, with MMX: for each row a line, with the cases that its operands ask
-// for. What a case finds beside the general registers: XMM0 (A, A'), XMM1 (B, B'), XMM2 (A', B), XMM8 like XMM1,
-// XMM15 like XMM0, MM0 A, MM1 B, MM2 A', and MXCSR with each rounding mode, and with FZ and DAZ, in turn
+// The SSE and SSE2 part of the two-byte map, with MMX: for each row a line, with the cases that its operands
+// ask for. What a case finds beside the general registers: XMM0 (A, A'), XMM1 (B, B'), XMM2 (A', B), XMM8 like
+// XMM1, XMM15 like XMM0, MM0 A, MM1 B, MM2 A', and MXCSR with each rounding mode, and with FZ and DAZ, in turn
 // (vectors.S). All of them, with the exception flags, go into the checksum.
 
 #include "tests.h"
@@ -435,11 +435,14 @@ L("MASKMOVDQU 66 F7 Vdq,Udq")
 L("EMMS NP 77 -")
   I(ALL|FEW, emms)
 
-// The estimates differ from processor to processor, except for zeroes, infinities, NaNs, denormals, which count as
-// zeroes, and square roots of negative numbers (SDM Vol. 2, "RCPPS", "RSQRTPS").
+// The estimates differ from processor to processor, except for zeroes, infinities, NaNs, denormals, which count
+// as zeroes, and square roots of negative numbers (SDM Vol. 2, "RCPPS", "RSQRTPS").
 .macro estimate op, name, row, form
 L("\name \row \form")
-  .irp value, 0x8000000000000000, 0xFF8000007F800000, 0x7FC123457F812345, 0xFFC00001FF812345, 0x8000000100000001, 0x807FFFFF007FFFFF
+  .irp value, 0x8000000000000000, 0xFF8000007F800000, 0x7FC123457F812345, 0xFFC00001FF812345
+  I(ALL|FEW, movabs rax, \value; movq xmm1, rax; punpcklqdq xmm1, xmm1; \op xmm0, xmm1)
+  .endr
+  .irp value, 0x8000000100000001, 0x807FFFFF007FFFFF
   I(ALL|FEW, movabs rax, \value; movq xmm1, rax; punpcklqdq xmm1, xmm1; \op xmm0, xmm1)
   .endr
 .endm
@@ -448,7 +451,8 @@ estimate rcpss, RCPSS, "F3 53", "Vss,Wss"
 estimate rsqrtps, RSQRTPS, "NP 52", "Vps,Wps"
 estimate rsqrtss, RSQRTSS, "F3 52", "Vss,Wss"
 L("RSQRTPS NP 52 negative")
-  I(ALL|FEW, movabs rax, 0xBF800000FF7FFFFF; movq xmm1, rax; punpcklqdq xmm1, xmm1; rsqrtps xmm0, xmm1; rsqrtss xmm2, xmm1)
+  I(ALL|FEW, movabs rax, 0xBF800000FF7FFFFF; movq xmm1, rax; punpcklqdq xmm1, xmm1; rsqrtps xmm0, xmm1;
+    rsqrtss xmm2, xmm1)
 
 L("LDMXCSR AE/2 Md")
   I(ALL|FEW, mov dword ptr [rbx + 45], 0xDFBF; ldmxcsr [rbx + 45])
@@ -461,7 +465,8 @@ L("STMXCSR AE/3 Md")
 #define AREA (STATE + 0x8000)
 #define USE_AREA mov edi, AREA; mov qword ptr [rdi + 512], 0; mov qword ptr [rdi + 520], 0
 #define BOTH mov eax, 3; xor edx, edx
-#define SAVED mov eax, [rdi + 24]; mov rdx, [rdi + 32]; movzx ecx, byte ptr [rdi + 4]; movaps xmm1, [rdi + 176]; movaps xmm2, [rdi + 400]
+#define SAVED mov eax, [rdi + 24]; mov rdx, [rdi + 32]; movzx ecx, byte ptr [rdi + 4]; \
+    movaps xmm1, [rdi + 176]; movaps xmm2, [rdi + 400]
 #define SPOIL pcmpeqd xmm0, xmm0; pcmpeqd xmm15, xmm15; pcmpeqd mm0, mm0; pcmpeqd mm2, mm2
 L("FXSAVE AE/0 M")
   I(ALL, USE_AREA; fxsave [rdi]; SAVED)
@@ -473,7 +478,8 @@ L("FXRSTOR AE/1 M")
   I(ALL|FEW, USE_AREA; fxsave [rdi]; mov byte ptr [rdi + 26], 1; fxrstor [rdi])    // reserved bit of MXCSR: #GP
 L("XSAVE AE/4 M")
   I(ALL, USE_AREA; BOTH; xsave [rdi]; SAVED; mov r8, [rdi + 512]; mov r9, [rdi + 520])
-  I(ALL|FEW, USE_AREA; mov eax, 2; xor edx, edx; mov byte ptr [rdi + 4], 0x5A; xsave64 [rdi]; SAVED; mov r8, [rdi + 512])
+  I(ALL|FEW, USE_AREA; mov eax, 2; xor edx, edx; mov byte ptr [rdi + 4], 0x5A; xsave64 [rdi]; SAVED;
+    mov r8, [rdi + 512])
   I(ALL|FEW, USE_AREA; BOTH; xsave [rdi + 16])                    // not aligned to 64: #GP
 L("XSAVEOPT AE/6 M")
   I(ALL, USE_AREA; BOTH; xsaveopt [rdi]; SAVED; mov r8, [rdi + 512])
@@ -483,7 +489,8 @@ L("XSAVEC C7/4 M")
 L("XRSTOR AE/5 M")
   I(ALL, USE_AREA; BOTH; xsave [rdi]; SPOIL; xrstor [rdi])
   I(ALL|FEW, USE_AREA; BOTH; xsave [rdi]; SPOIL; mov eax, 2; xrstor [rdi])
-  I(ALL|FEW, USE_AREA; BOTH; xsave [rdi]; mov byte ptr [rdi + 512], 1; xrstor [rdi])     // SSE initial, MXCSR loaded
+  // SSE initial, MXCSR loaded
+  I(ALL|FEW, USE_AREA; BOTH; xsave [rdi]; mov byte ptr [rdi + 512], 1; xrstor [rdi])
   I(ALL|FEW, USE_AREA; BOTH; xsave [rdi]; mov byte ptr [rdi + 528], 1; xrstor [rdi])     // reserved: #GP
   I(ALL|FEW, USE_AREA; BOTH; xsave [rdi]; mov byte ptr [rdi + 519], 0x40; xrstor [rdi])  // not in XCR0: #GP
 

@@ -1,5 +1,5 @@
-// One-byte map: string instructions, A4-AF. Flags of CMPS and SCAS; repetition, direction, both address sizes, the
-// end of a page, and a page fault in the middle, which leaves what was done so far in the registers.
+// One-byte map: string instructions, A4-AF. Flags of CMPS and SCAS; repetition, direction, both address sizes,
+// the end of a page, and a page fault in the middle, which leaves what was done so far in the registers.
 
 #include "tests.h"
 

@@ -1,5 +1,5 @@
-// Two-byte map: system instructions where everything is allowed, in real mode. What a case changes that others need, it
-// restores.
+// Two-byte map: system instructions where everything is allowed, in real mode. What a case changes that others
+// need, it restores.
 
 #include "tests.h"
 

@@ -1,13 +1,13 @@
 // What every list of tests is written in. A list is assembled for 64-, 32- and 16-bit code (BITS); rows that do
 // not exist, or mean something else, in one of them stand between #if and #endif.
 //
-//   L("MNEMONIC row form")   begins a line of output; "MNEMONIC row" name a row of Decode/Maps/*.opcodes
+//   L("MNEMONIC row form")   begins a line of output; mnemonic and row are those of Decode/Maps/*.opcodes
 //   I(flags, instructions)   a case of that line: runs once for each input, and everything that it leaves behind
 //                            goes into the line's checksum: the registers, of RFLAGS the bits in `flags`, the
 //                            128 bytes of the block, the exception if there was one
 //
 // What a case finds: A and B run through pairs of values.
-//   rAX A   rDX B   rCX A with bits flipped   rBX block+16 (B, A)   rSI block+32 (A, B, ...)
+//   rAX A   rDX B   rCX A plus a constant   rBX block+16 (B, A)   rSI block+32 (A, B, ...)
 //   rDI block+64 (B, A, ...)   rBP block+88   rSP block+104   arithmetic flags: any
 //   R8 B   R9 A   R10 not A   R11 not B   R12, R13 block+16   R14 2   R15 A+B
 // The middle of the block, block+64, is the end of a page. The page at GUARD is not present.

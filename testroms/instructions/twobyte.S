@@ -59,11 +59,11 @@ L("BSR BD G\s,E\s")
   I(ONLY_Z, mov \c, 0; bsr \c, \d; jnz 1f; mov \c, 0x55; 1:)
   I(ONLY_Z|FEW, mov \c, [NBX + 45]; or \c, 2; mov [NBX + 45], \c; bsr \c, [NBX + 45])
 L("TZCNT BC G\s,E\s")
-  I(ONLY_C_Z|1, tzcnt \c, \d)
-  I(ONLY_C_Z|1|FEW, tzcnt \a, [NBX + 45])
+  I(ONLY_C_Z, tzcnt \c, \d)
+  I(ONLY_C_Z|FEW, tzcnt \a, [NBX + 45])
 L("LZCNT BD G\s,E\s")
-  I(ONLY_C_Z|1, lzcnt \c, \d)
-  I(ONLY_C_Z|1|FEW, lzcnt \a, [NBX + 45])
+  I(ONLY_C_Z, lzcnt \c, \d)
+  I(ONLY_C_Z|FEW, lzcnt \a, [NBX + 45])
 L("POPCNT B8 G\s,E\s")
   I(ALL, popcnt \c, \d)
   I(ALL|FEW, popcnt \a, [NBX + 45])
@@ -231,14 +231,16 @@ L("LSS B2 Gv,Mp")
   I(ALL|FEW, mov word ptr [NBX + 4], 0x2B; lss ecx, [NBX]; mov edx, ss)
   I(ALL|FEW, mov word ptr [NBX + 4], 0x18; lss ecx, [NBX])
 L("LFS B4 Gv,Mp")
-  I(ALL|FEW, mov word ptr [NBX + 4], 0x2B; lfs ecx, [NBX]; mov edx, fs; mov word ptr [NBX + 4], 3; lfs ecx, [NBX])
+  I(ALL|FEW, mov word ptr [NBX + 4], 0x2B; lfs ecx, [NBX]; mov edx, fs; mov word ptr [NBX + 4], 3;
+    lfs ecx, [NBX])
 L("LGS B5 Gv,Mp")
-  I(ALL|FEW, mov word ptr [NBX + 4], 0x2B; lgs ecx, [NBX]; mov edx, gs; mov word ptr [NBX + 4], 0; lgs ecx, [NBX])
+  I(ALL|FEW, mov word ptr [NBX + 4], 0x2B; lgs ecx, [NBX]; mov edx, gs; mov word ptr [NBX + 4], 0;
+    lgs ecx, [NBX])
 // Of the table that Linux and the bare guest have in common. 10h and 18h are the kernel's, 40h its TSS.
 .macro selectors op, name, row, form
 L("\name \row \form")
   .irp selector, 0, 3, 0x2B, 0x28, 0x23, 0x10, 0x18, 0x40, 0x8000
-  I(ONLY_Z|0xED5, mov ecx, \selector; \op)
+  I(ALL, mov ecx, \selector; \op)
   .endr
 .endm
 .macro lar_
@@ -306,13 +308,15 @@ L("RDFSBASE AE/0 Ry")
   I(ALL|FEW, mov ecx, 0x12345678; wrfsbase rcx; rdfsbase rax; rdfsbase edx)
 L("WRFSBASE AE/2 Ry")
   I(ALL|FEW, mov ecx, BLOCK; wrfsbase rcx; mov eax, fs:[0x10]; mov rdx, fs:[r14 * 4 + 5]; add fs:[0x20], ax)
-  I(ALL|FEW, mov rcx, -0x1000; wrfsbase rcx; mov eax, fs:[rbx + 0x1000]; mov ecx, 0x400; wrfsbase ecx; rdfsbase r9)
+  I(ALL|FEW, mov rcx, -0x1000; wrfsbase rcx; mov eax, fs:[rbx + 0x1000]; mov ecx, 0x400; wrfsbase ecx;
+    rdfsbase r9)
   I(ALL|FEW, mov rcx, 0x8000000000000000; wrfsbase rcx)
 L("RDGSBASE AE/1 Ry")
   I(ALL|FEW, mov ecx, 0x12345678; wrgsbase rcx; rdgsbase r10; rdgsbase r11d)
 L("WRGSBASE AE/3 Ry")
   I(ALL|FEW, mov ecx, BLOCK; wrgsbase rcx; mov eax, gs:[0x10]; mov gs:[0x41], rdx; lea r9, gs:[0x50])
-  I(ALL|FEW, mov ecx, BLOCK; wrgsbase rcx; mov rsi, 0; .byte 0x65, 0x48, 0xA5; mov rax, -0x30; mov rdx, gs:[eax + 0x40])
+  I(ALL|FEW, mov ecx, BLOCK; wrgsbase rcx; mov rsi, 0; .byte 0x65, 0x48, 0xA5; mov rax, -0x30;
+    mov rdx, gs:[eax + 0x40])
 L("RDPID C7/7 Ry")
   I(ALL|FEW, rdpid rax; mov eax, 0)
 #endif

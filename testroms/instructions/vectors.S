@@ -1,4 +1,5 @@
-// The vector registers of the cases of simd.S: load_vectors before and save_vectors after each; see harness64.S.
+// The vector registers of the cases of simd.S: load_vectors before and save_vectors after each; see
+// harness64.S.
 
 #include "tests.h"
 

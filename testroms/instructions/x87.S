@@ -1,11 +1,12 @@
-// x87 escape opcodes, as far as they are implemented: loads, stores, the stack and the control registers. The last
-// instruction's addresses and opcode, which differ from processor to processor, stay out.
+// x87 escape opcodes, as far as they are implemented: loads, stores, the stack and the control registers. The
+// last instruction's addresses and opcode, which differ from processor to processor, stay out.
 
 #include "tests.h"
 
 #define AREA (STATE + 0x9000)
 // Status, control and tag word to EAX, ECX, EDX, and ST(0) to [rDI].
-#define SHOW fnstenv [AREA]; movzx ecx, word ptr [AREA]; movzx eax, word ptr [AREA + 4]; movzx edx, word ptr [AREA + 8]; fstp tbyte ptr [NDI]
+#define SHOW fnstenv [AREA]; movzx ecx, word ptr [AREA]; movzx eax, word ptr [AREA + 4]; \
+    movzx edx, word ptr [AREA + 8]; fstp tbyte ptr [NDI]
 #define VALUES_3 fninit; fild word ptr [NBX]; fld tbyte ptr [NBX + 5]; fild dword ptr [NBX + 4]
 
 L("FLD DB/5 M")
@@ -50,9 +51,11 @@ L("FNSTCW D9/7 Mw")
 L("FNSTENV D9/6 M")
   I(ALL|FEW, VALUES_3; fnstenv [AREA]; mov ax, [AREA + 8]; mov cx, [AREA + 4]; mov dx, [AREA])
 L("FLDENV D9/4 M")
-  I(ALL|FEW, VALUES_3; fnstenv [AREA]; mov word ptr [AREA + 4], 0x1900; mov byte ptr [AREA + 8], 0xA5; fldenv [AREA]; SHOW)
+  I(ALL|FEW, VALUES_3; fnstenv [AREA]; mov word ptr [AREA + 4], 0x1900; mov byte ptr [AREA + 8], 0xA5;
+    fldenv [AREA]; SHOW)
 L("FNSAVE DD/6 M")
-  I(ALL|FEW, VALUES_3; fnsave [AREA]; mov eax, [AREA + 28]; mov cx, [AREA + 8]; movzx edx, word ptr [AREA + 46]; fld1; fstp tbyte ptr [NDI])
+  I(ALL|FEW, VALUES_3; fnsave [AREA]; mov eax, [AREA + 28]; mov cx, [AREA + 8];
+    movzx edx, word ptr [AREA + 46]; fld1; fstp tbyte ptr [NDI])
 L("FRSTOR DD/4 M")
   I(ALL|FEW, VALUES_3; fnsave [AREA]; mov word ptr [AREA + 50], 0x1234; frstor [AREA]; fxch st(2); SHOW)
 L("FNSTSW DD/7 Mw")
