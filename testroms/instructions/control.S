@@ -160,8 +160,6 @@ L("INT CD Ib")
   I(ALL|FEW, .byte 0xCD, 14)
 #else
   I(ALL|FEW, .byte 0xCD, 0x1F)
-L("INT1 F1 -")
-  I(ALL|FEW, .byte 0xF1)
 #endif
 
 #if BITS != 64

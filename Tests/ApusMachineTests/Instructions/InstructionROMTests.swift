@@ -6,7 +6,7 @@ import Testing
 /// The guests of `testroms/instructions`: each prints a checksum for every form of an instruction that it tests,
 /// and `expected/` has what a processor, or QEMU, printed.
 @Suite struct InstructionROMTests {
-  static let roms = ["onebyte", "twobyte", "threebyte", "simd", "protected", "real"]
+  static let roms = ["onebyte", "twobyte", "threebyte", "simd", "x87", "protected", "real"]
 
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -46,11 +46,11 @@ import Testing
     /// Whether rows that differ in the mandatory prefix are different instructions, as in the SIMD map.
     let prefixCounts: Bool
 
-    /// How lines begin that test this row.
+    /// The words with which lines begin that test this row.
     var names: [String] {
       let words = opcode.split(separator: " ")
-      let prefixed = "\(mnemonic) \(words.joined(separator: " ")) "
-      return prefixCounts || words.count == 1 ? [prefixed] : [prefixed, "\(mnemonic) \(words[1]) "]
+      let full = "\(mnemonic) \(words.joined(separator: " "))"
+      return prefixCounts || words.count == 1 ? [full] : [full, "\(mnemonic) \(words[1])"]
     }
   }
 
@@ -64,17 +64,23 @@ import Testing
 
   /// Rows that no line tests, and why.
   private static let untested: [String: String] = [
-    "RDPMC 33": "whether programs may read counters is the system's choice, and QEMU has none"
+    "INT1 F1":
+      "hypervisors and QEMU report the address of INT1 itself, the manuals that of the next instruction",
+    "RDPMC 33": "whether programs may read counters is the system's choice, and QEMU has none",
   ]
 
   @Test func everyRowOfTheMapsHasALine() throws {
-    var lines: [Substring] = []
-    for rom in Self.roms { lines += try Self.expected(rom) }
+    var tested: Set<String> = []
+    for rom in Self.roms {
+      for line in try Self.expected(rom) {
+        let words = line.split(separator: " ").prefix(3)
+        for count in 2...3 { tested.insert(words.prefix(count).joined(separator: " ")) }
+      }
+    }
     var missing: [String] = []
     var needless = Set(Self.untested.keys)
     for map in ["OneByte", "TwoByte", "ThreeByte", "SIMD"] {
-      for row in try Self.rows(map)
-      where !lines.contains(where: { line in row.names.contains { line.hasPrefix($0) } }) {
+      for row in try Self.rows(map) where tested.isDisjoint(with: row.names) {
         let name = "\(row.mnemonic) \(row.opcode)"
         if Self.untested[name] == nil { missing.append(name) } else { needless.remove(name) }
       }
