@@ -28,7 +28,7 @@ version=$("$tools/swiftc" --version 2>/dev/null | sed -n 's/.*(\(swift-[^)]*\)).
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-mkdir -p "$out/teaching" "$out/benchmarks" "$out/work"
+mkdir -p "$out/teaching" "$out/benchmarks" "$out/instructions" "$out/work"
 
 assemble() {  # source, object
   "$tools/clang" -target x86_64-unknown-none-elf -c "$1" -o "$2"
@@ -108,6 +108,7 @@ HEADER
 
 build_teaching
 build_benchmarks
+"$root/testroms/instructions/build.sh" "$tools" "$out/instructions"
 embed
 echo "$version" > "$out/TOOLCHAIN"
 
@@ -123,6 +124,7 @@ place() {  # built file, committed file
 }
 place "$out/teaching/teaching.rom" testroms/teaching/teaching.rom
 place "$out/benchmarks/benchmarks.elf" testroms/benchmarks/benchmarks.elf
+for image in "$out"/instructions/*.elf; do place "$image" "testroms/instructions/${image##*/}"; done
 place "$out/BuiltInGuest.swift" Sources/ApusMachine/BuiltInGuest.swift
 [ "$check" = yes ] || cp "$out/TOOLCHAIN" testroms/TOOLCHAIN
 if [ "$different" = 1 ]; then

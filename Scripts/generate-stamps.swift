@@ -554,6 +554,8 @@ let segmentNumbers = ["ES": 0, "CS": 1, "SS": 2, "DS": 3, "FS": 4, "GS": 5]
 
 func width(of row: Row) -> String {
   if ["IN", "OUT"].contains(row.mnemonic) { return row.operands.contains("AL") ? "b" : "z" }
+  // `RET Iw`, `ENTER Iw,Ib`: the immediates count bytes and levels; what is pushed and popped has the size.
+  if row.operands.first == "Iw" { return "v" }
   let codes = row.operands.compactMap(widthLetter)
   // `MOV Ev,Sw`: the segment register does not decide.
   if let code = codes.first { return code }

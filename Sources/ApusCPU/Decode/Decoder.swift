@@ -141,6 +141,7 @@ struct Decoder {
     operands(entry, opcode, op)
     if failure != .none { return fail(op) }
     if hasLock && !(entry.options & OpcodeOption.lock != 0 && op.pointee.isMemory) {
+      isHint = false
       return finish(op, Form.UD, ends: true)
     }
     locate(op)

@@ -1,0 +1,83 @@
+// x87 escape opcodes, as far as they are implemented: loads, stores, the stack and the control registers. The
+// last instruction's addresses and opcode, which differ from processor to processor, stay out.
+
+#include "tests.h"
+
+#define AREA (STATE + 0x9000)
+// Status, control and tag word to EAX, ECX, EDX, and ST(0) to [rDI].
+#define SHOW fnstenv [AREA]; movzx ecx, word ptr [AREA]; movzx eax, word ptr [AREA + 4]; \
+    movzx edx, word ptr [AREA + 8]; fstp tbyte ptr [NDI]
+#define VALUES_3 fninit; fild word ptr [NBX]; fld tbyte ptr [NBX + 5]; fild dword ptr [NBX + 4]
+
+L("FLD DB/5 M")
+  I(ALL, fninit; fld tbyte ptr [NBX]; SHOW)
+  I(ALL|FEW, fninit; fld tbyte ptr [NBX + 41]; SHOW)
+L("FSTP DB/7 M")
+  I(ALL, fninit; fld tbyte ptr [NBX + 3]; fstp tbyte ptr [NBX + 43]; fld1; SHOW)
+  I(ALL|FEW, fninit; fstp tbyte ptr [NBX]; fld1; SHOW)          // empty: the indefinite
+L("FILD DB/0 Md")
+  I(ALL, fninit; fild dword ptr [NBX]; SHOW)
+L("FILD DF/0 Mw")
+  I(ALL, fninit; fild word ptr [NBX]; SHOW)
+L("FILD DF/5 Mq")
+  I(ALL, fninit; fild qword ptr [NBX + 2]; SHOW)
+L("FLD D9/0 -")
+  I(ALL|FEW, VALUES_3; fld st(2); SHOW)
+  I(ALL|FEW, VALUES_3; fld st(1); fld st(0); SHOW)
+  I(ALL|FEW, VALUES_3; fld st(5); SHOW)                         // empty
+L("FXCH D9/1 -")
+  I(ALL|FEW, VALUES_3; fxch st(2); SHOW)
+  I(ALL|FEW, VALUES_3; fxch st(4); SHOW)
+L("FNOP D9/2 -")
+  I(ALL|FEW, VALUES_3; fnop; SHOW)
+L("FCHS D9/4 -")
+  I(ALL, fninit; fld tbyte ptr [NBX]; fchs; SHOW)
+  I(ALL|FEW, fninit; fchs; SHOW)
+L("FABS D9/4 -")
+  I(ALL, fninit; fld tbyte ptr [NBX + 3]; fabs; SHOW)
+L("FLD1 D9/5 -")
+  I(ALL|FEW, fninit; fld1; SHOW)
+  I(ALL|FEW, fninit; fld1; fld1; fld1; fld1; fld1; fld1; fld1; fld1; fld1; SHOW)     // full: the indefinite
+L("FLDZ D9/5 -")
+  I(ALL|FEW, fninit; fldz; SHOW)
+L("FDECSTP D9/6 -")
+  I(ALL|FEW, VALUES_3; fdecstp; SHOW)
+L("FINCSTP D9/6 -")
+  I(ALL|FEW, VALUES_3; fincstp; SHOW)
+L("FLDCW D9/5 Mw")
+  I(ALL, fninit; and ax, 0x1F00; or ax, 0x7F; mov [NBX], ax; fldcw [NBX]; fld1; SHOW)
+L("FNSTCW D9/7 Mw")
+  I(ALL|FEW, fninit; fnstcw [NBX + 45])
+L("FNSTENV D9/6 M")
+  I(ALL|FEW, VALUES_3; fnstenv [AREA]; mov ax, [AREA + 8]; mov cx, [AREA + 4]; mov dx, [AREA])
+L("FLDENV D9/4 M")
+  I(ALL|FEW, VALUES_3; fnstenv [AREA]; mov word ptr [AREA + 4], 0x1900; mov byte ptr [AREA + 8], 0xA5;
+    fldenv [AREA]; SHOW)
+L("FNSAVE DD/6 M")
+  I(ALL|FEW, VALUES_3; fnsave [AREA]; mov eax, [AREA + 28]; mov cx, [AREA + 8];
+    movzx edx, word ptr [AREA + 46]; fld1; fstp tbyte ptr [NDI])
+L("FRSTOR DD/4 M")
+  I(ALL|FEW, VALUES_3; fnsave [AREA]; mov word ptr [AREA + 50], 0x1234; frstor [AREA]; fxch st(2); SHOW)
+L("FNSTSW DD/7 Mw")
+  I(ALL|FEW, VALUES_3; fnstsw [NBX + 45])
+L("FNSTSW DF/4 -")
+  I(ALL|FEW, VALUES_3; fstp tbyte ptr [NDI]; fnstsw ax)
+L("FENI DB/4 -")
+  I(ALL|FEW, fninit; .byte 0xDB, 0xE0; fld1; SHOW)
+L("FDISI DB/4 -")
+  I(ALL|FEW, fninit; .byte 0xDB, 0xE1; fld1; SHOW)
+L("FSETPM DB/4 -")
+  I(ALL|FEW, fninit; .byte 0xDB, 0xE4; fld1; SHOW)
+L("FNCLEX DB/4 -")
+  I(ALL|FEW, fninit; fchs; fnclex; fld1; SHOW)
+L("FNINIT DB/4 -")
+  I(ALL|FEW, VALUES_3; fninit; fld1; SHOW)
+L("FFREE DD/0 -")
+  I(ALL|FEW, VALUES_3; ffree st(1); fxch st(2); SHOW)
+L("FFREEP DF/0 -")
+  I(ALL|FEW, VALUES_3; .byte 0xDF, 0xC0; SHOW)
+L("FST DD/2 -")
+  I(ALL|FEW, VALUES_3; fst st(2); fincstp; fincstp; SHOW)
+L("FSTP DD/3 -")
+  I(ALL|FEW, VALUES_3; fstp st(2); SHOW)
+  I(ALL|FEW, VALUES_3; fstp st(0); SHOW)
