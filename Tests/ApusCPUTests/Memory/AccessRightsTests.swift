@@ -90,14 +90,14 @@ import Testing
 
   private func attempt(
     _ bench: PagingBench, _ kind: AccessKind, _ linear: UInt64, _ cpl: UInt8
-  ) -> Outcome {
+  ) -> AccessOutcome {
     if kind == .fetch { bench.guest.write(Int(PagingBench.data), cpl == 0 ? [0xF4] : [0xCD, 0x80]) }
     return bench.access(kind, linear, cpl: cpl)
   }
 
   private static func expected(
     _ kind: AccessKind, _ cpl: UInt8, _ page: Page, _ rules: Rules, _ mode: PagingMode, _ target: UInt64
-  ) -> Outcome {
+  ) -> AccessOutcome {
     if allows(kind, cpl, page, rules) { return .done }
     var code = PF.P | (cpl == 3 ? PF.U : 0)
     if kind == .write || kind == .modify { code |= PF.W }

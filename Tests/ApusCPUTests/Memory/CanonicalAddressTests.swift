@@ -180,7 +180,7 @@ import Testing
   func baseRegisters(_ width: Width, _ register: UInt64) {
     let bench = PagingBench(width.mode)
     for (value, expected) in [
-      (width.lowEnd, Outcome.done), (0x0100_0000_0000_0000, .fault(13, 0)), (width.highStart, .done),
+      (width.lowEnd, AccessOutcome.done), (0x0100_0000_0000_0000, .fault(13, 0)), (width.highStart, .done),
       (0xFEFF_FFFF_FFFF_FFFF, .fault(13, 0)),
     ] {
       bench.setPrivilege(0)

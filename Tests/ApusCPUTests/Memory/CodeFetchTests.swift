@@ -135,7 +135,7 @@ import Testing
     let second = bench.mode.target + 0x1000
     for distance in [4, 8] as [UInt64] {
       let length = 10 + distance + 1
-      let expected = length > 15 ? Outcome.fault(13, 0) : .done
+      let expected = length > 15 ? AccessOutcome.fault(13, 0) : .done
       #expect(bench.access(.fetch, second - distance) == expected)
       if length > 15 { #expect(bench.faultRIP == second - distance) }
     }

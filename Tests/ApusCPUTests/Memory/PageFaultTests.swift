@@ -74,7 +74,7 @@ import Testing
     bench.setPrivilege(3)
     bench[R.ax] = PagingBench.code
     bench[R.sp] = sp
-    let expected = Outcome.pageFault(
+    let expected = AccessOutcome.pageFault(
       isPop ? PF.U : PF.U | PF.W, at: isPop ? sp : sp - size)
     #expect(bench.run(program) == expected)
     // The frame has the stack pointer of user mode behind RFLAGS.

@@ -75,7 +75,7 @@ enum Control {
 }
 
 /// What a program came to.
-enum Outcome: Equatable {
+enum AccessOutcome: Equatable {
   case done
   case pageFault(UInt64, at: UInt64)
   case fault(UInt8, UInt64)
@@ -261,7 +261,7 @@ final class PagingBench {
   var faultRIP: UInt64 { frame(1) }
 
   /// Runs `program` at `code` to its end, which this function provides, or to an exception.
-  func run(_ program: [UInt8]) -> Outcome {
+  func run(_ program: [UInt8]) -> AccessOutcome {
     guest.write(Int(Self.code), program + ending)
     return resume(at: Self.code)
   }
@@ -270,7 +270,7 @@ final class PagingBench {
   var ending: [UInt8] { state.cpl == 0 ? [0xF4] : [0xCD, 0x80] }
 
   /// Runs from `rip` with translations flushed.
-  func resume(at rip: UInt64) -> Outcome {
+  func resume(at rip: UInt64) -> AccessOutcome {
     state.rip = rip
     guest.processor.state = state
     let halted = guest.runToHalt()
@@ -287,7 +287,7 @@ final class PagingBench {
   }
 
   /// One access to `linear` at a CPL. What a fetch finds must end the program.
-  func access(_ kind: AccessKind, _ linear: UInt64, cpl: UInt8 = 0) -> Outcome {
+  func access(_ kind: AccessKind, _ linear: UInt64, cpl: UInt8 = 0) -> AccessOutcome {
     setPrivilege(cpl)
     self[R.bx] = linear
     switch kind {

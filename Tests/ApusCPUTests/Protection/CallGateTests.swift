@@ -169,6 +169,7 @@ import Testing
   @Test(
     arguments: [
       (0x84, 3, [0x66, 0xCA, 0x06, 0x00], 6), (0x84, 0, [0x66, 0xCB], 0), (0x8C, 0, [0xCB], 0),
+      (0x8C, 3, [0xCA, 0x0C, 0x00], 12),
     ] as [(UInt8, UInt8, [UInt8], UInt64)])
   func returnsWithParameters(_ type: UInt8, _ count: UInt8, _ code: [UInt8], _ drop: UInt64) {
     let machine = ring1(type, count: count)

@@ -29,7 +29,7 @@ import Testing
     configuration.boot = .kernel(
       BootFile(role: "kernel", name: rom, bytes: image), commandLine: "", modules: [])
     configuration.debugConsole = console
-    configuration.debugExit = true
+    configuration.debugExitPorts = 0xF4...0xF7
     let machine = try Machine(configuration, ram: .allocate(size: configuration.memorySize))
 
     #expect(machine.run(upTo: 2_000_000_000, slice: 100_000_000) == .debugExit(0))
