@@ -46,7 +46,7 @@ extension Transcendental {
   /// tell it to within 1/2 + 2^-24.
   @inline(__always)
   private static func nearestIn64ths(_ m: UInt64, _ n: UInt64, _ distance: Int) -> Int {
-    let scaled = (m &>> 32) &<< 7 &>> UInt64(truncatingIfNeeded: distance)
+    let scaled = ((m &>> 32) &<< 7) &>> UInt64(truncatingIfNeeded: distance)
     return Int(truncatingIfNeeded: (scaled / (n &>> 32) &+ 1) &>> 1)
   }
 

@@ -13,9 +13,8 @@ extension Transcendental {
     let rest = Bits128(high: fraction.high & (~0 &>> 6), low: fraction.low)
     var step = Bits128.zero
     if !rest.isZero {
-      step = exponentialOfSmall(
-        WideNumber(negative: x.negative, exponent: -1, normalizing: rest)
-      ).fraction
+      let number = WideNumber(negative: x.negative, exponent: -1, normalizing: rest)
+      step = exponentialOfSmall(number).fraction
     }
     // With E = |2^(±g) − 1|, B = 2^(k/64) − 1: 2^|x| − 1 = B + E + BE, and with B = 2^((64 − k)/64) − 1:
     // 1 − 2^−|x| = (1 − B + E + BE) / 2. No term cancels another.

@@ -59,18 +59,18 @@ extension Transcendental {
     let center = Bits128(high: nearest &<< 57, low: 0)
     let isBelow = m < center
     let numerator = isBelow ? center &- m : m &- center
-    var rest = WideNumber(negative: isBelow, exponent: 0, normalizing: .zero)
+    var part = Bits128.zero
     if !numerator.isZero {
       let halfSum = m.shiftedRight(1) &+ center.shiftedRight(1)
-      rest = doubleArtanh(
+      let rest = doubleArtanh(
         WideNumber(negative: isBelow, exponent: -1, normalizing: numerator).divided(
           by: WideNumber(negative: false, exponent: 0, normalizing: halfSum)))
       if nearest == 64 && power == 0 { return rest }
+      part = rest.fraction
     }
     // A negative logarithm of c has its integer part −1 here.
     var integer = Int64(truncatingIfNeeded: nearest < 64 ? power &- 1 : power)
     var fraction = TranscendentalTables.logarithms[Int(truncatingIfNeeded: nearest) &- 45]
-    let part = rest.fraction
     if isBelow {
       if fraction < part { integer &-= 1 }
       fraction = fraction &- part

@@ -53,7 +53,7 @@ extension Transcendental {
   /// fraction), the angle has a relative error of at most 2^-123.
   private static func reduce(_ x: Unpacked) -> (quadrant: UInt64, angle: WideNumber) {
     if x.exponent < -1 {
-      return (0, WideNumber(negative: false, exponent: x.exponent, high: x.significand, low: 0, isExact: true))
+      return (0, WideNumber(x).signed(false))
     }
     let constant = TranscendentalTables.twoOverPi
     let p0 = x.significand.multipliedFullWidth(by: constant.0)
