@@ -1,8 +1,10 @@
 /// `F2XM1`.
 extension Transcendental {
-  /// 2^x − 1 for |x| ≤ 1; exact for x = ±1 and for no other x, as any other dyadic power of two is irrational.
+  /// 2^x − 1 for |x| ≤ 1; exact for x = ±1 only, since two to another dyadic fraction is irrational. Beyond,
+  /// where the SDM leaves the result undefined, it is x, as processors of AMD have it.
   package static func exponentialMinusOne(_ x: Unpacked) -> WideNumber {
     if x.exponent >= 0 {
+      if x.exponent > 0 || x.significand != 1 &<< 63 { return WideNumber(x) }
       return WideNumber(
         negative: x.negative, exponent: x.negative ? -1 : 0, high: 1 &<< 63, low: 0, isExact: true)
     }

@@ -6,14 +6,14 @@ extension Transcendental {
     product(y, binaryLogarithm(Bits128(high: x.significand, low: 0), exponent: x.exponent))
   }
 
-  /// y × log2(1 + x) for x > −1. The accuracy holds beyond the |x| < 1 − √2/2 that the SDM defines. For
-  /// x ≤ −1, which it leaves undefined, the result is a zero.
+  /// y × log2(1 + x) for x > −1, also beyond the |x| < 1 − √2/2 that the SDM defines; exact if 1 + x is a
+  /// power of two. For x ≤ −1 the result is x, as processors of AMD have it.
   package static func logarithmPlusOne(_ x: Unpacked, times y: Unpacked) -> WideNumber {
     // |x| < 1/128.
     if x.exponent < -7 { return product(y, binaryLogarithmPlusOne(x)) }
     let magnitude = Bits128(high: x.significand, low: 0)
     if x.negative {
-      if x.exponent >= 0 { return WideNumber(negative: false, exponent: 0, normalizing: .zero) }
+      if x.exponent >= 0 { return WideNumber(x) }
       let difference = WideNumber(
         negative: false, exponent: 0,
         normalizing: Bits128(high: 1 &<< 63, low: 0) &- magnitude.shiftedRight(0 &- x.exponent))

@@ -1,37 +1,41 @@
 /// `FSIN`, `FCOS`, `FSINCOS`, `FPTAN`: |x| < 2^63.
 extension Transcendental {
   /// sin x.
-  package static func sine(_ x: Unpacked) -> WideNumber { sineAndCosine(x).sine }
+  package static func sine(_ x: Unpacked) -> WideNumber {
+    let (quadrant, angle) = reduce(x)
+    return oddInSign(x, sine(quadrant, angle))
+  }
 
   /// cos x.
-  package static func cosine(_ x: Unpacked) -> WideNumber { sineAndCosine(x).cosine }
+  package static func cosine(_ x: Unpacked) -> WideNumber {
+    let (quadrant, angle) = reduce(x)
+    return sine(quadrant &+ 1, angle)
+  }
 
   /// sin x and cos x.
   package static func sineAndCosine(_ x: Unpacked) -> (sine: WideNumber, cosine: WideNumber) {
     let (quadrant, angle) = reduce(x)
-    let sine = sineOfReduced(angle)
-    let cosine = cosineOfReduced(angle)
-    // sin(r + π/2) = cos r, cos(r + π/2) = −sin r, and so on around the circle.
-    let isSwapped = quadrant & 1 != 0
-    let sineIsNegated = (quadrant & 2 != 0) != x.negative
-    let cosineIsNegated = (quadrant &+ 1) & 2 != 0
-    let first = isSwapped ? cosine : sine
-    let second = isSwapped ? sine : cosine
-    return (
-      first.signed(first.negative != sineIsNegated), second.signed(second.negative != cosineIsNegated)
-    )
+    return (oddInSign(x, sine(quadrant, angle)), sine(quadrant &+ 1, angle))
   }
 
   /// tan x.
   package static func tangent(_ x: Unpacked) -> WideNumber {
     if x.exponent < -32 { return tangentOfSmall(x) }
     let (quadrant, angle) = reduce(x)
-    let sine = sineOfReduced(angle)
-    let cosine = cosineOfReduced(angle)
-    // tan(r + π/2) = −cos r / sin r.
-    let isSwapped = quadrant & 1 != 0
-    let quotient = isSwapped ? cosine.divided(by: sine) : sine.divided(by: cosine)
-    return quotient.signed((angle.negative != isSwapped) != x.negative)
+    return oddInSign(x, sine(quadrant, angle).divided(by: sine(quadrant &+ 1, angle)))
+  }
+
+  /// sin(quadrant × π/2 + angle), by sin(a + π/2) = cos a and sin(a + π) = −sin a.
+  @inline(__always)
+  private static func sine(_ quadrant: UInt64, _ angle: WideNumber) -> WideNumber {
+    let result = quadrant & 1 == 0 ? sineOfReduced(angle) : cosineOfReduced(angle)
+    return result.signed(result.negative != (quadrant & 2 != 0))
+  }
+
+  /// f(x) from f(|x|) of an odd function.
+  @inline(__always)
+  private static func oddInSign(_ x: Unpacked, _ value: WideNumber) -> WideNumber {
+    value.signed(value.negative != x.negative)
   }
 
   /// tan x = x (1 + x²/3 + 2x⁴/15 + ...) for |x| < 2^-32, which the first two terms give to 130 bits. The
@@ -45,7 +49,7 @@ extension Transcendental {
     return result
   }
 
-  /// |x| = quadrant × π/2 + angle, |angle| ≤ π/4; the quadrant modulo 4.
+  /// |x| = quadrant × π/2 + angle modulo 2π, |angle| ≤ π/4.
   ///
   /// The product of the significand and 2/π is exact but for the 2/π of 256 bits, whose error of 2^-257 it
   /// raises to at most 2^-194 in the quotient's fraction. As no x of 64 bits below 2^63 comes nearer to a
@@ -89,11 +93,10 @@ extension Transcendental {
     let low = Bits128(high: second, low: third).shiftedLeft(places & 63).high
     let turns = WideNumber(
       negative: isAbove, exponent: exponent &- places, high: high, low: low, isExact: false)
-    return (quadrant & 3, turns.times(TranscendentalTables.quarterPi).scaled(1))
+    return (quadrant, turns.times(TranscendentalTables.quarterPi).scaled(1))
   }
 
   /// sin r = r (1 − r²/3! + r⁴/5! − ...) for |r| ≤ π/4; the first term left out is below 2^-133.
-  @inline(__always)
   private static func sineOfReduced(_ r: WideNumber) -> WideNumber {
     let fraction = r.fraction
     return r.timesOneMinus(
@@ -104,7 +107,6 @@ extension Transcendental {
 
   /// cos r = 1 − r²/2! + r⁴/4! − ... for |r| ≤ π/4; the first term left out is below 2^-128. The result is
   /// below one however small r is.
-  @inline(__always)
   private static func cosineOfReduced(_ r: WideNumber) -> WideNumber {
     let fraction = r.fraction
     let decrease = series(
