@@ -226,6 +226,18 @@ def edges():
         yield "FYL2XP1", x, (True, 3, 5 << 61)
 
 
+def hardness(text):
+    """The distance of the result from a multiple of half a unit in the last of 64 places."""
+    low = int(text.split()[-2], 16) & (1 << 63) - 1
+    return min(low, (1 << 63) - low)
+
+
+def hardest(function, r, pool, count):
+    """Of a pool of random cases those that are hardest to round to 64 bits, without the trivial ones."""
+    texts = [t for _ in range(pool) if (t := line(function, *random_case(function, r)))]
+    return sorted((t for t in texts if hardness(t) > 1 << 8), key=hardness)[:count]
+
+
 def main():
     if len(sys.argv) > 1 and sys.argv[1] == "stream":
         r = random.Random(int(sys.argv[3]))
@@ -244,8 +256,11 @@ def main():
     cases = list(edges())
     for function in FUNCTIONS:
         cases += [(function, *random_case(function, r)) for _ in range(450)]
+    lines += [t for c in cases if (t := line(*c))]
+    for function in FUNCTIONS:
+        lines += hardest(function, r, 4000, 60)
     with open(PATH, "w") as file:
-        file.write("\n".join(lines + [t for c in cases if (t := line(*c))]) + "\n")
+        file.write("\n".join(lines) + "\n")
 
 
 main()

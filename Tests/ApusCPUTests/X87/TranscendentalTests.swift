@@ -108,6 +108,16 @@ import ApusCPU
     return result
   }
 
+  /// What the SDM leaves undefined, as processors of AMD have it: the operand itself.
+  @Test func operandsOutOfRange() {
+    for negative in [false, true] {
+      let x = Unpacked(negative: negative, exponent: 3, significand: 3 << 62)
+      #expect(Transcendental.exponentialMinusOne(x) == WideNumber(x))
+    }
+    let x = Unpacked(negative: true, exponent: 0, significand: 1 << 63)
+    #expect(Transcendental.logarithmPlusOne(x, times: x) == WideNumber(x))
+  }
+
   /// A tiny operand must leave the result on its true side of a number of 64 bits, for the directed rounding
   /// modes: sin x and arctan x below x, tan x above it, cos x below one.
   @Test func sidesOfTinyResults() {

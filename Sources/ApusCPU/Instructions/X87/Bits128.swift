@@ -1,12 +1,12 @@
 /// 128 bits in two words. The transcendental functions read them as a fraction, (high:low) / 2^128, unless
 /// they say otherwise. All arithmetic wraps.
-package struct Bits128: Equatable, Sendable {
-  package var high: UInt64
-  package var low: UInt64
+struct Bits128: Equatable, Sendable {
+  var high: UInt64
+  var low: UInt64
 
   /// The bits from their halves.
   @inline(__always)
-  package init(high: UInt64, low: UInt64) {
+  init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
   }
@@ -93,19 +93,19 @@ package struct Bits128: Equatable, Sendable {
   @inline(__always)
   private func quotientDigit(by divisor: Bits128) -> (digit: UInt64, remainder: Bits128) {
     var digit = UInt64.max
-    var left = divisor.high
+    var left: UInt64
+    var isBeyond = false
     if high < divisor.high {
       (digit, left) = divisor.high.dividingFullWidth((high, low))
     } else {
-      // high == divisor.high: the estimate is 2^64 − 1, which leaves low + divisor.high.
-      let (sum, carry) = low.addingReportingOverflow(divisor.high)
-      left = sum
-      if carry { return (digit, Bits128(high: left, low: 0).correctedRemainder(digit, divisor)) }
+      // The high words are equal. The estimate 2^64 − 1 leaves low + divisor.high, and if that is beyond a
+      // word, the estimate is right: what the divisor's low word takes away is less.
+      (left, isBeyond) = low.addingReportingOverflow(divisor.high)
     }
     let product = digit.multipliedFullWidth(by: divisor.low)
     let excess = Bits128(high: product.high, low: product.low)
     var remainder = Bits128(high: left, low: 0)
-    var isShort = remainder < excess
+    var isShort = !isBeyond && remainder < excess
     remainder = remainder &- excess
     while isShort {
       digit &-= 1
@@ -116,10 +116,4 @@ package struct Bits128: Equatable, Sendable {
     return (digit, remainder)
   }
 
-  /// What is left of 2^128 + self after `digit` times the divisor's low word; always below the divisor.
-  @inline(__always)
-  private func correctedRemainder(_ digit: UInt64, _ divisor: Bits128) -> Bits128 {
-    let product = digit.multipliedFullWidth(by: divisor.low)
-    return self &- Bits128(high: product.high, low: product.low)
-  }
 }

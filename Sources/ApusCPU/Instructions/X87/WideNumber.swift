@@ -9,7 +9,7 @@ package struct WideNumber: Equatable, Sendable {
   package var high: UInt64
   package var low: UInt64
   /// Whether the number is the function's value. Where it is not, the relative error is at most 2^-110, and
-  /// what lies below `high` is never to be taken for zero: `low` = 0 then stands for a little more.
+  /// the value is no multiple of 2^(exponent − 127): to round it, set the lowest bit of `low` as a sticky one.
   package var isExact: Bool
 
   /// A number from its parts; bit 63 of `high` must be set, or both words zero.
@@ -94,7 +94,7 @@ package struct WideNumber: Equatable, Sendable {
   func divided(by divisor: WideNumber) -> WideNumber {
     let isBelow = bits < divisor.bits
     let dividend = isBelow ? bits : bits.shiftedRight(1)
-    // The place that the shift of the dividend loses lies below the quotient's last.
+    // A one lost from the dividend costs the quotient at most one in its last place.
     let quotient = dividend.dividedAsFraction(by: divisor.bits)
     return WideNumber(
       negative: negative != divisor.negative, exponent: exponent &- divisor.exponent &- (isBelow ? 1 : 0),
