@@ -115,5 +115,4 @@ struct Bits128: Equatable, Sendable {
     }
     return (digit, remainder)
   }
-
 }
