@@ -129,5 +129,9 @@ let slowHandlers: [SlowHandler] = {
   all += slowStamps123
   all += slowStamps124
   all += slowStamps125
+  all += slowStamps126
+  all += slowStamps127
+  all += slowStamps128
+  all += slowStamps129
   return all
 }()

@@ -2,6 +2,116 @@
 // swift-format-ignore-file
 
 let slowStamps112: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LLDT(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LMSW(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt64.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOP(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPE(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPNE(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LTR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt16.self) } },
+]
+
+let slowStamps113: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MASKMOVDQU(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MASKMOVQ(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXSD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXSS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINSD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINSS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MONITOR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVAPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVAPS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps114: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVDQ2Q(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_EV(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_EV(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX_EV(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX_EV(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVHLPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVHPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVHPS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVLHPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVLPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVLPS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVMSKPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVMSKPS(op) } },
+]
+
+let slowStamps115: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ2DQ(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_WV(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSD_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVUPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVUPS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_CR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_DR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt32.self) } },
+]
+
+let slowStamps116: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_SE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULPD(op) } },
@@ -24,11 +134,11 @@ let slowStamps112: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKUSWB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKUSWB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDB(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDD(op) } },
 ]
 
-let slowStamps113: [SlowHandler] = [
+let slowStamps117: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDQ_MMX(op) } },
@@ -51,11 +161,11 @@ let slowStamps113: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAVGW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAVGW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD(op) } },
 ]
 
-let slowStamps114: [SlowHandler] = [
+let slowStamps118: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQW_MMX(op) } },
@@ -78,11 +188,11 @@ let slowStamps114: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINSW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINUB(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINUB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMOVMSKB(op) } },
 ]
 
-let slowStamps115: [SlowHandler] = [
+let slowStamps119: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINUB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMOVMSKB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMOVMSKB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHUW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHUW_MMX(op) } },
@@ -105,11 +215,11 @@ let slowStamps115: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_E(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_E(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt32.self) } },
 ]
 
-let slowStamps116: [SlowHandler] = [
+let slowStamps120: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_r(op, UInt16.self) } },
@@ -132,11 +242,11 @@ let slowStamps116: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_I(op) } },
 ]
 
-let slowStamps117: [SlowHandler] = [
+let slowStamps121: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD(op) } },
@@ -159,11 +269,11 @@ let slowStamps117: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB(op) } },
 ]
 
-let slowStamps118: [SlowHandler] = [
+let slowStamps122: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBD_MMX(op) } },
@@ -186,11 +296,11 @@ let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHQDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHWD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHWD_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW_MMX(op) } },
 ]
 
-let slowStamps119: [SlowHandler] = [
+let slowStamps123: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLDQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLQDQ(op) } },
@@ -213,11 +323,11 @@ let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt32.self) } },
 ]
 
-let slowStamps120: [SlowHandler] = [
+let slowStamps124: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt16.self) } },
@@ -240,11 +350,11 @@ let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDFSBASE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDFSBASE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt32.self) } },
 ]
 
-let slowStamps121: [SlowHandler] = [
+let slowStamps125: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDMSR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPID(op) } },
@@ -267,11 +377,11 @@ let slowStamps121: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SGDT(op) } },
 ]
 
-let slowStamps122: [SlowHandler] = [
+let slowStamps126: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SGDT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SHUFPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SHUFPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SIDT(op) } },
@@ -294,11 +404,11 @@ let slowStamps122: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STMXCSR(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt64.self) } },
 ]
 
-let slowStamps123: [SlowHandler] = [
+let slowStamps127: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt32.self) } },
@@ -321,59 +431,5 @@ let slowStamps123: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.UD1(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.UD2(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.UNPCKHPS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.UNPCKLPS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERR(op) } },
-]
-
-let slowStamps124: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERW(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WBINVD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRFSBASE(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRFSBASE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRMSR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XGETBV(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XLAT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVE(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVE(op, UInt32.self) } },
-]
-
-let slowStamps125: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSETBV(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.x87NoOperation(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.x87Unimplemented(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.GP, 0) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.linkNear(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.lookup() } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.branchBeyondLimit(op) } },
-  { c, o in o },
 ]
 
