@@ -214,9 +214,9 @@ import Testing
     #expect(bench.read32(area + 16) == 0x01E8_0008)
   }
 
-  @Test func arithmeticStops() {
+  @Test func transcendentalStops() {
     let bench = bench()
-    #expect(bench.run([0xDB, 0xE3, 0xD9, 0xE8, 0xD8, 0xC0]) == .stopped(.unimplemented))
+    #expect(bench.run([0xDB, 0xE3, 0xD9, 0xE8, 0xD9, 0xFE]) == .stopped(.unimplemented))
     #expect(bench.processor.state.rip == 0x8004)
   }
 }
