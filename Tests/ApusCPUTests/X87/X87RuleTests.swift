@@ -128,6 +128,14 @@ import Testing
     #expect(bench.read32(area + 20) == UInt32(area) + 64)
   }
 
+  @Test func noOperationMovesThePointer() {
+    let bench = bench()
+    // fninit; fld1; fnop; fnstenv [rbx]
+    #expect(bench.run([0xDB, 0xE3, 0xD9, 0xE8, 0xD9, 0xD0, 0xD9, 0x33, 0xF4]) == .halted)
+    #expect(bench.read32(area + 12) == 0x8004)
+    #expect(bench.read32(area + 16) == 0x01D0_0008)
+  }
+
   @Test func deviceNotAvailable() {
     let bench = bench()
     bench.processor.state.cr0 |= 8

@@ -58,7 +58,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `FENI`, `FDISI`, `FSETPM` of the 8087 and 80287 do nothing on later processors.
   func x87NoOperation(_ op: OpPointer) throws(Exit) { try checkX87() }
 
-  func FNOP(_ op: OpPointer) throws(Exit) { try beginX87() }
+  /// Changes the pointers of the last instruction and nothing else.
+  func FNOP(_ op: OpPointer) throws(Exit) {
+    try beginX87()
+    noteX87(op)
+  }
 
   /// `WAIT`: CR0.MP decides whether CR0.TS counts; CR0.EM does not.
   func FWAIT(_ op: OpPointer) throws(Exit) {
