@@ -36,8 +36,7 @@ import Testing
   /// Differences between the 80286 and later processors: `LOCK` never faults on the 80286; the length limit
   /// is 10 bytes there instead of 15; FS and GS came with the 80386; `HLT` itself ends a test.
   private func isExcluded(_ opcode: String, _ test: MOOTest) -> Bool {
-    // x87 arithmetic stops the guest as unimplemented.
-    if opcode == "F4" || opcode == "D8" { return true }
+    if opcode == "F4" { return true }
     let prefixes: Set<UInt8> = [0x26, 0x2E, 0x36, 0x3E, 0xF0, 0xF2, 0xF3]
     let leading = test.bytes.prefix { prefixes.contains($0) }
     if leading.contains(0xF0) || test.bytes.count - 1 > 10 { return true }

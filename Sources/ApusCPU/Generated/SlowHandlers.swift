@@ -129,5 +129,10 @@ let slowHandlers: [SlowHandler] = {
   all += slowStamps123
   all += slowStamps124
   all += slowStamps125
+  all += slowStamps126
+  all += slowStamps127
+  all += slowStamps128
+  all += slowStamps129
+  all += slowStamps130
   return all
 }()

@@ -2,6 +2,124 @@
 // swift-format-ignore-file
 
 let slowStamps112: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LDMXCSR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LLDT(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LMSW(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt64.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOP(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPE(op) } },
+]
+
+let slowStamps113: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPNE(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LTR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MASKMOVDQU(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MASKMOVQ(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXSD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXSS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINSD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINSS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MONITOR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVAPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVAPS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps114: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVDQ2Q(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_EV(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_EV(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX_EV(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX_EV(op, UInt64.self) } },
+]
+
+let slowStamps115: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVHLPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVHPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVHPS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVLHPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVLPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVLPS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVMSKPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVMSKPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ2DQ(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_WV(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSD_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSS(op) } },
+]
+
+let slowStamps116: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVUPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVUPS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_CR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_DR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_SE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULPD(op) } },
@@ -16,6 +134,9 @@ let slowStamps112: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt32.self) } },
+]
+
+let slowStamps117: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKSSDW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKSSDW_MMX(op) } },
@@ -26,9 +147,6 @@ let slowStamps112: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDD(op) } },
-]
-
-let slowStamps113: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDQ_MMX(op) } },
@@ -43,6 +161,9 @@ let slowStamps113: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAND(op) } },
+]
+
+let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PANDN(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PANDN_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAND_MMX(op) } },
@@ -53,9 +174,6 @@ let slowStamps113: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD(op) } },
-]
-
-let slowStamps114: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQW_MMX(op) } },
@@ -70,6 +188,9 @@ let slowStamps114: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PINSRW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PINSRW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMADDWD(op) } },
+]
+
+let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMADDWD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMAXSW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMAXSW_MMX(op) } },
@@ -80,9 +201,6 @@ let slowStamps114: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINUB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINUB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMOVMSKB(op) } },
-]
-
-let slowStamps115: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMOVMSKB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHUW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHUW_MMX(op) } },
@@ -97,6 +215,9 @@ let slowStamps115: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPA(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPA(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt64.self) } },
@@ -107,9 +228,6 @@ let slowStamps115: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt32.self) } },
-]
-
-let slowStamps116: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_r(op, UInt16.self) } },
@@ -124,6 +242,9 @@ let slowStamps116: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSHUFLW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSHUFW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD(op) } },
+]
+
+let slowStamps121: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX(op) } },
@@ -134,9 +255,6 @@ let slowStamps116: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_I(op) } },
-]
-
-let slowStamps117: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD(op) } },
@@ -151,6 +269,9 @@ let slowStamps117: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX(op) } },
+]
+
+let slowStamps122: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_I(op) } },
@@ -161,9 +282,6 @@ let slowStamps117: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB(op) } },
-]
-
-let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBD_MMX(op) } },
@@ -178,6 +296,9 @@ let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBUSW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBUSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBW(op) } },
+]
+
+let slowStamps123: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHBW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHBW_MMX(op) } },
@@ -188,9 +309,6 @@ let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHWD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW_MMX(op) } },
-]
-
-let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLDQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLQDQ(op) } },
@@ -205,6 +323,9 @@ let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps124: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt64.self) } },
@@ -215,9 +336,6 @@ let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt32.self) } },
-]
-
-let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt16.self) } },
@@ -232,6 +350,9 @@ let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCPPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCPSS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt8.self) } },
+]
+
+let slowStamps125: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt64.self) } },
@@ -242,9 +363,6 @@ let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt32.self) } },
-]
-
-let slowStamps121: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDMSR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPID(op) } },
@@ -259,6 +377,9 @@ let slowStamps121: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt64.self) } },
+]
+
+let slowStamps126: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RSM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RSQRTPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RSQRTSS(op) } },
@@ -269,9 +390,6 @@ let slowStamps121: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SGDT(op) } },
-]
-
-let slowStamps122: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SHUFPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SHUFPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SIDT(op) } },
@@ -286,6 +404,9 @@ let slowStamps122: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SQRTPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SQRTPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SQRTSD(op) } },
+]
+
+let slowStamps127: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SQRTSS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STAC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STC(op) } },
@@ -296,9 +417,6 @@ let slowStamps122: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt64.self) } },
-]
-
-let slowStamps123: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt32.self) } },
@@ -313,67 +431,5 @@ let slowStamps123: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.UCOMISD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.UCOMISS(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.UD0(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.UD1(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.UD2(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.UNPCKHPS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.UNPCKLPS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERR(op) } },
-]
-
-let slowStamps124: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERW(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WBINVD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRFSBASE(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRFSBASE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRMSR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XGETBV(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XLAT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVE(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVE(op, UInt32.self) } },
-]
-
-let slowStamps125: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSETBV(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.x87NoOperation(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.x87Unimplemented(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.GP, 0) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.linkNear(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.lookup() } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.branchBeyondLimit(op) } },
-  { c, o in o },
 ]
 

@@ -213,10 +213,4 @@ import Testing
     #expect(bench.read32(area + 12) == 0x8002)
     #expect(bench.read32(area + 16) == 0x01E8_0008)
   }
-
-  @Test func arithmeticStops() {
-    let bench = bench()
-    #expect(bench.run([0xDB, 0xE3, 0xD9, 0xE8, 0xD8, 0xC0]) == .stopped(.unimplemented))
-    #expect(bench.processor.state.rip == 0x8004)
-  }
 }

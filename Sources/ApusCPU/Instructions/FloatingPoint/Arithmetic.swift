@@ -173,6 +173,8 @@ extension BinaryFormat {
 /// ⌊√(high:low)⌋ of a 128-bit integer of at least 2^126, and whether it is the exact root.
 @inline(__always)
 package func integerSquareRoot(_ high: UInt64, _ low: UInt64) -> (value: UInt64, isExact: Bool) {
+  // Just below 2^64, too near for the division below.
+  if high == .max { return (.max, false) }
   // The reciprocal root of the upper half: halving the exponent field of a double errs by less than
   // 4 %, each Newton step gives 1.5 times the square of the error, and four leave only rounding errors.
   let upper = Double(high)

@@ -22,27 +22,27 @@ extension ExtendedValue {
 
   /// `FSIN`, for angles in range.
   package static func sine(_ a: ExtendedValue, _ context: inout X87Context) -> ExtendedValue {
-    angle(a, &context) { $0 } _: { Transcendental.sine($0) }
+    angle(a, ofZero: a, &context) { Transcendental.sine($0) }
   }
 
   /// `FCOS`, for angles in range.
   package static func cosine(_ a: ExtendedValue, _ context: inout X87Context) -> ExtendedValue {
-    angle(a, &context) { _ in .one } _: { Transcendental.cosine($0) }
+    angle(a, ofZero: one, &context) { Transcendental.cosine($0) }
   }
 
   /// `FPTAN`, for angles in range.
   package static func tangent(_ a: ExtendedValue, _ context: inout X87Context) -> ExtendedValue {
-    angle(a, &context) { $0 } _: { Transcendental.tangent($0) }
+    angle(a, ofZero: a, &context) { Transcendental.tangent($0) }
   }
 
   private static func angle(
-    _ a: ExtendedValue, _ context: inout X87Context, ofZero: (ExtendedValue) -> ExtendedValue,
+    _ a: ExtendedValue, ofZero resultOfZero: ExtendedValue, _ context: inout X87Context,
     _ function: (Unpacked) -> WideNumber
   ) -> ExtendedValue {
     let kind = a.kind
     if let answer = propagateNaN(a, kind, &context) { return answer }
     if kind == .infinity { return context.invalid() }
-    if kind == .zero { return ofZero(a) }
+    if kind == .zero { return resultOfZero }
     context.note(kind)
     return pack(function(a.unpacked), &context)
   }

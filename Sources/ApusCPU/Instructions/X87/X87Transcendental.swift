@@ -34,7 +34,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try replaceOtherAndPop(op) { .logarithmPlusOne($1, times: $0, &$2) }
   }
 
-  /// Clears C2, or sets it for an angle that stays as it is: true then.
+  /// Clears C1 and C2, or sets C2 for an angle that stays as it is: true then.
   private func isAngleRefused(_ register: UInt8) -> Bool {
     let isRefused = isValid(register) && value(register).isAngleOutOfRange
     pointee.x87.status &= ~(X87Status.C1 | X87Status.C2)
@@ -56,9 +56,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try beginX87()
     noteX87(op)
     let (top, next) = (stackTop, stackRegister(7))
+    let isRefused = isAngleRefused(top)
     var results = (ExtendedValue.indefinite, ExtendedValue.indefinite)
     if isValid(top) && !isValid(next) {
-      if isAngleRefused(top) { return }
+      if isRefused { return }
       var context = x87Context
       results = function(value(top), &context)
       guard reportX87(context) else { return }
