@@ -99,8 +99,8 @@ enum OptionTable {
       OptionEntry(
         "--device", value: "NAME[,…]",
         help: """
-          isa-debug-exit[,iobase=PORT][,iosize=N] (QEMU's defaults: 0x501, 2); or virtio-blk-pci|ide-hd,drive=ID for
-          a --drive with if=none
+          isa-debug-exit[,iobase=PORT][,iosize=N] (QEMU's defaults: 0x501, 2); or \
+          virtio-blk-pci|ide-hd,drive=ID for a --drive with if=none
           """
       ) { try $0.addDevice($1) },
       OptionEntry("--debug-exit", help: "a write of V to port F4h ends the run with exit code (V << 1) | 1") {

@@ -196,6 +196,9 @@ import apus
     ] {
       #expect(text.contains(word), "\(word)")
     }
+    // What an option does is filled to its column; a line end within it would break out.
+    let options = text.split(separator: "\n").drop { $0 != "Boot:" }.prefix { !$0.hasPrefix("Keys at") }
+    #expect(options.count > 40 && options.allSatisfy { $0.first == " " || $0.last == ":" })
     #expect(text.hasSuffix("\n") && !text.hasSuffix("\n\n"))
     #expect(text.split(separator: "\n").allSatisfy { $0.count <= 104 && $0.last != " " })
   }
