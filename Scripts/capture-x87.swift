@@ -1,5 +1,6 @@
 // Runs x87 instructions on the host's own x87 unit and writes what they did as test vectors
-// (Tests/ApusCPUTests/Vectors/X87.txt and X87Transcendental.txt). Run from the package directory on an x86-64 Linux host:
+// (Tests/ApusCPUTests/Vectors/X87.txt and X87Transcendental.txt). Run from the package directory on an x86-64
+// Linux host:
 //
 //   swiftc -O Scripts/capture-x87.swift -o capture-x87 && ./capture-x87
 //

@@ -82,7 +82,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     var context = x87Context
     let source = ExtendedValue(bits, float, &context)
     noteX87(op)
-    combine(operation, into: stackTop, source, hasSource: true, pops: false, &context)
+    combine(operation, into: stackTop, source, hasSource: true, pops: false, context)
   }
 
   private func operate<T: FixedWidthInteger>(
@@ -90,9 +90,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   ) throws(Exit) {
     try beginX87()
     let source = ExtendedValue(Int64(truncatingIfNeeded: try loadOperand(op, T.self)))
-    var context = x87Context
     noteX87(op)
-    combine(operation, into: stackTop, source, hasSource: true, pops: false, &context)
+    combine(operation, into: stackTop, source, hasSource: true, pops: false, x87Context)
   }
 
   /// ST(0) ← ST(0) ∘ ST(i).
@@ -100,9 +99,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try beginX87()
     noteX87(op)
     let source = stackRegister(stackIndex(op))
-    var context = x87Context
     combine(
-      operation, into: stackTop, value(source), hasSource: isValid(source), pops: false, &context)
+      operation, into: stackTop, value(source), hasSource: isValid(source), pops: false, x87Context)
   }
 
   /// ST(i) ← ST(i) ∘ ST(0).
@@ -111,23 +109,19 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   ) throws(Exit) {
     try beginX87()
     noteX87(op)
-    var context = x87Context
     combine(
       operation, into: stackRegister(stackIndex(op)), value(stackTop), hasSource: isValid(stackTop),
-      pops: pops, &context)
+      pops: pops, x87Context)
   }
 
   private func combine(
     _ operation: X87Operation, into register: UInt8, _ source: ExtendedValue, hasSource: Bool,
-    pops: Bool, _ context: inout X87Context
+    pops: Bool, _ context: X87Context
   ) {
-    var result = ExtendedValue.indefinite
-    if isValid(register) && hasSource {
-      result = operation.apply(value(register), source, &context)
-      guard reportX87(context) else { return }
-    } else {
-      guard stackFault(isOverflow: false) else { return }
-    }
+    let result = x87Result(
+      isReady: isValid(register) && hasSource, indefinite: .indefinite, context
+    ) { operation.apply(value(register), source, &$0) }
+    guard let result else { return }
     setValue(register, result)
     if pops { popX87() }
   }
@@ -144,19 +138,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try operateOnTop(op) { ExtendedValue.roundToIntegral($0, &$1) }
   }
 
+  /// ST(0) ← f(ST(0)).
   func operateOnTop(
     _ op: OpPointer, _ function: (ExtendedValue, inout X87Context) -> ExtendedValue
   ) throws(Exit) {
     try beginX87()
     noteX87(op)
-    var result = ExtendedValue.indefinite
-    if isValid(stackTop) {
-      var context = x87Context
-      result = function(value(stackTop), &context)
-      guard reportX87(context) else { return }
-    } else {
-      guard stackFault(isOverflow: false) else { return }
-    }
+    guard let result = x87Result(isReady: isValid(stackTop), { function(value(stackTop), &$0) })
+    else { return }
     setValue(stackTop, result)
   }
 
@@ -164,15 +153,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try beginX87()
     noteX87(op)
     let other = stackRegister(1)
-    var result = ExtendedValue.indefinite
-    if isValid(stackTop) && isValid(other) {
-      var context = x87Context
-      result = .scale(value(stackTop), value(other), &context)
-      guard reportX87(context) else { return }
-    } else {
-      guard stackFault(isOverflow: false) else { return }
+    let result = x87Result(isReady: isValid(stackTop) && isValid(other)) {
+      .scale(value(stackTop), value(other), &$0)
     }
-    setValue(stackTop, result)
+    if let result { setValue(stackTop, result) }
   }
 
   func FPREM(_ op: OpPointer) throws(Exit) { try partialRemainder(op, nearest: false) }
@@ -207,17 +191,24 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func FXTRACT(_ op: OpPointer) throws(Exit) {
     try beginX87()
     noteX87(op)
-    let (top, next) = (stackTop, stackRegister(7))
-    var parts = (exponent: ExtendedValue.indefinite, significand: ExtendedValue.indefinite)
-    if isValid(top) && !isValid(next) {
-      var context = x87Context
-      parts = ExtendedValue.extract(value(top), &context)
-      guard reportX87(context) else { return }
-    } else {
-      guard stackFault(isOverflow: isValid(top)) else { return }
+    replaceTopAndPush {
+      let parts = ExtendedValue.extract($0, &$1)
+      return (parts.exponent, parts.significand)
     }
-    setValue(top, parts.exponent)
+  }
+
+  /// The first result replaces ST(0), the second is pushed.
+  func replaceTopAndPush(
+    _ function: (ExtendedValue, inout X87Context) -> (ExtendedValue, ExtendedValue)
+  ) {
+    let (top, next) = (stackTop, stackRegister(7))
+    let results = x87Result(
+      isReady: isValid(top) && !isValid(next), isOverflow: isValid(top),
+      indefinite: (ExtendedValue.indefinite, ExtendedValue.indefinite), x87Context
+    ) { function(value(top), &$0) }
+    guard let results else { return }
+    setValue(top, results.0)
     stackTop = next
-    setValue(next, parts.significand)
+    setValue(next, results.1)
   }
 }

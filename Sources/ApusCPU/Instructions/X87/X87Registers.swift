@@ -105,6 +105,25 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return !context.isBlocked
   }
 
+  /// What `operation` gives, if its registers are as it needs them (`isReady`), or else `indefinite`, the answer
+  /// to a masked stack fault. Nil if an unmasked exception forbids any result.
+  func x87Result<Result>(
+    isReady: Bool, isOverflow: Bool = false, indefinite: Result, _ start: X87Context,
+    _ operation: (inout X87Context) -> Result
+  ) -> Result? {
+    guard isReady else { return stackFault(isOverflow: isOverflow) ? indefinite : nil }
+    var context = start
+    let result = operation(&context)
+    return reportX87(context) ? result : nil
+  }
+
+  /// The same for an operation that computes under the present control word alone.
+  func x87Result(
+    isReady: Bool, _ operation: (inout X87Context) -> ExtendedValue
+  ) -> ExtendedValue? {
+    x87Result(isReady: isReady, indefinite: .indefinite, x87Context, operation)
+  }
+
   /// Notes the last non-control instruction and its operand, for `FNSTENV` and `FXSAVE`.
   func noteX87(_ op: OpPointer) {
     pointee.x87.instructionPointer = op.rip

@@ -35,8 +35,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   /// Clears C1 and C2, or sets C2 for an angle that stays as it is: true then.
-  private func isAngleRefused(_ register: UInt8) -> Bool {
-    let isRefused = isValid(register) && value(register).isAngleOutOfRange
+  private func isAngleRefused() -> Bool {
+    let isRefused = isValid(stackTop) && value(stackTop).isAngleOutOfRange
     pointee.x87.status &= ~(X87Status.C1 | X87Status.C2)
     if isRefused { pointee.x87.status |= X87Status.C2 }
     return isRefused
@@ -46,8 +46,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     _ op: OpPointer, _ function: (ExtendedValue, inout X87Context) -> ExtendedValue
   ) throws(Exit) {
     try beginX87()
-    if isAngleRefused(stackTop) { return noteX87(op) }
-    try operateOnTop(op, function)
+    noteX87(op)
+    if isAngleRefused() { return }
+    guard let result = x87Result(isReady: isValid(stackTop), { function(value(stackTop), &$0) })
+    else { return }
+    setValue(stackTop, result)
   }
 
   private func replaceAngleAndPush(
@@ -55,20 +58,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   ) throws(Exit) {
     try beginX87()
     noteX87(op)
-    let (top, next) = (stackTop, stackRegister(7))
-    let isRefused = isAngleRefused(top)
-    var results = (ExtendedValue.indefinite, ExtendedValue.indefinite)
-    if isValid(top) && !isValid(next) {
-      if isRefused { return }
-      var context = x87Context
-      results = function(value(top), &context)
-      guard reportX87(context) else { return }
-    } else {
-      guard stackFault(isOverflow: isValid(top)) else { return }
-    }
-    setValue(top, results.0)
-    stackTop = next
-    setValue(next, results.1)
+    // With nowhere to push, the stack fault goes before the range.
+    if isAngleRefused() && !isValid(stackRegister(7)) { return }
+    replaceTopAndPush(function)
   }
 
   /// ST(1) ← f(ST(1), ST(0)), then a pop.
@@ -79,14 +71,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try beginX87()
     noteX87(op)
     let other = stackRegister(1)
-    var result = ExtendedValue.indefinite
-    if isValid(stackTop) && isValid(other) {
-      var context = x87Context
-      result = function(value(other), value(stackTop), &context)
-      guard reportX87(context) else { return }
-    } else {
-      guard stackFault(isOverflow: false) else { return }
+    let result = x87Result(isReady: isValid(stackTop) && isValid(other)) {
+      function(value(other), value(stackTop), &$0)
     }
+    guard let result else { return }
     setValue(other, result)
     popX87()
   }

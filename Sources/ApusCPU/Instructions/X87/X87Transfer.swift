@@ -100,15 +100,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let linear = try segmentedAddress(op, size, Access.write)
     let pointer = try slowPointer(linear, size, Access.write)
     noteX87(op)
-    var result: T? = indefinite
-    if isValid(stackTop) {
-      var context = x87Context
-      result = convert(value(stackTop), &context)
-      if !reportX87(context) { result = nil }
-    } else if !stackFault(isOverflow: false) {
-      result = nil
+    let result: T?? = x87Result(isReady: isValid(stackTop), indefinite: indefinite, x87Context) {
+      convert(value(stackTop), &$0)
     }
-    guard let result else {
+    guard case .some(let result?) = result else {
       pointee.bounceSize = 0
       return
     }
