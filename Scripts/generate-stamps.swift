@@ -88,6 +88,16 @@ struct Form {
   var fast: String?
   var slow: String
   var effect = 2
+  /// What the fast stamp is made of, for pairs.
+  var piece: Piece?
+}
+
+/// The parts of a fast stamp: what it asks before it runs, and the body; `c`, `o`, `r`, `s`, `k` are its
+/// parameters, `f` the flags where it `usesFlags`.
+struct Piece {
+  var probe = ""
+  var call: String
+  var throwsExit: Bool
 }
 
 var forms: [Form] = []
@@ -122,7 +132,8 @@ func plain(_ body: String, effect: Int = 2, flags: Bool) {
     flags
     ? "{ c, o in hot(c, o) { cpu, op, f throws(Exit) in \(call("Slow", "cpu, op")) } }"
     : "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in \(call("Slow", "cpu, op")) } }"
-  forms.append(Form(comment: body, fast: fast, slow: slow, effect: effect))
+  forms.append(
+    Form(comment: body, fast: fast, slow: slow, effect: effect, piece: Piece(call: fastCall, throwsExit: false)))
 }
 
 /// What a stamp asks before its body runs (see `Fast.reaches`): whether the accesses of the body hit the TLB.
@@ -170,7 +181,8 @@ func memory(_ body: String, slowBody: String? = nil, flags: Bool) {
     flags
     ? "{ c, o in hot(c, o) { cpu, op, f throws(Exit) in try \(slowCall) } }"
     : "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in try \(slowCall) } }"
-  forms.append(Form(comment: body, fast: fast, slow: slow))
+  forms.append(
+    Form(comment: body, fast: fast, slow: slow, piece: Piece(probe: probe, call: fastCall, throwsExit: true)))
 }
 
 /// Four stamps by width; `ws` are those that exist. `body` ends before the width arguments.
@@ -290,6 +302,17 @@ func defineHotForms() {
       memory("SETcc_m(, CC_\(cc).self, \(a).self)", slowBody: "SETcc_m(, CC_\(cc).self, AddressS.self)", flags: true)
     }
   }
+  for m in ["MOVS", "STOS"] {
+    base("REP_\(m)")
+    for w in widths {
+      forms.append(
+        Form(
+          comment: "REP \(m)",
+          fast: "{ c, o, r, s, k in guard FastRepeat.\(m)(cpu(c), \(w).self) else { return missed(c, o, r, s, k) }; "
+            + "return go(c, op(o) + 1, LazyFlags(r, s, k)) }",
+          slow: "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.\(m)(op, \(w).self) } }"))
+    }
+  }
   defineControlForms()
 }
 
@@ -377,6 +400,55 @@ func defineDeadVariants() {
       }
     }
   }
+}
+
+// MARK: Pairs
+
+struct Pair {
+  var first: Int
+  var second: Int
+  var stamp: String
+}
+var pairs: [Pair] = []
+
+/// The form that a line of Frequent.pairs names: `MOV_rm UInt64 AddressB` is `MOV_rm(, UInt64.self, AddressB.self)`.
+func formNames() -> [String: Int] {
+  var names: [String: Int] = [:]
+  for (index, form) in forms.enumerated() where form.piece != nil {
+    let name = form.comment.replacingOccurrences(of: ".self", with: "").replacingOccurrences(of: "(, ", with: " ")
+      .replacingOccurrences(of: ",", with: "").replacingOccurrences(of: "()", with: "")
+      .replacingOccurrences(of: ")", with: "")
+    if names[name] == nil { names[name] = index }
+  }
+  return names
+}
+
+/// Stamps that do the work of two ops one after the other. The second op stays where it is, so the first one's
+/// slow form, and a second body that misses the TLB, go on as if there were no pair.
+func definePairs(_ file: String) {
+  guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { fail("cannot read \(file)") }
+  let names = formNames()
+  for (number, line) in text.components(separatedBy: "\n").enumerated() where !line.hasPrefix("#") && !line.isEmpty {
+    let members = line.components(separatedBy: " | ")
+    guard members.count == 2, let first = names[members[0]], let second = names[members[1]],
+      let one = forms[first].piece, let two = forms[second].piece
+    else { fail("\(file):\(number + 1): not two forms with fast stamps") }
+    func run(_ piece: Piece, _ result: String, _ miss: String) -> String {
+      if !piece.throwsExit { return "\(result) = \(piece.call); " }
+      return "do throws(Exit) { \(result) = try \(piece.call) } catch { return \(miss) }; "
+    }
+    let missOne = "missed(c, o, r, s, k)"
+    let missTwo = "missed(c, p, f.result, f.source, f.kind)"
+    let isUsingFlags = (one.call + two.call).contains("&f")
+    let stamp =
+      "{ c, o, r, s, k in \(one.probe)\(isUsingFlags ? "var" : "let") f = LazyFlags(r, s, k); \(run(one, "_", missOne))"
+      + "let p = o + MemoryLayout<DecodedOp>.stride; "
+      + two.probe.replacingOccurrences(of: "op(o)", with: "op(p)").replacingOccurrences(of: missOne, with: missTwo)
+      + "let n: OpPointer; "
+      + run(two, "n", missTwo).replacingOccurrences(of: "op(o)", with: "op(p)") + "return go(c, n, f) }"
+    pairs.append(Pair(first: first, second: second, stamp: stamp))
+  }
+  pairs.sort { ($0.first, $0.second) < ($1.first, $1.second) }
 }
 
 // MARK: Aliases
@@ -678,6 +750,7 @@ for (file, map) in [
 
 defineHotForms()
 defineDeadVariants()
+definePairs(maps + "Frequent.pairs")
 defineAliases()
 let fastCount = forms.count
 for row in rows where !row.options.contains("hot") && !row.options.contains("nop") {
@@ -777,6 +850,8 @@ outputs["FormFacts.swift"] =
   + "let fastAliases: [(UInt16, UInt16)] = [\n"
   + aliases.sorted { $0.key < $1.key }.map { "  (\($0.key), \($0.value)),\n" }.joined() + "]\n\n"
   + array("formFusedZero", "UInt16", forms.indices.map { fusedZero[$0] ?? 0 })
+  + array("formPairs", "UInt16", (0...forms.count).map { form in pairs.firstIndex { $0.first >= form } ?? pairs.count })
+  + array("pairSeconds", "UInt16", pairs.map(\.second))
 
 /// Writes the stamps as many short arrays: the type checker needs minutes and gigabytes for a literal of
 /// hundreds of closures. Some arrays share a file.
@@ -797,6 +872,7 @@ func chunks(_ kind: String, _ type: String, _ stamps: [String]) {
 }
 chunks("fast", "FastHandler", forms[..<fastCount].map { $0.fast ?? "{ c, o, r, s, k in missed(c, o, r, s, k) }" })
 chunks("slow", "SlowHandler", forms.map(\.slow))
+chunks("pair", "FastHandler", pairs.map(\.stamp))
 
 let generated = directory + "/Sources/ApusCPU/Generated/"
 let fixed = outputs.mapValues { $0.replacingOccurrences(of: "(cpu(c), op(o), &f, ", with: "(cpu(c), op(o), &f, ") }

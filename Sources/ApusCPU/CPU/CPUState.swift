@@ -258,6 +258,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     precondition(MemoryLayout<CPUState>.size <= Layout.vectors)
     precondition(MemoryLayout<DecodedOp>.stride == 32)
     precondition(MemoryLayout<BlockHeader>.size <= 64)
+    precondition(
+      TLB.walkCacheOffset + TLB.walkCacheCount * MemoryLayout<PageDirectoryEntry>.stride <= TLB.bankSize)
   }
 
   @inline(__always) var raw: RawPointer { RawPointer(self) }

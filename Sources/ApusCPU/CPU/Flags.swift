@@ -30,12 +30,14 @@ enum FlagKind {
   /// The preserved CF (bit 0).
   static let inc: UInt32 = 16
   static let dec: UInt32 = 20
+  /// The RFLAGS bits CF, AF and OF themselves; ZF, SF and PF are the result's.
+  static let mixed: UInt32 = 24
   /// The value shifted one place less than asked, so its top bit is CF.
-  static let shl: UInt32 = 24
+  static let shl: UInt32 = 28
   /// The value shifted right one place less than asked, so its bottom bit is CF.
-  static let shr: UInt32 = 28
+  static let shr: UInt32 = 32
   /// Non-zero if CF = OF = 1.
-  static let mul: UInt32 = 32
+  static let mul: UInt32 = 36
 }
 
 /// Bits of RFLAGS (SDM Vol. 1, "EFLAGS Register").
@@ -78,10 +80,31 @@ extension LazyFlags {
     if kind == FlagKind.sub + 2 {
       return UInt32(truncatingIfNeeded: result &+ source) < UInt32(truncatingIfNeeded: source)
     }
-    if kind &- FlagKind.inc < 8 { return source & 1 != 0 }
+    if kind &- FlagKind.inc < 12 { return source & 1 != 0 }
     if kind &- FlagKind.add < 4 { return result < source }
     if kind &- FlagKind.logic < 4 { return false }
     return carrySlow(result, source, kind)
+  }
+
+  /// AF, in its place in RFLAGS; for every kind but `image`.
+  @inline(__always)
+  var adjust: UInt64 {
+    if kind &- FlagKind.add < 8 {
+      let first = kind < FlagKind.sub ? result &- source : result &+ source
+      return (first ^ source ^ result) & RFLAGS.AF
+    }
+    if kind &- FlagKind.inc < 4 { return result & 0xF == 0 ? RFLAGS.AF : 0 }
+    if kind &- FlagKind.dec < 4 { return result & 0xF == 0xF ? RFLAGS.AF : 0 }
+    return kind &- FlagKind.mixed < 4 ? source & RFLAGS.AF : 0
+  }
+
+  /// The same flags but for CF and OF, which are the bits of `changed`, where they stand in RFLAGS.
+  @inline(__always)
+  func replacing(carryAndOverflow changed: UInt64) -> LazyFlags {
+    if kind < 4 {
+      return LazyFlags(result, (source & ~(RFLAGS.CF | RFLAGS.OF)) | changed, FlagKind.image)
+    }
+    return LazyFlags(result, adjust | changed, FlagKind.mixed | (kind & 3))
   }
 
   /// The six arithmetic flags as an RFLAGS image: the one place where lazy flags become real.
@@ -92,7 +115,7 @@ extension LazyFlags {
 func carrySlow(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> Bool {
   let log2 = kind & 3
   switch kind & ~3 {
-  case FlagKind.image, FlagKind.inc, FlagKind.dec, FlagKind.shr: return source & 1 != 0
+  case FlagKind.image, FlagKind.inc, FlagKind.dec, FlagKind.mixed, FlagKind.shr: return source & 1 != 0
   case FlagKind.add: return result < source
   case FlagKind.sub: return ((result &+ source) & widthMask(log2)) < source
   case FlagKind.logic: return false
@@ -110,22 +133,18 @@ func flagImage(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> UInt64 {
   if result & widthMask(log2) == 0 { image |= RFLAGS.ZF }
   if (result >> top) & 1 != 0 { image |= RFLAGS.SF }
   if parity(result) { image |= RFLAGS.PF }
+  image |= LazyFlags(result, source, kind).adjust
   var overflow = false
   switch kind & ~3 {
   case FlagKind.add:
     let first = result &- source
     overflow = (((first ^ result) & (source ^ result)) >> top) & 1 != 0
-    image |= (first ^ source ^ result) & RFLAGS.AF
   case FlagKind.sub:
     let first = result &+ source
     overflow = (((first ^ source) & (first ^ result)) >> top) & 1 != 0
-    image |= (first ^ source ^ result) & RFLAGS.AF
-  case FlagKind.inc:
-    overflow = result & widthMask(log2) == 1 << top
-    if result & 0xF == 0 { image |= RFLAGS.AF }
-  case FlagKind.dec:
-    overflow = result & widthMask(log2) == (1 << top) - 1
-    if result & 0xF == 0xF { image |= RFLAGS.AF }
+  case FlagKind.inc: overflow = result & widthMask(log2) == 1 << top
+  case FlagKind.dec: overflow = result & widthMask(log2) == (1 << top) - 1
+  case FlagKind.mixed: overflow = source & RFLAGS.OF != 0
   case FlagKind.shl, FlagKind.shr: overflow = ((source ^ result) >> top) & 1 != 0
   case FlagKind.mul: overflow = source != 0
   default: break

@@ -17,6 +17,20 @@ enum HandlerTables {
   @inline(__always)
   static func fast(_ form: UInt16) -> UInt64 { addresses[Int(form)] }
 
+  /// The code address of the threaded handler for an op of form `first` with one of form `second` behind it, if
+  /// there is one.
+  static func pair(_ first: UInt16, _ second: UInt16) -> UInt64? {
+    let end = Int(formPairs[Int(first) + 1])
+    var index = Int(formPairs[Int(first)])
+    while index < end {
+      if pairSeconds[index] == second { return pairAddresses[index] }
+      index += 1
+    }
+    return nil
+  }
+
+  private static let pairAddresses: [UInt64] = pairHandlers.map { address(of: $0) }
+
   private static let addresses: [UInt64] = {
     var addresses = [UInt64](repeating: address(of: slowOnly), count: Int(Form.count))
     for index in 0..<fastHandlers.count { addresses[index] = address(of: fastHandlers[index]) }

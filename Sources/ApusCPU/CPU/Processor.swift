@@ -58,11 +58,16 @@ public final class Processor {
     let block = UnsafeMutableRawPointer.allocate(byteCount: Layout.blockSize, alignment: 4096)
     block.initializeMemory(as: UInt8.self, repeating: 0, count: Layout.blockSize)
     slowTable = HandlerTables.makeSlowTable()
-    specialOps = .allocate(capacity: 2)
-    specialOps.initialize(repeating: DecodedOp(form: Form.exit), count: 2)
+    specialOps = .allocate(capacity: 3)
+    specialOps.initialize(repeating: DecodedOp(form: Form.exit), count: 3)
     specialOps[0].handler = HandlerTables.address(of: exitHandler)
     specialOps[1] = DecodedOp(form: Form.lookup)
     specialOps[1].handler = HandlerTables.address(of: slowOnly)
+    // What an empty entry of the return stack points to.
+    UnsafeMutableRawPointer(specialOps + 2).assumingMemoryBound(to: BranchTargets.self).initialize(
+      to: BranchTargets(
+        taken: specialOps + 1, fallThrough: specialOps + 1, takenRIP: JumpCache.invalidTag,
+        fallThroughRIP: JumpCache.invalidTag))
     let regionStorage = UnsafeMutablePointer<MemoryRegion>.allocate(capacity: 16)
     regionStorage.initialize(
       repeating: MemoryRegion(start: 0, end: 0, hostOffset: 0, isWritable: false), count: 16)

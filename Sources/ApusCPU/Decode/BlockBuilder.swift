@@ -180,13 +180,16 @@ struct BlockBuilder {
     }
   }
 
-  /// Writes the handler address of every op.
+  /// Writes the handler address of every op. A handler may do the work of the next op too: that one's own
+  /// handler runs only where the first op takes its slow form.
   func setHandlers() {
     guard let last else { return }
     var op = first
-    while op <= last {
-      op.pointee.handler = HandlerTables.fast(op.pointee.form)
+    while op < last {
+      let form = op.pointee.form
+      op.pointee.handler = HandlerTables.pair(form, (op + 1).pointee.form) ?? HandlerTables.fast(form)
       op += 1
     }
+    op.pointee.handler = HandlerTables.fast(op.pointee.form)
   }
 }

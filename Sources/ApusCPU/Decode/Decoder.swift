@@ -528,5 +528,13 @@ struct Decoder {
       }
     }
     if entry.shape == .SE || entry.shape == .ES, op.pointee.source == 0xFF { op.pointee.form = Form.UD }
+    if entry.shape == .string && repeatPrefix != 0 { chooseFastRepeat(entry, op, width) }
+  }
+
+  /// `REP MOVS` and `REP STOS` in 64-bit mode have a fast form, which knows flat segments and RCX only.
+  private func chooseFastRepeat(_ entry: OpcodeEntry, _ op: OpPointer, _ width: UInt8) {
+    guard is64, !hasAddressSize, op.pointee.segmentIndex == Int(SegmentName.flat.rawValue) else { return }
+    if entry.register == Form.cold_MOVS { op.pointee.form = Form.REP_MOVS + UInt16(width) }
+    if entry.register == Form.cold_STOS { op.pointee.form = Form.REP_STOS + UInt16(width) }
   }
 }

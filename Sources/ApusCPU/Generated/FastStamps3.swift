@@ -380,6 +380,14 @@ let fastStamps61: [FastHandler] = [
 ]
 
 let fastStamps62: [FastHandler] = [
+  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt8.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt16.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt8.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt16.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -396,6 +404,9 @@ let fastStamps62: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp], 8, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.RET64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+]
+
+let fastStamps63: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -404,9 +415,6 @@ let fastStamps62: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CALL_r64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-]
-
-let fastStamps63: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -423,13 +431,5 @@ let fastStamps63: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_m64(cpu(c), op(o), AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_m64(cpu(c), op(o), AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_m64(cpu(c), op(o), AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
 ]
 

@@ -3,6 +3,14 @@
 
 let fastStamps64: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CALL_m64(cpu(c), op(o), AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CALL_m64(cpu(c), op(o), AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CALL_m64(cpu(c), op(o), AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
@@ -18,6 +26,9 @@ let fastStamps64: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.JMP_m64(cpu(c), op(o), AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.JMP_m64(cpu(c), op(o), AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.JMP_m64(cpu(c), op(o), AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+]
+
+let fastStamps65: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CALL_J64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.JMP_J(cpu(c), op(o)), LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.blockEnd(cpu(c), op(o)), LazyFlags(r, s, k)) },
@@ -26,9 +37,6 @@ let fastStamps64: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_NO.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_B.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_NB.self); return go(c, n, f) },
-]
-
-let fastStamps65: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_Z.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_NZ.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_BE.self); return go(c, n, f) },
@@ -45,6 +53,9 @@ let fastStamps65: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_B.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NB.self, UInt8.self); return go(c, n, f) },
+]
+
+let fastStamps66: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_Z.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_BE.self, UInt8.self); return go(c, n, f) },
@@ -53,9 +64,6 @@ let fastStamps65: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_P.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NP.self, UInt8.self); return go(c, n, f) },
-]
-
-let fastStamps66: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_L.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NL.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt8.self); return go(c, n, f) },
@@ -72,6 +80,9 @@ let fastStamps66: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NP.self, UInt8.self); return go(c, n, f) },
+]
+
+let fastStamps67: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_L.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NL.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt8.self); return go(c, n, f) },
@@ -80,9 +91,6 @@ let fastStamps66: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps67: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_Z.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -99,6 +107,9 @@ let fastStamps67: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps68: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_Z.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NZ.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -107,9 +118,6 @@ let fastStamps67: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NP.self, UInt8.self); return go(c, n, f) },
-]
-
-let fastStamps68: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt8.self); return go(c, n, f) },
@@ -126,6 +134,9 @@ let fastStamps68: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps69: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -134,9 +145,6 @@ let fastStamps68: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NB.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps69: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -153,6 +161,9 @@ let fastStamps69: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps70: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -161,9 +172,6 @@ let fastStamps69: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps70: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -180,6 +188,9 @@ let fastStamps70: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps71: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -188,9 +199,6 @@ let fastStamps70: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NB.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps71: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -207,6 +215,9 @@ let fastStamps71: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NB.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps72: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -215,9 +226,6 @@ let fastStamps71: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NP.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps72: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_L.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -234,6 +242,9 @@ let fastStamps72: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NP.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps73: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -242,9 +253,6 @@ let fastStamps72: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps73: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -261,6 +269,9 @@ let fastStamps73: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt8.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt8.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt8.self, ifZero: false); return go(c, n, f) },
+]
+
+let fastStamps74: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC.self, UInt8.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC.self, UInt8.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC.self, UInt8.self, ifZero: true); return go(c, n, f) },
@@ -269,9 +280,6 @@ let fastStamps73: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC_deadCF.self, UInt8.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC_deadCF.self, UInt8.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC_deadCF.self, UInt8.self, ifZero: false); return go(c, n, f) },
-]
-
-let fastStamps74: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_O.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_B.self, UInt16.self); return go(c, n, f) },
@@ -288,6 +296,9 @@ let fastStamps74: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NL.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt16.self); return go(c, n, f) },
+]
+
+let fastStamps75: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_O.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_B.self, UInt16.self); return go(c, n, f) },
@@ -296,9 +307,6 @@ let fastStamps74: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NZ.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_BE.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NBE.self, UInt16.self); return go(c, n, f) },
-]
-
-let fastStamps75: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_S.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt16.self); return go(c, n, f) },
@@ -315,6 +323,9 @@ let fastStamps75: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps76: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_S.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_P.self, UInt16.self); return go(c, n, f) },
@@ -323,9 +334,6 @@ let fastStamps75: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt16.self); return go(c, n, f) },
-]
-
-let fastStamps76: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_O.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -342,6 +350,9 @@ let fastStamps76: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NLE.self, UInt16.self); return go(c, n, f) },
+]
+
+let fastStamps77: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -350,9 +361,6 @@ let fastStamps76: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps77: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -369,6 +377,9 @@ let fastStamps77: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps78: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -377,9 +388,6 @@ let fastStamps77: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps78: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -396,6 +404,9 @@ let fastStamps78: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps79: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -404,9 +415,6 @@ let fastStamps78: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps79: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -423,13 +431,5 @@ let fastStamps79: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
 ]
 

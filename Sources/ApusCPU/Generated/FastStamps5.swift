@@ -2,6 +2,14 @@
 // swift-format-ignore-file
 
 let fastStamps80: [FastHandler] = [
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -18,6 +26,9 @@ let fastStamps80: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps81: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -26,9 +37,6 @@ let fastStamps80: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps81: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -45,6 +53,9 @@ let fastStamps81: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps82: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -53,9 +64,6 @@ let fastStamps81: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps82: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt16.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt16.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt16.self, ifZero: true); return go(c, n, f) },
@@ -72,6 +80,9 @@ let fastStamps82: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_B.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NB.self, UInt32.self); return go(c, n, f) },
+]
+
+let fastStamps83: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_Z.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_BE.self, UInt32.self); return go(c, n, f) },
@@ -80,9 +91,6 @@ let fastStamps82: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_P.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NP.self, UInt32.self); return go(c, n, f) },
-]
-
-let fastStamps83: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_L.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NL.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt32.self); return go(c, n, f) },
@@ -99,6 +107,9 @@ let fastStamps83: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NP.self, UInt32.self); return go(c, n, f) },
+]
+
+let fastStamps84: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_L.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NL.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt32.self); return go(c, n, f) },
@@ -107,9 +118,6 @@ let fastStamps83: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps84: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_Z.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -126,6 +134,9 @@ let fastStamps84: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps85: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_Z.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NZ.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -134,9 +145,6 @@ let fastStamps84: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NP.self, UInt32.self); return go(c, n, f) },
-]
-
-let fastStamps85: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt32.self); return go(c, n, f) },
@@ -153,6 +161,9 @@ let fastStamps85: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps86: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -161,9 +172,6 @@ let fastStamps85: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NB.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps86: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -180,6 +188,9 @@ let fastStamps86: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps87: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -188,9 +199,6 @@ let fastStamps86: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps87: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -207,6 +215,9 @@ let fastStamps87: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps88: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -215,9 +226,6 @@ let fastStamps87: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NB.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps88: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -234,6 +242,9 @@ let fastStamps88: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NB.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps89: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -242,9 +253,6 @@ let fastStamps88: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps89: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_L.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -261,6 +269,9 @@ let fastStamps89: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps90: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -269,9 +280,6 @@ let fastStamps89: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps90: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -288,6 +296,9 @@ let fastStamps90: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt32.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt32.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt32.self, ifZero: false); return go(c, n, f) },
+]
+
+let fastStamps91: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC.self, UInt32.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC.self, UInt32.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC.self, UInt32.self, ifZero: true); return go(c, n, f) },
@@ -296,9 +307,6 @@ let fastStamps90: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC_deadCF.self, UInt32.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC_deadCF.self, UInt32.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC_deadCF.self, UInt32.self, ifZero: false); return go(c, n, f) },
-]
-
-let fastStamps91: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_O.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_B.self, UInt64.self); return go(c, n, f) },
@@ -315,6 +323,9 @@ let fastStamps91: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NL.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps92: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_O.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_B.self, UInt64.self); return go(c, n, f) },
@@ -323,9 +334,6 @@ let fastStamps91: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NZ.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_BE.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NBE.self, UInt64.self); return go(c, n, f) },
-]
-
-let fastStamps92: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_S.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt64.self); return go(c, n, f) },
@@ -342,6 +350,9 @@ let fastStamps92: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps93: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_S.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_P.self, UInt64.self); return go(c, n, f) },
@@ -350,9 +361,6 @@ let fastStamps92: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt64.self); return go(c, n, f) },
-]
-
-let fastStamps93: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_O.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -369,6 +377,9 @@ let fastStamps93: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NLE.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps94: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -377,9 +388,6 @@ let fastStamps93: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps94: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -396,6 +404,9 @@ let fastStamps94: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps95: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -404,9 +415,6 @@ let fastStamps94: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps95: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -423,13 +431,5 @@ let fastStamps95: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
 ]
 

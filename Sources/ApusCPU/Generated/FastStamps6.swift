@@ -2,6 +2,14 @@
 // swift-format-ignore-file
 
 let fastStamps96: [FastHandler] = [
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -18,6 +26,9 @@ let fastStamps96: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps97: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -26,9 +37,6 @@ let fastStamps96: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps97: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -45,6 +53,9 @@ let fastStamps97: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps98: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -53,9 +64,6 @@ let fastStamps97: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps98: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -72,6 +80,9 @@ let fastStamps98: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps99: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -80,9 +91,6 @@ let fastStamps98: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps99: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt64.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt64.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt64.self, ifZero: true); return go(c, n, f) },

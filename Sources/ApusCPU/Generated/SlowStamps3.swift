@@ -380,6 +380,14 @@ let slowStamps61: [SlowHandler] = [
 ]
 
 let slowStamps62: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt64.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -396,6 +404,9 @@ let slowStamps62: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.RET64(cpu, op) } },
+]
+
+let slowStamps63: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -404,9 +415,6 @@ let slowStamps62: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.CALL_r64(cpu, op) } },
-]
-
-let slowStamps63: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -423,13 +431,5 @@ let slowStamps63: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_m64(cpu, op, AddressS.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_m64(cpu, op, AddressS.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_m64(cpu, op, AddressS.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
 ]
 

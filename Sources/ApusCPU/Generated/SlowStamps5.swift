@@ -2,6 +2,14 @@
 // swift-format-ignore-file
 
 let slowStamps80: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
@@ -18,25 +26,9 @@ let slowStamps80: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
 ]
 
 let slowStamps81: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
@@ -53,9 +45,25 @@ let slowStamps81: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
 ]
 
 let slowStamps82: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt16.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt16.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, SUB.self, UInt16.self, ifZero: true) } },
@@ -72,6 +80,9 @@ let slowStamps82: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NO.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_B.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NB.self, UInt32.self) } },
+]
+
+let slowStamps83: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_Z.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NZ.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_BE.self, UInt32.self) } },
@@ -80,9 +91,6 @@ let slowStamps82: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NS.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_P.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NP.self, UInt32.self) } },
-]
-
-let slowStamps83: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_L.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NL.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_LE.self, UInt32.self) } },
@@ -99,6 +107,9 @@ let slowStamps83: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NS.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_P.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NP.self, UInt32.self) } },
+]
+
+let slowStamps84: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_L.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NL.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_LE.self, UInt32.self) } },
@@ -107,9 +118,6 @@ let slowStamps83: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NO.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_B.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NB.self, UInt32.self) } },
-]
-
-let slowStamps84: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_Z.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NZ.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_BE.self, UInt32.self) } },
@@ -126,6 +134,9 @@ let slowStamps84: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NO.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_B.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NB.self, UInt32.self) } },
+]
+
+let slowStamps85: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_Z.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NZ.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_BE.self, UInt32.self) } },
@@ -134,9 +145,6 @@ let slowStamps84: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NS.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_P.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NP.self, UInt32.self) } },
-]
-
-let slowStamps85: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_L.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NL.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_LE.self, UInt32.self) } },
@@ -153,6 +161,9 @@ let slowStamps85: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps86: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -161,9 +172,6 @@ let slowStamps85: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps86: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -180,6 +188,9 @@ let slowStamps86: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps87: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -188,9 +199,6 @@ let slowStamps86: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps87: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -207,6 +215,9 @@ let slowStamps87: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps88: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -215,9 +226,6 @@ let slowStamps87: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps88: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -234,6 +242,9 @@ let slowStamps88: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps89: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -242,9 +253,6 @@ let slowStamps88: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps89: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -261,6 +269,9 @@ let slowStamps89: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps90: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -269,9 +280,6 @@ let slowStamps89: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps90: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -288,6 +296,9 @@ let slowStamps90: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt32.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, SUB.self, UInt32.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, SUB.self, UInt32.self, ifZero: false) } },
+]
+
+let slowStamps91: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC.self, UInt32.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC.self, UInt32.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC.self, UInt32.self, ifZero: true) } },
@@ -296,9 +307,6 @@ let slowStamps90: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC_deadCF.self, UInt32.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt32.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt32.self, ifZero: false) } },
-]
-
-let slowStamps91: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_O.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NO.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_B.self, UInt64.self) } },
@@ -315,6 +323,9 @@ let slowStamps91: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NL.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_LE.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NLE.self, UInt64.self) } },
+]
+
+let slowStamps92: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_O.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NO.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_B.self, UInt64.self) } },
@@ -323,9 +334,6 @@ let slowStamps91: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NZ.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_BE.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NBE.self, UInt64.self) } },
-]
-
-let slowStamps92: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_S.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NS.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_P.self, UInt64.self) } },
@@ -342,6 +350,9 @@ let slowStamps92: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NZ.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_BE.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NBE.self, UInt64.self) } },
+]
+
+let slowStamps93: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_S.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NS.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_P.self, UInt64.self) } },
@@ -350,9 +361,6 @@ let slowStamps92: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NL.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_LE.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NLE.self, UInt64.self) } },
-]
-
-let slowStamps93: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_O.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NO.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_B.self, UInt64.self) } },
@@ -369,25 +377,9 @@ let slowStamps93: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NL.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_LE.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NLE.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
 ]
 
 let slowStamps94: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
@@ -404,9 +396,25 @@ let slowStamps94: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
 ]
 
 let slowStamps95: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
@@ -423,13 +431,5 @@ let slowStamps95: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NB.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
 ]
 

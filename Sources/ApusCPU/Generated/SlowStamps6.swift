@@ -2,6 +2,14 @@
 // swift-format-ignore-file
 
 let slowStamps96: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NB.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt64.self, AddressS.self) } },
@@ -18,6 +26,9 @@ let slowStamps96: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
+]
+
+let slowStamps97: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NS.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_P.self, UInt64.self, AddressS.self) } },
@@ -26,9 +37,6 @@ let slowStamps96: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
-]
-
-let slowStamps97: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
@@ -45,25 +53,9 @@ let slowStamps97: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
 ]
 
 let slowStamps98: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NP.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
@@ -80,9 +72,25 @@ let slowStamps98: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
 ]
 
 let slowStamps99: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NP.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt64.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt64.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, SUB.self, UInt64.self, ifZero: true) } },
@@ -99,6 +107,9 @@ let slowStamps99: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AAD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AAM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AAS(op) } },
+]
+
+let slowStamps100: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADDPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADDPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADDSD(op) } },
@@ -107,9 +118,6 @@ let slowStamps99: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BOUND(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BOUND(op, UInt32.self) } },
-]
-
-let slowStamps100: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BOUND(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Ap(op, UInt16.self) } },
@@ -126,6 +134,9 @@ let slowStamps100: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Mp(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Mp(op, UInt32.self) } },
+]
+
+let slowStamps101: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Mp(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLAC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLC(op) } },
@@ -134,9 +145,6 @@ let slowStamps100: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLTS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMC(op) } },
-]
-
-let slowStamps101: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPPS(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CMPS(op, UInt8.self) } },
@@ -153,6 +161,9 @@ let slowStamps101: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.COMISS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CPUID(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTDQ2PD(op) } },
+]
+
+let slowStamps102: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTDQ2PS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPD2DQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPD2PI(op) } },
@@ -161,9 +172,6 @@ let slowStamps101: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPI2PS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPS2DQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPS2PD(op) } },
-]
-
-let slowStamps102: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPS2PI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -180,6 +188,9 @@ let slowStamps102: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTSI2SS(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTSS2SD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps103: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTSS2SI(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTSS2SI(op, UInt64.self) } },
@@ -188,9 +199,6 @@ let slowStamps102: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTTPS2DQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTTPS2PI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps103: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTTSD2SI(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTTSD2SI(op, UInt64.self) } },
@@ -207,6 +215,9 @@ let slowStamps103: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVSD(op) } },
+]
+
+let slowStamps104: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVSS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.EMMS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -215,9 +226,6 @@ let slowStamps103: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.F2XM1(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FABS(op) } },
-]
-
-let slowStamps104: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FADDP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FADD_ST0(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FADD_STi(op) } },
@@ -234,6 +242,9 @@ let slowStamps104: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNU(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVU(op) } },
+]
+
+let slowStamps105: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMIP(op) } },
@@ -242,9 +253,6 @@ let slowStamps104: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOM_m32(op) } },
-]
-
-let slowStamps105: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOM_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDECSTP(op) } },
@@ -261,6 +269,9 @@ let slowStamps105: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FFREE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FFREEP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIADD_m16(op) } },
+]
+
+let slowStamps106: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIADD_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOMP_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOMP_m32(op) } },
@@ -269,9 +280,6 @@ let slowStamps105: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIDIVR_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIDIVR_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIDIV_m16(op) } },
-]
-
-let slowStamps106: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIDIV_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FILD_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FILD_m32(op) } },
@@ -288,6 +296,9 @@ let slowStamps106: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIST_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIST_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUBR_m16(op) } },
+]
+
+let slowStamps107: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUBR_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUB_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUB_m32(op) } },
@@ -296,9 +307,6 @@ let slowStamps106: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLDENV(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLDENV(op, UInt32.self) } },
-]
-
-let slowStamps107: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLDENV(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLDL2E(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLDL2T(op) } },
@@ -315,6 +323,9 @@ let slowStamps107: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_m64(op) } },
+]
+
+let slowStamps108: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNCLEX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNINIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNOP(op) } },
@@ -323,9 +334,6 @@ let slowStamps107: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSTCW(op) } },
-]
-
-let slowStamps108: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSTENV(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSTENV(op, UInt32.self) } },
@@ -342,6 +350,9 @@ let slowStamps108: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSCALE(op) } },
+]
+
+let slowStamps109: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSIN(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSINCOS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSQRT(op) } },
@@ -350,9 +361,6 @@ let slowStamps108: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_m80(op) } },
-]
-
-let slowStamps109: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FST_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FST_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FST_m64(op) } },
@@ -369,6 +377,9 @@ let slowStamps109: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FTST(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMI(op) } },
+]
+
+let slowStamps110: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMIP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMPP(op) } },
@@ -377,9 +388,6 @@ let slowStamps109: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXCH(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXRSTOR(op, UInt16.self) } },
-]
-
-let slowStamps110: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXRSTOR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXRSTOR(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -396,6 +404,9 @@ let slowStamps110: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt8.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt16.self) } },
+]
+
+let slowStamps111: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INS(op, UInt8.self) } },
@@ -404,9 +415,6 @@ let slowStamps110: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT1(op) } },
-]
-
-let slowStamps111: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT3(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INTO(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.INVD(op) } },
@@ -423,13 +431,5 @@ let slowStamps111: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt64.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JrCXZ(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAHF(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
 ]
 

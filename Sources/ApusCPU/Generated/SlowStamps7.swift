@@ -2,6 +2,14 @@
 // swift-format-ignore-file
 
 let slowStamps112: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt64.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JrCXZ(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAHF(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt64.self) } },
@@ -18,6 +26,9 @@ let slowStamps112: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt64.self) } },
+]
+
+let slowStamps113: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LLDT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LMSW(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt8.self) } },
@@ -26,9 +37,6 @@ let slowStamps112: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt64.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOP(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPE(op) } },
-]
-
-let slowStamps113: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPNE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt16.self) } },
@@ -45,6 +53,9 @@ let slowStamps113: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXSD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MAXSS(op) } },
+]
+
+let slowStamps114: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MINSD(op) } },
@@ -53,9 +64,6 @@ let slowStamps113: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVAPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVAPS_WV(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps114: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt64.self) } },
@@ -72,6 +80,9 @@ let slowStamps114: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_EV(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_EV(op, UInt64.self) } },
+]
+
+let slowStamps115: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX(op, UInt32.self) } },
@@ -80,9 +91,6 @@ let slowStamps114: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX_EV(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX_EV(op, UInt64.self) } },
-]
-
-let slowStamps115: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVHLPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVHPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVHPS_WV(op) } },
@@ -99,6 +107,9 @@ let slowStamps115: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ2DQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX_WV(op) } },
+]
+
+let slowStamps116: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_WV(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt16.self) } },
@@ -107,9 +118,6 @@ let slowStamps115: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSD_WV(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSS(op) } },
-]
-
-let slowStamps116: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSS_WV(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVUPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVUPS_WV(op) } },
@@ -126,6 +134,9 @@ let slowStamps116: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULSD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULSS(op) } },
+]
+
+let slowStamps117: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MWAIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt8.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt16.self) } },
@@ -134,9 +145,6 @@ let slowStamps116: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt32.self) } },
-]
-
-let slowStamps117: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKSSDW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKSSDW_MMX(op) } },
@@ -153,6 +161,9 @@ let slowStamps117: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSW(op) } },
+]
+
+let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDUSB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDUSB_MMX(op) } },
@@ -161,9 +172,6 @@ let slowStamps117: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAND(op) } },
-]
-
-let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PANDN(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PANDN_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAND_MMX(op) } },
@@ -180,6 +188,9 @@ let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTD(op) } },
+]
+
+let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTW_MMX(op) } },
@@ -188,9 +199,6 @@ let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PINSRW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PINSRW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMADDWD(op) } },
-]
-
-let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMADDWD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMAXSW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMAXSW_MMX(op) } },
@@ -207,6 +215,9 @@ let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULLW(op) } },
+]
+
+let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULLW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULUDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULUDQ_MMX(op) } },
@@ -215,9 +226,6 @@ let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPA(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPA(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt64.self) } },
@@ -234,6 +242,9 @@ let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_r(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_r(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POR(op) } },
+]
+
+let slowStamps121: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POR_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSADBW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSADBW_MMX(op) } },
@@ -242,9 +253,6 @@ let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSHUFLW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSHUFW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD(op) } },
-]
-
-let slowStamps121: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX(op) } },
@@ -261,6 +269,9 @@ let slowStamps121: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD_MMX_I(op) } },
+]
+
+let slowStamps122: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAW_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAW_MMX(op) } },
@@ -269,9 +280,6 @@ let slowStamps121: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX(op) } },
-]
-
-let slowStamps122: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_I(op) } },
@@ -288,6 +296,9 @@ let slowStamps122: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBSB(op) } },
+]
+
+let slowStamps123: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBSB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBSW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBSW_MMX(op) } },
@@ -296,9 +307,6 @@ let slowStamps122: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBUSW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBUSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBW(op) } },
-]
-
-let slowStamps123: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHBW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHBW_MMX(op) } },
@@ -315,6 +323,9 @@ let slowStamps123: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLWD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLWD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps124: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt64.self) } },
@@ -323,9 +334,6 @@ let slowStamps123: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps124: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt64.self) } },
@@ -342,6 +350,9 @@ let slowStamps124: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PXOR(op) } },
+]
+
+let slowStamps125: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PXOR_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt8.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt16.self) } },
@@ -350,9 +361,6 @@ let slowStamps124: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCPPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCPSS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt8.self) } },
-]
-
-let slowStamps125: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt64.self) } },
@@ -369,6 +377,9 @@ let slowStamps125: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPMC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDTSC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDTSCP(op) } },
+]
+
+let slowStamps126: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt32.self) } },
@@ -377,9 +388,6 @@ let slowStamps125: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt64.self) } },
-]
-
-let slowStamps126: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RSM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RSQRTPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RSQRTSS(op) } },
@@ -396,6 +404,9 @@ let slowStamps126: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt32.self) } },
+]
+
+let slowStamps127: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SMSW(op, UInt16.self) } },
@@ -404,9 +415,6 @@ let slowStamps126: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SQRTPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SQRTPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SQRTSD(op) } },
-]
-
-let slowStamps127: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SQRTSS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STAC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STC(op) } },
@@ -423,13 +431,5 @@ let slowStamps127: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBPS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBSD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBSS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SWAPGS(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSCALL(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSENTER(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt16.self) } },
 ]
 

@@ -2,6 +2,14 @@
 // swift-format-ignore-file
 
 let slowStamps128: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBSD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBSS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SWAPGS(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSCALL(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSENTER(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.UCOMISD(op) } },
@@ -18,6 +26,9 @@ let slowStamps128: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRFSBASE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRFSBASE(op, UInt64.self) } },
+]
+
+let slowStamps129: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt32.self) } },
@@ -26,9 +37,6 @@ let slowStamps128: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XGETBV(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XLAT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps129: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt64.self) } },
@@ -45,6 +53,9 @@ let slowStamps129: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps130: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt64.self) } },
@@ -53,9 +64,6 @@ let slowStamps129: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSETBV(op) } },
-]
-
-let slowStamps130: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.x87NoOperation(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.GP, 0) } },

@@ -46,18 +46,15 @@ enum SBB: BinaryOperation {
   }
 }
 
-/// Flags of a sum with carry in, which the lazy kinds cannot express: the top bits of `carry` and `overflow`
-/// and bit 4 of `auxiliary` are the flags.
+/// Flags of a sum with carry in, whose operands the lazy kinds cannot tell: the top bits of `carry` and
+/// `overflow` and bit 4 of `auxiliary` are CF, OF and AF.
 @inline(__always)
 func eagerFlags<T: OperandWidth>(_ r: T, carry: T, overflow: T, auxiliary: T) -> LazyFlags {
   let top = T(truncatingIfNeeded: T.bitWidth - 1)
   var image = (carry &>> top).zeroExtended & RFLAGS.CF
   image |= ((overflow &>> top).zeroExtended & 1) << 11
   image |= auxiliary.zeroExtended & RFLAGS.AF
-  image |= (r &>> top).zeroExtended << 7
-  if r == 0 { image |= RFLAGS.ZF }
-  if parity(r.zeroExtended) { image |= RFLAGS.PF }
-  return LazyFlags(r == 0 ? 0 : 1, image, FlagKind.image)
+  return LazyFlags(r.zeroExtended, image, FlagKind.mixed + T.log2)
 }
 
 enum INC: UnaryOperation {

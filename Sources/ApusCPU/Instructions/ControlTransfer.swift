@@ -33,6 +33,33 @@ extension Body {
     return OpPointer(bound: budget < 0 ? cpu.pointee.exitOp : cpu.pointee.lookupOp)
   }
 
+  /// Notes for the `RET` to come that `targets.fallThrough` leads back. A slow form has no lasting targets.
+  @inline(__always)
+  static func noteCall(_ cpu: CPU, _ targets: UnsafeMutablePointer<BranchTargets>) {
+    let bank = cpu.pointee.bank
+    let top = (bank.load(fromByteOffset: TLB.returnTop, as: Int.self) &+ 8) & (TLB.returnStackSize - 8)
+    bank.storeBytes(of: top, toByteOffset: TLB.returnTop, as: Int.self)
+    let target = M.isFast ? RawPointer(targets) : RawPointer(cpu.lookupOp.targets)
+    (bank + top).storeBytes(of: target, toByteOffset: TLB.returnStackOffset, as: RawPointer.self)
+  }
+
+  /// Ends the block with a return to `rip`: by the return stack, or else as any jump.
+  @inline(__always)
+  static func jump(backTo rip: UInt64, _ cpu: CPU, _ op: OpPointer) -> OpPointer {
+    let bank = cpu.pointee.bank
+    let top = bank.load(fromByteOffset: TLB.returnTop, as: Int.self)
+    bank.storeBytes(of: (top &- 8) & (TLB.returnStackSize - 8), toByteOffset: TLB.returnTop, as: Int.self)
+    let expected = (bank + top).load(fromByteOffset: TLB.returnStackOffset, as: RawPointer.self)
+      .assumingMemoryBound(to: BranchTargets.self)
+    guard _fastPath(expected.pointee.fallThroughRIP == rip) else {
+      return jump(to: rip, cpu, op, retired: 1)
+    }
+    let budget = cpu.pointee.budget &- (Int64(op.pointee.count) &+ 1)
+    cpu.pointee.budget = budget
+    cpu.pointee.rip = rip
+    return _fastPath(budget >= 0) ? expected.pointee.fallThrough : OpPointer(bound: cpu.pointee.exitOp)
+  }
+
   @inline(__always)
   static func JMP_J(_ cpu: CPU, _ op: OpPointer) -> OpPointer { branch(true, cpu, op, retired: 1) }
 
@@ -50,6 +77,7 @@ extension Body {
   @inline(__always)
   static func CALL_J64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
     try push64(cpu, op.targets.pointee.fallThroughRIP)
+    noteCall(cpu, op.targets)
     return branch(true, cpu, op, retired: 1)
   }
 
@@ -57,6 +85,7 @@ extension Body {
   static func CALL_r64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
     let target: UInt64 = cpu.register(op.pointee.base)
     try push64(cpu, op.nextRIP)
+    noteCall(cpu, (op + 1).targets)
     return jump(to: target, cpu, op, retired: 1)
   }
 
@@ -67,6 +96,7 @@ extension Body {
     let linear = try F.linear(cpu, op, 8, Access.read, M.self)
     let target = try M.load(cpu, linear, UInt64.self)
     try push64(cpu, op.nextRIP)
+    noteCall(cpu, (op + 1).targets)
     return jump(to: target, cpu, op, retired: 1)
   }
 
@@ -90,7 +120,7 @@ extension Body {
     if !M.isFast { try cpu.checkFlatStack(linear, 8) }
     let target = try M.load(cpu, linear, UInt64.self)
     cpu[.rsp] = linear &+ 8 &+ UInt64(truncatingIfNeeded: op.pointee.immediate)
-    return jump(to: target, cpu, op, retired: 1)
+    return jump(backTo: target, cpu, op)
   }
 
   @inline(__always)

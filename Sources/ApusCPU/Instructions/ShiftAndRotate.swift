@@ -70,14 +70,6 @@ enum KEEP: UnaryOperation {
   }
 }
 
-/// The flags after a rotate: the old ones with CF and OF replaced. `changed` holds bits 0 and 11.
-@inline(never)
-private func rotateFlags(
-  _ result: UInt64, _ source: UInt64, _ kind: UInt32, _ changed: UInt64
-) -> LazyFlags {
-  LazyFlags(image: (flagImage(result, source, kind) & ~(RFLAGS.CF | RFLAGS.OF)) | changed)
-}
-
 enum ROL<N: ShiftCount>: UnaryOperation {
   @inline(__always)
   static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
@@ -86,7 +78,7 @@ enum ROL<N: ShiftCount>: UnaryOperation {
     let r = rotateLeft(a, n)
     let carry = r.zeroExtended & 1
     let top = (r &>> T(truncatingIfNeeded: T.bitWidth - 1)).zeroExtended
-    flags = rotateFlags(flags.result, flags.source, flags.kind, carry | (carry ^ top) << 11)
+    flags = flags.replacing(carryAndOverflow: carry | (carry ^ top) << 11)
     return r
   }
 }
@@ -99,7 +91,7 @@ enum ROR<N: ShiftCount>: UnaryOperation {
     let r = rotateLeft(a, 0 &- n)
     let top = (r &>> T(truncatingIfNeeded: T.bitWidth - 1)).zeroExtended
     let next = (r &>> T(truncatingIfNeeded: T.bitWidth - 2)).zeroExtended & 1
-    flags = rotateFlags(flags.result, flags.source, flags.kind, top | (top ^ next) << 11)
+    flags = flags.replacing(carryAndOverflow: top | (top ^ next) << 11)
     return r
   }
 }

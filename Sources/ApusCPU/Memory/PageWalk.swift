@@ -20,6 +20,19 @@ enum PageEntry {
   static let addressMask: UInt64 = 0x000F_FFFF_FFFF_F000
 }
 
+/// The part of a walk above the page table, kept for the 2 MiB it holds for (SDM Vol. 3,
+/// "Paging-Structure Caches"). Every flush of translations empties the cache.
+struct PageDirectoryEntry {
+  /// `linear >> 21`, or `invalidTag`.
+  var tag: UInt64
+  var table: UInt64
+  /// W and U/S of all levels so far, and XD of any.
+  var rights: UInt64
+  var noExecute: UInt64
+
+  static let invalidTag: UInt64 = ~0
+}
+
 /// Physical addresses have this many bits (CPUID 8000_0008h EAX 7:0); higher ones are reserved in entries.
 let physicalAddressBits: UInt64 = 40
 private let reservedAddressBits: UInt64 = PageEntry.addressMask & ~((1 << physicalAddressBits) - 1)
@@ -63,6 +76,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func walkLong(
     _ linear: UInt64, _ kind: UInt32, updating: Bool, _ failure: inout UInt32
   ) -> Translation? {
+    let cached = walkCache + Int(truncatingIfNeeded: linear >> 21) & (TLB.walkCacheCount - 1)
     var reserved = reservedAddressBits
     if pointee.efer & EFER.NXE == 0 { reserved |= PageEntry.noExecute }
     var rights = PageEntry.writable | PageEntry.user
@@ -77,6 +91,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       guard pdpte & PageEntry.present != 0 else { return nil }
       table = pdpte & PageEntry.addressMask
       shift = 21
+    }
+    if updating && cached.pointee.tag == linear >> 21 {
+      table = cached.pointee.table
+      rights = cached.pointee.rights
+      noExecute = cached.pointee.noExecute
+      shift = 12
     }
     while true {
       let at = table | ((linear >> shift) & 511) << 3
@@ -96,6 +116,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         if updating && entry & PageEntry.accessed == 0 { writePhysical(at, entry | PageEntry.accessed) }
         table = entry & PageEntry.addressMask
         shift -= 9
+        if updating && shift == 12 {
+          cached.pointee = PageDirectoryEntry(
+            tag: linear >> 21, table: table, rights: rights, noExecute: noExecute)
+        }
         continue
       }
       guard isPermitted(rights, noExecute, kind) else {
@@ -109,6 +133,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         isUser: rights & PageEntry.user != 0,
         isGlobal: entry & PageEntry.global != 0 && pointee.cr4 & CR4.PGE != 0, pageShift: shift)
     }
+  }
+
+  private var walkCache: UnsafeMutablePointer<PageDirectoryEntry> {
+    (bank(0) + TLB.walkCacheOffset).assumingMemoryBound(to: PageDirectoryEntry.self)
+  }
+
+  func clearWalkCache() {
+    for index in 0..<TLB.walkCacheCount { walkCache[index].tag = PageDirectoryEntry.invalidTag }
   }
 
   private func markUsed(_ at: UInt64, _ entry: UInt64, _ kind: UInt32) {

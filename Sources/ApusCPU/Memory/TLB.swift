@@ -24,19 +24,32 @@ enum TLB {
   static let pageSetOffset = jumpCacheOffset + jumpCacheCount * 16
   /// In the first bank: the set of 4 MiB areas in which large pages were used.
   static let largeSetOffset = pageSetOffset + 512
+  /// The return stack: pointers to `BranchTargets`, and the offset of the newest.
+  static let returnStackOffset = largeSetOffset + 512
+  static let returnStackSize = 16 * 8
+  static let returnTop = returnStackOffset + returnStackSize
+  /// In the first bank: the page-directory cache (PageWalk.swift).
+  static let walkCacheOffset = returnTop + 8
+  static let walkCacheCount = 64
   static let bankSize = largeSetOffset + 512 + 3072
 
-  /// The page number, with the bits above the index folded in: copies between buffers a power of two apart
-  /// would otherwise evict each other at every access.
+  /// How far down the bits above the index are folded into it; at least half the index's width, so that
+  /// folding twice gives back the page.
+  private static let foldShift: UInt64 = 7
+
+  /// The page number, with bits above the index folded in: copies between buffers a power of two apart would
+  /// otherwise evict each other at every access. They are folded in high, so that buffers smaller than
+  /// 1/128 of their distance do not share entries at all.
   @inline(__always)
   static func entryOffset(_ linear: UInt64) -> Int {
-    let hash = (linear ^ (linear &>> 10)) &>> UInt64(12 - entryShift)
+    let hash = (linear ^ (linear &>> foldShift)) &>> UInt64(12 - entryShift)
     return Int(truncatingIfNeeded: hash & UInt64((entryCount - 1) << entryShift))
   }
 
   /// The tag of an empty entry: a page whose own entry is another one.
   static func invalidTag(_ offset: Int) -> UInt64 {
-    UInt64(truncatingIfNeeded: (offset &>> entryShift) ^ 1) << 12
+    let other = UInt64(truncatingIfNeeded: offset &>> entryShift) ^ 1
+    return (other ^ (other &>> foldShift)) << 12
   }
 
   /// Whether `size` bytes at `linear`, whose entry has this tag, lie in the tag's page: all in one comparison,

@@ -12,6 +12,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Drops cached translations and, with them, the jump-cache entries that rest on them: the one place where
   /// either is flushed. Dropping more than the architecture asks is always allowed.
   func flushTranslations(_ scope: FlushScope) {
+    clearWalkCache()
     switch scope {
     case .all:
       for index in 0..<Layout.bankCount { clearTLB(bank(index)) }
@@ -136,6 +137,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Empties one jump cache; cheap if nothing was entered since the last time.
   func flushJumpCache(_ bank: RawPointer) {
+    clearReturnStack(bank)
     let pages = (bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
     var isEmpty = true
     for word in 0..<64 where pages[word] != 0 {
@@ -153,6 +155,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Drops a bank's entries for code that begins in the linear page at `page`.
   private func flushJumpCachePage(_ index: Int, _ page: UInt64) {
     let bank = bank(index)
+    clearReturnStack(bank)
     let key = index == 0 ? pointee.jumpKeySupervisor : pointee.jumpKeyUser
     let has64BitCode = UInt8(truncatingIfNeeded: key) & CodeMode.sizeMask == CodeMode.code64
     let page = has64BitCode ? page : page & 0xFFFF_FFFF
@@ -167,6 +170,22 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       if linear & ~0xFFF == page { invalidateJump(entry) }
       entry += 16
     }
+  }
+}
+
+// The return stack predicts where `RET` leads: `CALL` pushes a pointer to the `BranchTargets` whose
+// `fallThrough` is the way back, and `RET` takes that way if its RIP is the one the guest's stack holds. What
+// an entry points to stays readable until the arena is emptied, which empties this stack too; that the way is
+// still right is kept true as for every link between blocks. Entries depend on translations as jump-cache
+// entries do and go with them.
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  private func clearReturnStack(_ bank: RawPointer) {
+    let none = RawPointer(lookupOp.targets)
+    for offset in stride(from: 0, to: TLB.returnStackSize, by: 8) {
+      bank.storeBytes(of: none, toByteOffset: TLB.returnStackOffset + offset, as: RawPointer.self)
+    }
+    bank.storeBytes(of: 0, toByteOffset: TLB.returnTop, as: Int.self)
   }
 }
 
