@@ -14,5 +14,6 @@ let pairHandlers: [FastHandler] = {
   all += pairStamps8
   all += pairStamps9
   all += pairStamps10
+  all += pairStamps11
   return all
 }()
