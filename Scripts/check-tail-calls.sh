@@ -7,10 +7,10 @@ build=$(swift build -c release --show-bin-path)
 tools=$(dirname "$(readlink -f "$(command -v swiftc)")")
 objdump="$tools/llvm-objdump"
 bad=0
-for object in "$build"/ApusCPU.build/FastStamps*.swift.o "$build"/ApusCPU.build/PairStamps*.swift.o; do
+for object in "$build"/ApusCPU.build/FastStamps*.swift.o "$build"/ApusCPU.build/RunStamps*.swift.o; do
   found=$("$objdump" -d --no-show-raw-insn "$object" | awk -v file="$(basename "$object")" '
     /^[0-9a-f]+ </ { name = $2 }
-    name ~ /(fast|pair)Stamps.*cfU/ && $NF ~ /^ret/ { print file ": " name " returns" }' | sort -u)
+    name ~ /(fast|run)Stamps.*cfU/ && $NF ~ /^ret/ { print file ": " name " returns" }' | sort -u)
   if [ -n "$found" ]; then
     printf '%s\n' "$found"
     bad=1

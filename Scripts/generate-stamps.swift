@@ -88,7 +88,7 @@ struct Form {
   var fast: String?
   var slow: String
   var effect = 2
-  /// What the fast stamp is made of, for pairs.
+  /// What the fast stamp is made of, for runs.
   var piece: Piece?
 }
 
@@ -402,16 +402,16 @@ func defineDeadVariants() {
   }
 }
 
-// MARK: Pairs
+// MARK: Runs
 
-struct Pair {
-  var first: Int
-  var second: Int
+struct Run {
+  /// Two or three.
+  var forms: [Int]
   var stamp: String
 }
-var pairs: [Pair] = []
+var runs: [Run] = []
 
-/// The form that a line of Frequent.pairs names: `MOV_rm UInt64 AddressB` is `MOV_rm(, UInt64.self, AddressB.self)`.
+/// The forms that Frequent.runs can name: `MOV_rm UInt64 AddressB` is `MOV_rm(, UInt64.self, AddressB.self)`.
 func formNames() -> [String: Int] {
   var names: [String: Int] = [:]
   for (index, form) in forms.enumerated() where form.piece != nil {
@@ -423,32 +423,38 @@ func formNames() -> [String: Int] {
   return names
 }
 
-/// Stamps that do the work of two ops one after the other. The second op stays where it is, so the first one's
-/// slow form, and a second body that misses the TLB, go on as if there were no pair.
-func definePairs(_ file: String) {
+/// Stamps that do the work of two or three ops one after the other. The later ops stay where they are, so the
+/// first one's slow form, and a later body that misses the TLB, go on as if there were no run.
+func defineRuns(_ file: String) {
   guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { fail("cannot read \(file)") }
   let names = formNames()
   for (number, line) in text.components(separatedBy: "\n").enumerated() where !line.hasPrefix("#") && !line.isEmpty {
-    let members = line.components(separatedBy: " | ")
-    guard members.count == 2, let first = names[members[0]], let second = names[members[1]],
-      let one = forms[first].piece, let two = forms[second].piece
-    else { fail("\(file):\(number + 1): not two forms with fast stamps") }
-    func run(_ piece: Piece, _ result: String, _ miss: String) -> String {
-      if !piece.throwsExit { return "\(result) = \(piece.call); " }
-      return "do throws(Exit) { \(result) = try \(piece.call) } catch { return \(miss) }; "
+    let members = line.components(separatedBy: " | ").map { names[$0] }
+    let pieces = members.map { $0.flatMap { forms[$0].piece } }
+    guard 2...3 ~= members.count, !pieces.contains(where: { $0 == nil }) else {
+      fail("\(file):\(number + 1): not two or three forms with fast stamps")
     }
-    let missOne = "missed(c, o, r, s, k)"
-    let missTwo = "missed(c, p, f.result, f.source, f.kind)"
-    let isUsingFlags = (one.call + two.call).contains("&f")
-    let stamp =
-      "{ c, o, r, s, k in \(one.probe)\(isUsingFlags ? "var" : "let") f = LazyFlags(r, s, k); \(run(one, "_", missOne))"
-      + "let p = o + MemoryLayout<DecodedOp>.stride; "
-      + two.probe.replacingOccurrences(of: "op(o)", with: "op(p)").replacingOccurrences(of: missOne, with: missTwo)
-      + "let n: OpPointer; "
-      + run(two, "n", missTwo).replacingOccurrences(of: "op(o)", with: "op(p)") + "return go(c, n, f) }"
-    pairs.append(Pair(first: first, second: second, stamp: stamp))
+    let isUsingFlags = pieces.contains { $0!.call.contains("&f") }
+    var stamp = "{ c, o, r, s, k in \(isUsingFlags ? "var" : "let") f = LazyFlags(r, s, k); let n: OpPointer; "
+    for (index, piece) in pieces.enumerated() {
+      let op = ["o", "p", "q"][index]
+      let miss = "missed(c, \(op), f.result, f.source, f.kind)"
+      if index > 0 { stamp += "let \(op) = o + \(index == 1 ? "" : "\(index) * ")MemoryLayout<DecodedOp>.stride; " }
+      let result = index == pieces.count - 1 ? "n" : "_"
+      let body = piece!.throwsExit
+        ? "do throws(Exit) { \(result) = try \(piece!.call) } catch { return \(miss) }; "
+        : "\(result) = \(piece!.call); "
+      stamp += (piece!.probe.replacingOccurrences(of: "missed(c, o, r, s, k)", with: miss) + body)
+        .replacingOccurrences(of: "op(o)", with: "op(\(op))")
+    }
+    runs.append(Run(forms: members.map { $0! }, stamp: stamp + "return go(c, n, f) }"))
   }
-  pairs.sort { ($0.first, $0.second) < ($1.first, $1.second) }
+  // Of the runs that begin with a form, the longest come first.
+  runs.sort {
+    $0.forms[0] != $1.forms[0]
+      ? $0.forms[0] < $1.forms[0]
+      : $0.forms.count != $1.forms.count ? $0.forms.count > $1.forms.count : $0.forms.lexicographicallyPrecedes($1.forms)
+  }
 }
 
 // MARK: Aliases
@@ -750,7 +756,7 @@ for (file, map) in [
 
 defineHotForms()
 defineDeadVariants()
-definePairs(maps + "Frequent.pairs")
+defineRuns(maps + "Frequent.runs")
 defineAliases()
 let fastCount = forms.count
 for row in rows where !row.options.contains("hot") && !row.options.contains("nop") {
@@ -850,8 +856,9 @@ outputs["FormFacts.swift"] =
   + "let fastAliases: [(UInt16, UInt16)] = [\n"
   + aliases.sorted { $0.key < $1.key }.map { "  (\($0.key), \($0.value)),\n" }.joined() + "]\n\n"
   + array("formFusedZero", "UInt16", forms.indices.map { fusedZero[$0] ?? 0 })
-  + array("formPairs", "UInt16", (0...forms.count).map { form in pairs.firstIndex { $0.first >= form } ?? pairs.count })
-  + array("pairSeconds", "UInt16", pairs.map(\.second))
+  + array("formRuns", "UInt16", (0...forms.count).map { form in runs.firstIndex { $0.forms[0] >= form } ?? runs.count })
+  + array("runSeconds", "UInt16", runs.map { $0.forms[1] })
+  + array("runThirds", "UInt16", runs.map { $0.forms.count > 2 ? $0.forms[2] : 0xFFFF })
 
 /// Writes the stamps as many short arrays: the type checker needs minutes and gigabytes for a literal of
 /// hundreds of closures. Some arrays share a file.
@@ -872,7 +879,7 @@ func chunks(_ kind: String, _ type: String, _ stamps: [String]) {
 }
 chunks("fast", "FastHandler", forms[..<fastCount].map { $0.fast ?? "{ c, o, r, s, k in missed(c, o, r, s, k) }" })
 chunks("slow", "SlowHandler", forms.map(\.slow))
-chunks("pair", "FastHandler", pairs.map(\.stamp))
+chunks("run", "FastHandler", runs.map(\.stamp))
 
 let generated = directory + "/Sources/ApusCPU/Generated/"
 let fixed = outputs.mapValues { $0.replacingOccurrences(of: "(cpu(c), op(o), &f, ", with: "(cpu(c), op(o), &f, ") }

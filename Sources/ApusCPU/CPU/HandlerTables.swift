@@ -17,19 +17,25 @@ enum HandlerTables {
   @inline(__always)
   static func fast(_ form: UInt16) -> UInt64 { addresses[Int(form)] }
 
-  /// The code address of the threaded handler for an op of form `first` with one of form `second` behind it, if
-  /// there is one.
-  static func pair(_ first: UInt16, _ second: UInt16) -> UInt64? {
-    let end = Int(formPairs[Int(first) + 1])
-    var index = Int(formPairs[Int(first)])
-    while index < end {
-      if pairSeconds[index] == second { return pairAddresses[index] }
-      index += 1
-    }
-    return nil
+  /// The handlers for an op of form `first` together with the one or two ops behind it.
+  @inline(__always)
+  static func runs(_ first: UInt16) -> Range<Int> {
+    Int(formRuns[Int(first)])..<Int(formRuns[Int(first) + 1])
   }
 
-  private static let pairAddresses: [UInt64] = pairHandlers.map { address(of: $0) }
+  /// How many ops the run at `index` takes in, if they are those from `op` to at most `last`; 0 if not.
+  @inline(__always)
+  static func runLength(_ index: Int, _ op: OpPointer, _ last: OpPointer) -> Int {
+    guard op < last, (op + 1).pointee.form == runSeconds[index] else { return 0 }
+    let third = runThirds[index]
+    if third == UInt16.max { return 2 }
+    return op + 1 < last && (op + 2).pointee.form == third ? 3 : 0
+  }
+
+  /// The code address of the handler of the run at `index`.
+  static func run(_ index: Int) -> UInt64 { runAddresses[index] }
+
+  private static let runAddresses: [UInt64] = runHandlers.map { address(of: $0) }
 
   private static let addresses: [UInt64] = {
     var addresses = [UInt64](repeating: address(of: slowOnly), count: Int(Form.count))

@@ -180,16 +180,27 @@ struct BlockBuilder {
     }
   }
 
-  /// Writes the handler address of every op. A handler may do the work of the next op too: that one's own
-  /// handler runs only where the first op takes its slow form.
+  /// Writes the handler address of every op: that of a run of ops where it makes the block's way shorter. The
+  /// handlers of the run's later ops are there for when an op before them takes its slow form.
   func setHandlers() {
     guard let last else { return }
-    var op = first
-    while op < last {
-      let form = op.pointee.form
-      op.pointee.handler = HandlerTables.pair(form, (op + 1).pointee.form) ?? HandlerTables.fast(form)
-      op += 1
+    var op = last
+    // The handlers that run from one, two and three ops further on to the end.
+    var ahead = (0, 0, 0)
+    while true {
+      op.pointee.handler = HandlerTables.fast(op.pointee.form)
+      var fewest = ahead.0
+      for index in HandlerTables.runs(op.pointee.form) {
+        let length = HandlerTables.runLength(index, op, last)
+        let rest = length == 3 ? ahead.2 : ahead.1
+        if length != 0 && rest < fewest {
+          fewest = rest
+          op.pointee.handler = HandlerTables.run(index)
+        }
+      }
+      ahead = (fewest + 1, ahead.0, ahead.1)
+      if op == first { return }
+      op -= 1
     }
-    op.pointee.handler = HandlerTables.fast(op.pointee.form)
   }
 }
