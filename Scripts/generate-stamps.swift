@@ -29,6 +29,7 @@ struct Row {
   var options: Set<String>
   var name: String
   var shape: String?
+  var width: String?
   var place: String
 }
 
@@ -62,12 +63,14 @@ func parse(_ file: String, _ defaultMap: String) -> [Row] {
     var row = Row(
       map: map, opcodes: low...high, prefix: prefix, reg: reg, rm: nil, mod: nil, mnemonic: fields[1],
       operands: fields[2] == "-" ? [] : fields[2].split(separator: ",").map(String.init),
-      written: fields[3], undefined: fields[4], options: [], name: fields[1], shape: nil, place: place)
+      written: fields[3], undefined: fields[4], options: [], name: fields[1], shape: nil, width: nil, place: place)
     for option in fields[5].split(separator: " ").map(String.init) {
       if option.hasPrefix("name=") {
         row.name = String(option.dropFirst(5))
       } else if option.hasPrefix("shape=") {
         row.shape = String(option.dropFirst(6))
+      } else if option.hasPrefix("width=") {
+        row.width = String(option.dropFirst(6))
       } else if option.hasPrefix("rm=") {
         row.rm = Int(option.dropFirst(3))
       } else if option == "mem" || option == "reg" {
@@ -76,6 +79,7 @@ func parse(_ file: String, _ defaultMap: String) -> [Row] {
         row.options.insert(option)
       }
     }
+    if row.map.hasPrefix("V") && row.operands.contains(where: { $0.hasPrefix("B") }) { row.options.insert("vvvv") }
     rows.append(row)
   }
   return rows
@@ -575,7 +579,7 @@ func widthLetter(_ operand: String) -> String? {
   default: break
   }
   guard let first = operand.first, let last = operand.last, operand.count == 2 else { return nil }
-  guard "EGZROXYMCDIJ".contains(first), "bwdqvyz".contains(last) else { return nil }
+  guard "EGBZROXYMCDIJ".contains(first), "bwdqvyz".contains(last) else { return nil }
   return String(last)
 }
 
@@ -631,6 +635,7 @@ func shape(of row: Row) -> String {
 let segmentNumbers = ["ES": 0, "CS": 1, "SS": 2, "DS": 3, "FS": 4, "GS": 5]
 
 func width(of row: Row) -> String {
+  if let width = row.width { return width }
   if ["IN", "OUT"].contains(row.mnemonic) { return row.operands.contains("AL") ? "b" : "z" }
   // `RET Iw`, `ENTER Iw,Ib`: the immediates count bytes and levels; what is pushed and popped has the size.
   if row.operands.first == "Iw" { return "v" }
@@ -703,7 +708,7 @@ func entry(_ row: Row, _ opcode: Int) -> Entry {
   e.width = width(of: row)
   let names: [(String, String)] = [
     ("hot", "hot"), ("end", "end"), ("lock", "lock"), ("i64", "invalid64"), ("o64", "only64"),
-    ("d64", "default64"), ("f64", "force64"), ("fixed", "fixed"), ("mmx", "mmx"),
+    ("d64", "default64"), ("f64", "force64"), ("fixed", "fixed"), ("mmx", "mmx"), ("vvvv", "vvvv"),
   ]
   for (option, flag) in names where row.options.contains(option) { e.options.append(flag) }
   if row.mod == "mem" { e.options.append("memoryOnly") }
@@ -749,7 +754,7 @@ let directory = FileManager.default.currentDirectoryPath
 let maps = directory + "/Sources/ApusCPU/Decode/Maps/"
 var rows: [Row] = []
 for (file, map) in [
-  ("OneByte", "1"), ("TwoByte", "0F"), ("ThreeByte", "38"), ("X87", "1"), ("SIMD", "0F"),
+  ("OneByte", "1"), ("TwoByte", "0F"), ("ThreeByte", "38"), ("X87", "1"), ("SIMD", "0F"), ("VEX", "V0F"),
 ] where FileManager.default.fileExists(atPath: maps + file + ".opcodes") {
   rows += parse(maps + file + ".opcodes", map)
 }
@@ -801,7 +806,11 @@ func table(_ map: String) -> [Entry] {
       default: fail("\(row.place): prefix \(row.prefix!)")
       }
       let mod = row.mod == "mem" ? 1 : row.mod == "reg" ? 2 : 3
-      let mode = row.options.contains("i64") ? 1 : row.options.contains("o64") ? 2 : 3
+      var mode = row.options.contains("i64") ? 1 : row.options.contains("o64") ? 2 : 3
+      if map.hasPrefix("V") {
+        mode |= row.options.contains("W0") ? 4 : row.options.contains("W1") ? 8 : 12
+        mode |= row.options.contains("L0") ? 16 : row.options.contains("L1") ? 32 : 48
+      }
       alternatives.append(
         "OpcodeAlternative(prefixes: \(prefixes), reg: \(row.reg ?? 255), rm: \(row.rm ?? 255), mod: \(mod), mode: \(mode), entry: \(entry(row, opcode).text))"
       )
@@ -835,7 +844,10 @@ func pieces(_ name: String, _ type: String, _ elements: [String]) {
   for piece in names { tables += "    all += \(piece)\n" }
   tables += "    return all\n  }()\n"
 }
-for (name, map) in [("oneByte", "1"), ("twoByte", "0F"), ("threeByte38", "38"), ("threeByte3A", "3A")] {
+for (name, map) in [
+  ("oneByte", "1"), ("twoByte", "0F"), ("threeByte38", "38"), ("threeByte3A", "3A"), ("vex0F", "V0F"), ("vex38", "V38"),
+  ("vex3A", "V3A"),
+] {
   pieces(name, "OpcodeEntry", table(map).map(\.text))
 }
 pieces("groups", "OpcodeEntry", groups.map(\.text))

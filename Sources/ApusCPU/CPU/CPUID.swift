@@ -25,12 +25,12 @@ enum Identification {
   static let features: UInt32 = bits(
     0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26)
   static let apic: UInt32 = bits(9)
-  /// 01H:ECX without OSXSAVE: MONITOR, CMPXCHG16B, PCID, x2APIC, MOVBE, POPCNT, TSC-deadline, XSAVE,
-  /// hypervisor.
-  static let features2: UInt32 = bits(3, 13, 17, 21, 22, 23, 24, 26, 31)
+  /// 01H:ECX without OSXSAVE: SSE3, PCLMULQDQ, MONITOR, SSSE3, CMPXCHG16B, PCID, SSE4.1, SSE4.2, x2APIC, MOVBE,
+  /// POPCNT, TSC-deadline, AES, XSAVE, RDRAND, hypervisor.
+  static let features2: UInt32 = bits(0, 1, 3, 9, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31)
   static let osxsave: UInt32 = bits(27)
-  /// 07H:EBX: FSGSBASE, TSC_ADJUST, SMEP, ERMS, INVPCID, SMAP, CLFLUSHOPT.
-  static let structured: UInt32 = bits(0, 1, 7, 9, 10, 20, 23)
+  /// 07H:EBX: FSGSBASE, TSC_ADJUST, BMI1, SMEP, BMI2, ERMS, INVPCID, RDSEED, ADX, SMAP, CLFLUSHOPT, SHA.
+  static let structured: UInt32 = bits(0, 1, 3, 7, 8, 9, 10, 18, 19, 20, 23, 29)
   /// 07H:ECX: UMIP, LA57, RDPID.
   static let structured2: UInt32 = bits(2, 16, 22)
   /// 07H:EDX: fast short REP MOVSB.

@@ -130,6 +130,9 @@ package struct CPUState {
   var blockHeads: UnsafeMutablePointer<UInt32>
   var flushCount: UInt32 = 0
 
+  /// The state of the generator behind `RDRAND` and `RDSEED`.
+  var randomState: UInt64 = 0
+
   // SIMD and x87 state.
   var mxcsr: UInt32 = 0x1F80
   var x87 = X87State()

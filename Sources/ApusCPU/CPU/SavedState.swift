@@ -9,7 +9,7 @@ extension Processor {
 
   /// Writes registers, time and what is pending as the section `Processor`. Memory is not in it.
   package func save(to writer: inout StateWriter) {
-    writer.section("Processor", version: 1) { w in
+    writer.section("Processor", version: 2) { w in
       cpu.saveRegisters(to: &w)
       cpu.saveSegmentation(to: &w)
       cpu.saveControl(to: &w)
@@ -26,6 +26,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     w.write(rflags)
     w.write(now)
     w.write(pointee.idle)
+    w.write(pointee.randomState)
   }
 
   fileprivate func saveSegmentation(to w: inout StateWriter) {

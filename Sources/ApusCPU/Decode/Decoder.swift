@@ -32,6 +32,8 @@ struct Decoder {
   var hasAddressSize = false
   private var repeatPrefix: UInt8 = 0
   private var hasLock = false
+  /// VEX.vvvv.
+  var vexRegister: UInt8 = 0
   var segmentOverride: UInt8 = 0xFF
   var modRM: UInt8 = 0
   var isRIPRelative = false
@@ -194,6 +196,7 @@ struct Decoder {
 
   private mutating func lookUp(_ opcode: UInt8) -> OpcodeEntry {
     var entry: OpcodeEntry
+    if opcode & 0xFE == 0xC4 { return lookUpVEX(opcode) }
     if opcode == 0x0F {
       let second = byte()
       switch second {
@@ -211,26 +214,64 @@ struct Decoder {
       modRM = byte()
       return OpcodeTables.groups[Int(entry.register) + Int((modRM >> 3) & 7)]
     case .alternatives:
-      return choose(entry)
+      let prefix: UInt8 =
+        repeatPrefix == 0xF3 ? 4 : repeatPrefix == 0xF2 ? 8 : hasOperandSize ? 2 : 1
+      return choose(entry, prefix, is64 ? 2 : 1)
     default:
       modRM = byte()
       return entry
     }
   }
 
+  /// An opcode behind a VEX prefix (SDM Vol. 2, "The VEX Prefix"), or `LES` and `LDS`, which have the same first
+  /// byte outside 64-bit mode.
+  private mutating func lookUpVEX(_ opcode: UInt8) -> OpcodeEntry {
+    let first = byte()
+    if !is64 && (first < 0xC0 || mode & CodeMode.protected == 0) {
+      modRM = first
+      return OpcodeTables.oneByte[Int(opcode)]
+    }
+    let isForbidden = hasLock || hasOperandSize || repeatPrefix != 0 || rex != 0
+    var map: UInt8 = 1
+    var last = first
+    rex = 0x40 | (~first >> 5) & 4
+    if opcode == 0xC4 {
+      map = first & 31
+      rex |= (~first >> 5) & 3
+      last = byte()
+      rex |= last >> 4 & 8
+    }
+    // Outside 64-bit mode there are eight registers, and operands have no 64 bits.
+    let isWide = rex & 8 != 0
+    if !is64 { rex = 0 }
+    vexRegister = (~last >> 3) & (is64 ? 15 : 7)
+    let code = Int(byte())
+    let table: OpcodeEntry
+    switch map {
+    case 1: table = OpcodeTables.vex0F[code]
+    case 2: table = OpcodeTables.vex38[code]
+    case 3: table = OpcodeTables.vex3A[code]
+    default: return .undefined
+    }
+    guard table.shape == .alternatives, !isForbidden else { return .undefined }
+    let entry = choose(
+      table, 1 << (last & 3),
+      (is64 ? 2 : 1) | (isWide ? 8 : 4) | (last & 4 != 0 ? 32 : 16))
+    if entry.options & OpcodeOption.vvvv == 0 && last & 0x78 != 0x78 { return .undefined }
+    return entry
+  }
+
   /// Picks the alternative that fits prefix, mode and ModRM.
-  private mutating func choose(_ entry: OpcodeEntry) -> OpcodeEntry {
+  private mutating func choose(_ entry: OpcodeEntry, _ prefix: UInt8, _ mode: UInt8) -> OpcodeEntry {
     // `EMMS` alone has a mandatory prefix (none) and no ModRM.
     let first = OpcodeTables.alternatives[Int(entry.register)]
     let hasModRM = first.entry.shape != .none || first.reg != 0xFF || first.rm != 0xFF || first.mod != 3
     modRM = hasModRM ? byte() : 0xC0
-    let prefix: UInt8 =
-      repeatPrefix == 0xF3 ? 4 : repeatPrefix == 0xF2 ? 8 : hasOperandSize ? 2 : 1
     let mod: UInt8 = modRM >= 0xC0 ? 2 : 1
     for index in Int(entry.register)..<(Int(entry.register) + Int(entry.memory)) {
       let alternative = OpcodeTables.alternatives[index]
       if alternative.prefixes & prefix != 0, alternative.mod & mod != 0,
-        alternative.mode & (is64 ? 2 : 1) != 0,
+        alternative.mode & mode == mode,
         alternative.reg == 0xFF || alternative.reg == (modRM >> 3) & 7,
         alternative.rm == 0xFF || alternative.rm == modRM & 7
       {
@@ -411,8 +452,12 @@ struct Decoder {
       setSegment(op, defaultsToStack: false)
     case .portI: op.pointee.immediate = Int32(byte())
     case .portDX: op.pointee.immediate = -1
+    case .GBE:
+      modRMOperand(op, width)
+      op.pointee.destination = slot(reg, width)
+      op.pointee.source = slot(vexRegister, width)
     case .movsxd: signExtendDoubleword(op, width, entry)
-    case .VW, .WV, .VWI, .WVI, .UI, .VE, .EV, .VEI, .GW, .GWI: vectorOperands(entry, op, width)
+    case .VW, .WV, .VWI, .WVI, .UI, .VE, .EV, .VEI, .EVI, .GW, .GWI: vectorOperands(entry, op, width)
     case .maskMove:
       op.pointee.destination = reg
       op.pointee.source = rm

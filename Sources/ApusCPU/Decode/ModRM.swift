@@ -120,7 +120,7 @@ extension Decoder {
   /// The bodies take the low three bits of an MMX register's number.
   mutating func vectorOperands(_ entry: OpcodeEntry, _ op: OpPointer, _ width: UInt8) {
     switch entry.shape {
-    case .VE, .EV, .VEI: modRMOperand(op, max(width, 1))
+    case .VE, .EV, .VEI, .EVI: modRMOperand(op, max(width, 1))
     default:
       if modRM < 0xC0 { modRMOperand(op, width) } else { op.pointee.base = rm }
     }
@@ -131,7 +131,7 @@ extension Decoder {
     case .GWI:
       op.pointee.destination = reg << 3
       op.pointee.immediate = Int32(byte())
-    case .VWI, .WVI, .UI, .VEI: op.pointee.immediate = Int32(byte())
+    case .VWI, .WVI, .UI, .VEI, .EVI: op.pointee.immediate = Int32(byte())
     default: break
     }
   }

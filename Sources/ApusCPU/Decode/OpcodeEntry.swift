@@ -48,10 +48,12 @@ enum Shape: UInt8 {
   /// immediate; `source`, `base` and `destination` are register numbers.
   case VW, WV, VWI, WVI
   /// SIMD with a general register or memory on the other side; then with an immediate.
-  case VE, EV, VEI
+  case VE, EV, VEI, EVI
   /// SIMD source, general register destination (`destination` is its operand-file offset); then with an
   /// immediate.
   case GW, GWI
+  /// General registers with VEX: `destination` is G, `source` VEX.vvvv, and E an operand as elsewhere.
+  case GBE
   /// `MASKMOVDQU`: vector registers in ModRM, memory at rDI.
   case maskMove
   /// SIMD shifts by an immediate (group 12–14): vector register in ModRM.rm.
@@ -108,6 +110,8 @@ enum OpcodeOption {
   static let wordSource: UInt16 = 8192
   /// MMX registers instead of XMM ones.
   static let mmx: UInt16 = 16384
+  /// VEX.vvvv names a register; elsewhere it must be 1111.
+  static let vvvv: UInt16 = 32768
 }
 
 /// One candidate where several instructions share an opcode.
@@ -119,7 +123,8 @@ struct OpcodeAlternative {
   var rm: UInt8
   /// 1 memory, 2 register, 3 either.
   var mod: UInt8
-  /// 1 outside 64-bit mode, 2 within, 3 either.
+  /// Bits for where it exists: 0 outside 64-bit mode, 1 within; 2 with VEX.W = 0, 3 with 1; 4 with VEX.L = 0, 5
+  /// with 1.
   var mode: UInt8
   var entry: OpcodeEntry
 }

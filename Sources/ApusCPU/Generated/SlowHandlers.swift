@@ -134,5 +134,13 @@ let slowHandlers: [SlowHandler] = {
   all += slowStamps128
   all += slowStamps129
   all += slowStamps130
+  all += slowStamps131
+  all += slowStamps132
+  all += slowStamps133
+  all += slowStamps134
+  all += slowStamps135
+  all += slowStamps136
+  all += slowStamps137
+  all += slowStamps138
   return all
 }()

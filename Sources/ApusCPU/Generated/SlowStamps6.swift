@@ -110,15 +110,65 @@ let slowStamps99: [SlowHandler] = [
 ]
 
 let slowStamps100: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADCX(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADCX(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADDPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADDPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADDSD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADDSS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADDSUBPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADDSUBPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADOX(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADOX(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AESDEC(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AESDECLAST(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AESENC(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AESENCLAST(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AESIMC(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AESKEYGENASSIST(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ANDN(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ANDN(op, UInt64.self) } },
+]
+
+let slowStamps101: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ARPL(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BEXTR(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BEXTR(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLENDPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLENDPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLENDVPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLENDVPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSI(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSI(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSMSK(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSMSK(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSR(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSR(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BOUND(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BOUND(op, UInt32.self) } },
+]
+
+let slowStamps102: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BOUND(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BZHI(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BZHI(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Ap(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Ap(op, UInt32.self) } },
@@ -134,13 +184,13 @@ let slowStamps100: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Mp(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Mp(op, UInt32.self) } },
-]
-
-let slowStamps101: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Mp(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLAC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLD(op) } },
+]
+
+let slowStamps103: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLFLUSH(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLTS(op) } },
@@ -160,10 +210,15 @@ let slowStamps101: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.COMISD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.COMISS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CPUID(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTDQ2PD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32_Eb(op) } },
 ]
 
-let slowStamps102: [SlowHandler] = [
+let slowStamps104: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTDQ2PD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTDQ2PS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPD2DQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPD2PI(op) } },
@@ -187,10 +242,10 @@ let slowStamps102: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTSI2SS(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTSI2SS(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTSS2SD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
 ]
 
-let slowStamps103: [SlowHandler] = [
+let slowStamps105: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTSS2SI(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTSS2SI(op, UInt64.self) } },
@@ -214,16 +269,19 @@ let slowStamps103: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIV(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVPS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVSD(op) } },
 ]
 
-let slowStamps104: [SlowHandler] = [
+let slowStamps106: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVSD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIVSS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DPPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DPPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.EMMS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.EXTRACTPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.F2XM1(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FABS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FADDP(op) } },
@@ -238,13 +296,13 @@ let slowStamps104: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVBE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNB(op) } },
+]
+
+let slowStamps107: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNBE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNU(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVU(op) } },
-]
-
-let slowStamps105: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMIP(op) } },
@@ -265,13 +323,13 @@ let slowStamps105: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDIV_ST0(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDIV_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDIV_m32(op) } },
+]
+
+let slowStamps108: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDIV_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FFREE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FFREEP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIADD_m16(op) } },
-]
-
-let slowStamps106: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIADD_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOMP_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOMP_m32(op) } },
@@ -292,13 +350,13 @@ let slowStamps106: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISTP_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISTTP_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISTTP_m32(op) } },
+]
+
+let slowStamps109: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISTTP_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIST_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIST_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUBR_m16(op) } },
-]
-
-let slowStamps107: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUBR_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUB_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUB_m32(op) } },
@@ -319,13 +377,13 @@ let slowStamps107: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLD_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLD_m80(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMULP(op) } },
+]
+
+let slowStamps110: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_ST0(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_m64(op) } },
-]
-
-let slowStamps108: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNCLEX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNINIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNOP(op) } },
@@ -346,13 +404,13 @@ let slowStamps108: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FPTAN(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRNDINT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps111: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSCALE(op) } },
-]
-
-let slowStamps109: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSIN(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSINCOS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSQRT(op) } },
@@ -373,63 +431,5 @@ let slowStamps109: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSUB_ST0(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSUB_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSUB_m32(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSUB_m64(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FTST(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOM(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMI(op) } },
-]
-
-let slowStamps110: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMIP(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMP(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMPP(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FWAIT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXAM(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXCH(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXRSTOR(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXRSTOR(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXRSTOR(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXSAVE(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXSAVE(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXSAVE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXTRACT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FYL2X(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FYL2XP1(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.HLT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt8.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt8.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt16.self) } },
-]
-
-let slowStamps111: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INS(op, UInt8.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INS(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INS(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT1(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT3(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INTO(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.INVD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.INVLPG(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.INVPCID(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.IRET(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.IRET(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.IRET(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Ap(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Ap(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Ap(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt32.self) } },
 ]
 

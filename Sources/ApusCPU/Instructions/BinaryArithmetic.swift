@@ -240,3 +240,26 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 }
+
+// MARK: ADX
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  func ADCX<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    try addWithFlag(op, T.self, RFLAGS.CF)
+  }
+  func ADOX<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    try addWithFlag(op, T.self, RFLAGS.OF)
+  }
+
+  /// An addition that takes and leaves its carry in `flag`, and no other flag changes.
+  @inline(__always)
+  private func addWithFlag<T: OperandWidth>(_ op: OpPointer, _: T.Type, _ flag: UInt64) throws(Exit) {
+    let image = flags.image
+    let b: T = try readE(op)
+    let a: T = register(op.pointee.destination)
+    let (sum, first) = a.addingReportingOverflow(b)
+    let (result, second) = sum.addingReportingOverflow(image & flag != 0 ? 1 : 0)
+    setRegister(op.pointee.destination, result)
+    flags = LazyFlags(image: first || second ? image | flag : image & ~flag)
+  }
+}

@@ -206,3 +206,19 @@ extension Body {
     return op + 1
   }
 }
+
+// MARK: CRC32
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  func CRC32_Eb(_ op: OpPointer) throws(Exit) { try accumulateCRC32(op, UInt8.self) }
+  func CRC32<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) { try accumulateCRC32(op, T.self) }
+
+  /// CRC-32C, polynomial 11EDC6F41h, bits reflected (SDM Vol. 2, `CRC32`). The upper half of the destination
+  /// becomes zero at every width.
+  @inline(__always)
+  private func accumulateCRC32<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    var rest = try readE(op, T.self).zeroExtended ^ UInt64(register(op.pointee.destination, UInt32.self))
+    for _ in 0..<T.bitWidth { rest = rest &>> 1 ^ (rest & 1 != 0 ? 0x82F6_3B78 : 0) }
+    setRegister(op.pointee.destination, UInt32(truncatingIfNeeded: rest))
+  }
+}

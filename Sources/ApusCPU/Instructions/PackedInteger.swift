@@ -233,7 +233,7 @@ extension PackedInteger {
 
   /// The even words, sign-extended to 32 bits.
   @inline(__always)
-  private static func evenWords(_ a: SIMD16<UInt8>) -> SIMD4<Int32> {
+  static func evenWords(_ a: SIMD16<UInt8>) -> SIMD4<Int32> {
     (a.signedDoublewords &<< 16) &>> 16
   }
 

@@ -32,6 +32,22 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
+  /// Both draw from one generator, whose state is the guest's: runs with the same input get the same numbers.
+  func RDRAND<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) { drawRandom(op, T.self) }
+  func RDSEED<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) { drawRandom(op, T.self) }
+
+  /// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators"). CF tells of success, the
+  /// other flags are cleared.
+  @inline(__always)
+  private func drawRandom<T: OperandWidth>(_ op: OpPointer, _: T.Type) {
+    pointee.randomState &+= 0x9E37_79B9_7F4A_7C15
+    var value = pointee.randomState
+    value = (value ^ value &>> 30) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ value &>> 27) &* 0x94D0_49BB_1331_11EB
+    setRegister(op.pointee.base, T(truncatingIfNeeded: value ^ value &>> 31))
+    flags = LazyFlags(image: RFLAGS.CF)
+  }
+
   /// CPUID reports no performance counters, so every counter number is invalid.
   func RDPMC(_ op: OpPointer) throws(Exit) { throw fault(.GP, 0) }
 

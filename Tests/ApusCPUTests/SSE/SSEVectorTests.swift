@@ -3,7 +3,7 @@ import Testing
 
 import ApusCPU
 
-/// Every MMX, SSE and SSE2 instruction, register and memory form, run on a processor and compared with what
+/// Every SIMD instruction, and those on general registers that share its maps, register and memory form, run on a processor and compared with what
 /// hardware did. All cases stand one after the other in one program, so that a wrong length shows at once.
 @Suite struct SSEVectorTests {
   /// One captured case. XMM0, MM0 and RAX start as `a`; XMM1, MM1, RCX and memory at RSI and RDI as `b`.
@@ -124,11 +124,13 @@ import ApusCPU
     return found
   }
 
-  private func cases() throws -> [Case] { try TestVectors("SSE.txt").rows.map { try Case($0) } }
+  private static let files = ["SSE.txt", "SSE4.txt", "BMI.txt"]
 
-  @Test func everyVector() throws {
-    let cases = try cases()
-    #expect(cases.count > 1500)
+  private func cases(_ file: String) throws -> [Case] { try TestVectors(file).rows.map { try Case($0) } }
+
+  @Test(arguments: files) func everyVector(_ file: String) throws {
+    let cases = try cases(file)
+    #expect(cases.count > 600)
     let machine = SSETestMachine(program(cases))
     for (index, item) in cases.enumerated() { prepare(machine, item, at: block(index)) }
     let outcome = try #require(machine.run(limit: UInt64(cases.count) * 100 + 10_000))
@@ -143,6 +145,8 @@ import ApusCPU
 
   /// Prefix, opcode, and the parts of ModRM that choose an instruction.
   struct Encoding: Hashable {
+    /// 0Fh for the two-byte map, 38h and 3Ah for the others, F0h + mmmmm with VEX.
+    var map: UInt8 = 0x0F
     var prefix: UInt8
     var opcode: UInt8
     /// ModRM.reg where it chooses the instruction.
@@ -150,40 +154,66 @@ import ApusCPU
     var isMemory: Bool
   }
 
+  private static let mapNumbers: [Substring: UInt8] = [
+    "38": 0x38, "3A": 0x3A, "V0F": 0xF1, "V38": 0xF2, "V3A": 0xF3,
+  ]
+
   /// Opcodes whose ModRM.reg chooses the instruction.
   private static let groups: Set<UInt8> = [0x71, 0x72, 0x73]
 
   private func encoding(_ code: [UInt8]) throws -> Encoding {
     var rest = code[...]
+    // AND EAX and AND EDX, which make lengths short, and MOV EDX: they come before, in this order.
+    let preparations: [[UInt8]] = [
+      [0x83, 0xE0, 0x1F], [0x25, 0xFF, 0x3F, 0, 0], [0x48, 0x89, 0xC2], [0x48, 0x89, 0xCA],
+      [0x83, 0xE2, 0x1F],
+    ]
+    for preparation in preparations where rest.starts(with: preparation) {
+      rest.removeFirst(preparation.count)
+    }
+    if rest.first == 0xC4 {
+      let code = Array(rest)
+      try #require(code.count >= 5)
+      return Encoding(
+        map: 0xF0 | code[1] & 31, prefix: [0, 0x66, 0xF3, 0xF2][Int(code[2] & 3)], opcode: code[3],
+        member: code[3] == 0xF3 ? code[4] >> 3 & 7 : nil, isMemory: code[4] < 0xC0)
+    }
     var prefix: UInt8 = 0
     if let first = rest.first, [0x66, 0xF2, 0xF3].contains(first) { prefix = rest.removeFirst() }
     if let first = rest.first, first & 0xF0 == 0x40 { rest.removeFirst() }
     try #require(rest.removeFirst() == 0x0F)
-    let opcode = rest.removeFirst()
+    var opcode = rest.removeFirst()
+    var map: UInt8 = 0x0F
+    if opcode == 0x38 || opcode == 0x3A { (map, opcode) = (opcode, rest.removeFirst()) }
     let modRM = try #require(rest.first)
     return Encoding(
-      prefix: prefix, opcode: opcode, member: Self.groups.contains(opcode) ? modRM >> 3 & 7 : nil,
+      map: map, prefix: prefix, opcode: opcode,
+      member: map == 0x0F && Self.groups.contains(opcode) ? modRM >> 3 & 7 : nil,
       isMemory: modRM < 0xC0)
   }
 
   /// Each row of the opcode map has a case for each of its forms: nothing in the map is left untested. The
   /// approximations and `EMMS` have tests of their own.
   @Test func everyRowOfTheMapHasVectors() throws {
-    let covered = Set(try cases().map { try encoding($0.code) })
-    let map = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("../../../Sources/ApusCPU/Decode/Maps/SIMD.opcodes")
-    let rows = try String(contentsOf: map, encoding: .utf8).split(separator: "\n")
-      .filter { !$0.hasPrefix("#") }
-    #expect(rows.count > 250)
-    let others: Set<Substring> = ["RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS", "EMMS"]
+    let covered = Set(try Self.files.flatMap { try cases($0) }.map { try encoding($0.code) })
+    let maps = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../../Sources/ApusCPU/Decode/Maps")
+    let rows = try ["SIMD.opcodes", "ThreeByte.opcodes", "VEX.opcodes"].flatMap {
+      try String(contentsOf: maps.appendingPathComponent($0), encoding: .utf8).split(separator: "\n")
+        .filter { !$0.hasPrefix("#") }
+    }
+    #expect(rows.count > 370)
+    let others: Set<Substring> = ["RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS", "EMMS", "INVPCID", "MOVBE"]
     for row in rows {
       let columns = row.split(separator: "|").map { $0.split(separator: " ") }
       if others.contains(columns[1][0]) { continue }
-      let name = columns[0][1].split(separator: "/")
+      let place = columns[0][1].split(separator: ".")
+      let name = place[place.count - 1].split(separator: "/")
       let member: UInt8? = name.count > 1 ? UInt8(String(name[1])) : nil
       let options = columns[5]
       for isMemory in [false, true] where !options.contains(isMemory ? "reg" : "mem") {
         let wanted = Encoding(
+          map: place.count > 1 ? try #require(Self.mapNumbers[place[0]]) : 0x0F,
           prefix: columns[0][0] == "NP" ? 0 : try #require(UInt8(columns[0][0], radix: 16)),
           opcode: try #require(UInt8(name[0], radix: 16)),
           member: member, isMemory: isMemory)

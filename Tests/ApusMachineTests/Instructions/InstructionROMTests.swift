@@ -62,10 +62,23 @@ import Testing
     }
   }
 
+  private static let random = "the numbers are every processor's own; RandomNumberTests has these"
+
+  /// Whether SSEVectorTests sees to it that there are captured vectors for the row.
+  private static func hasVectors(_ map: String, _ row: Row) -> Bool {
+    if map == "ThreeByte" { return !["INVPCID", "MOVBE"].contains(row.mnemonic) }
+    let sse3: Set<String> = [
+      "MOVSLDUP", "MOVDDUP", "MOVSHDUP", "HADDPD", "HADDPS", "HSUBPD", "HSUBPS", "ADDSUBPD", "ADDSUBPS",
+      "LDDQU",
+    ]
+    return map == "SIMD" && sse3.contains(row.mnemonic)
+  }
+
   /// Rows that no line tests, and why.
   private static let untested: [String: String] = [
     "INT1 F1":
       "hypervisors and QEMU report the address of INT1 itself, the manuals that of the next instruction",
+    "RDRAND NP C7/6": random, "RDRAND 66 C7/6": random, "RDSEED NP C7/7": random, "RDSEED 66 C7/7": random,
     "RDPMC 33": "whether programs may read counters is the system's choice, and QEMU has none",
   ]
 
@@ -80,7 +93,7 @@ import Testing
     var missing: [String] = []
     var needless = Set(Self.untested.keys)
     for map in ["OneByte", "TwoByte", "ThreeByte", "SIMD"] {
-      for row in try Self.rows(map) where tested.isDisjoint(with: row.names) {
+      for row in try Self.rows(map) where !Self.hasVectors(map, row) && tested.isDisjoint(with: row.names) {
         let name = "\(row.mnemonic) \(row.opcode)"
         if Self.untested[name] == nil { missing.append(name) } else { needless.remove(name) }
       }

@@ -1,0 +1,224 @@
+/// AES-NI, PCLMULQDQ and the SHA extensions (SDM Vol. 1, "AESNI and PCLMULQDQ"; Vol. 2, the instructions). AES as
+/// FIPS 197 has it; a state's byte `row + 4 * column` is the vector's byte of that number.
+package enum AES {
+  /// Multiplication by x in GF(2^8) modulo x^8 + x^4 + x^3 + x + 1.
+  @inline(__always)
+  private static func doubled(_ a: UInt8) -> UInt8 { (a &<< 1) ^ (a & 0x80 != 0 ? 0x1B : 0) }
+
+  private static func product(_ a: UInt8, _ b: UInt8) -> UInt8 {
+    var (a, b, result) = (a, b, UInt8(0))
+    while b != 0 {
+      if b & 1 != 0 { result ^= a }
+      a = doubled(a)
+      b &>>= 1
+    }
+    return result
+  }
+
+  /// FIPS 197, "SubBytes()": the inverse in the field, then an affine map. 3 generates the field, so that its
+  /// powers and those of its inverse F6h go through all pairs of inverses.
+  private static let substitution: [UInt8] = {
+    var table = [UInt8](repeating: 0x63, count: 256)
+    var (power, inverse) = (UInt8(1), UInt8(1))
+    for _ in 0..<255 {
+      var value = inverse
+      for shift in 1...4 as ClosedRange<UInt8> { value ^= inverse &<< shift | inverse &>> (8 - shift) }
+      table[Int(power)] = value ^ 0x63
+      power = product(power, 3)
+      inverse = product(inverse, 0xF6)
+    }
+    return table
+  }()
+
+  private static let inverseSubstitution: [UInt8] = {
+    var table = [UInt8](repeating: 0, count: 256)
+    for (index, value) in substitution.enumerated() { table[Int(value)] = UInt8(index) }
+    return table
+  }()
+
+  /// Rows 1 to 3 rotated by 1 to 3 columns, `direction` 1 or, for the inverse, -1; every byte substituted.
+  @inline(__always)
+  private static func shiftedRows(
+    _ state: SIMD16<UInt8>, _ direction: Int, _ table: [UInt8]
+  ) -> SIMD16<UInt8> {
+    var result = SIMD16<UInt8>()
+    for index in 0..<16 {
+      let row = index & 3
+      result[index] = table[Int(state[(index + 4 * direction * row) & 15])]
+    }
+    return result
+  }
+
+  /// Each column times the polynomial with these coefficients (FIPS 197, "MixColumns()").
+  private static func mixedColumns(_ state: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    // 2a + 3b + c + d = (a + b + c + d) + a + 2(a + b).
+    let columns = state.doublewords
+    let next = columns &>> 8 | columns &<< 24
+    let pairs = columns ^ next
+    let all = pairs ^ (pairs &>> 16 | pairs &<< 16)
+    return SIMD16(doublewords: all ^ columns) ^ doubled(SIMD16(doublewords: pairs))
+  }
+
+  @inline(__always)
+  private static func doubled(_ a: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    (a &<< 1) ^ SIMD16<UInt8>.zero.replacing(with: 0x1B, where: a .>= 0x80)
+  }
+
+  /// FIPS 197, "InvMixColumns()": the inverse polynomial is the forward one times 4x² + 5.
+  package static func AESIMC(_ state: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    let columns = state.doublewords
+    let opposite = columns ^ (columns &>> 16 | columns &<< 16)
+    return mixedColumns(state ^ doubled(doubled(SIMD16(doublewords: opposite))))
+  }
+
+  package static func AESENC(_ state: SIMD16<UInt8>, _ key: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    mixedColumns(shiftedRows(state, 1, substitution)) ^ key
+  }
+  package static func AESENCLAST(_ state: SIMD16<UInt8>, _ key: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    shiftedRows(state, 1, substitution) ^ key
+  }
+  package static func AESDEC(_ state: SIMD16<UInt8>, _ key: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    AESIMC(shiftedRows(state, -1, inverseSubstitution)) ^ key
+  }
+  package static func AESDECLAST(_ state: SIMD16<UInt8>, _ key: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    shiftedRows(state, -1, inverseSubstitution) ^ key
+  }
+
+  package static func AESKEYGENASSIST(_ key: SIMD16<UInt8>, _ constant: UInt8) -> SIMD16<UInt8> {
+    func substituted(_ word: UInt32) -> UInt32 {
+      var result: UInt32 = 0
+      for shift in stride(from: 0 as UInt32, to: 32, by: 8) {
+        result |= UInt32(substitution[Int(word &>> shift & 0xFF)]) &<< shift
+      }
+      return result
+    }
+    let low = substituted(key.doublewords[1])
+    let high = substituted(key.doublewords[3])
+    return SIMD16(
+      doublewords: SIMD4(
+        low, (low &>> 8 | low &<< 24) ^ UInt32(constant), high, (high &>> 8 | high &<< 24) ^ UInt32(constant))
+    )
+  }
+}
+
+/// Products of polynomials over GF(2).
+package enum CarrylessMultiplication {
+  /// The quadwords that bits 0 and 4 of the immediate choose, multiplied without carries.
+  package static func PCLMULQDQ(
+    _ a: SIMD16<UInt8>, _ b: SIMD16<UInt8>, _ select: UInt8
+  ) -> SIMD16<UInt8> {
+    let a = a.quadwords[Int(select & 1)]
+    let b = b.quadwords[Int(select >> 4 & 1)]
+    var (low, high) = (UInt64(0), UInt64(0))
+    for bit in 0..<64 as Range<UInt64> where b &>> bit & 1 != 0 {
+      low ^= a &<< bit
+      if bit != 0 { high ^= a &>> (64 - bit) }
+    }
+    return SIMD16(quadwords: SIMD2(low, high))
+  }
+}
+
+/// FIPS 180-4, in the lane orders of SDM Vol. 2.
+package enum SHA {
+  @inline(__always)
+  private static func rotatedLeft(_ a: UInt32, _ count: UInt32) -> UInt32 { a &<< count | a &>> (32 - count) }
+
+  /// Four rounds of SHA-1 of the kind bits 1:0 choose. A is the destination's highest lane; the source holds the
+  /// schedule with E added to its highest.
+  package static func SHA1RNDS4(
+    _ state: SIMD16<UInt8>, _ schedule: SIMD16<UInt8>, _ select: UInt8
+  ) -> SIMD16<UInt8> {
+    var (a, b, c, d) = (
+      state.doublewords[3], state.doublewords[2], state.doublewords[1], state.doublewords[0]
+    )
+    var e: UInt32 = 0
+    for round in 0..<4 {
+      let mixed: UInt32
+      switch select & 3 {
+      case 0: mixed = ((b & c) ^ (~b & d)) &+ 0x5A82_7999
+      case 1: mixed = (b ^ c ^ d) &+ 0x6ED9_EBA1
+      case 2: mixed = ((b & c) ^ (b & d) ^ (c & d)) &+ 0x8F1B_BCDC
+      default: mixed = (b ^ c ^ d) &+ 0xCA62_C1D6
+      }
+      let next = mixed &+ rotatedLeft(a, 5) &+ schedule.doublewords[3 - round] &+ e
+      (a, b, c, d, e) = (next, a, rotatedLeft(b, 30), c, d)
+    }
+    return SIMD16(doublewords: SIMD4(d, c, b, a))
+  }
+
+  package static func SHA1NEXTE(_ a: SIMD16<UInt8>, _ b: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    var result = b.doublewords
+    result[3] &+= rotatedLeft(a.doublewords[3], 30)
+    return SIMD16(doublewords: result)
+  }
+
+  package static func SHA1MSG1(_ a: SIMD16<UInt8>, _ b: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    SIMD16(quadwords: SIMD2(b.quadwords[1], a.quadwords[0])) ^ a
+  }
+
+  package static func SHA1MSG2(_ a: SIMD16<UInt8>, _ b: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    let (a, b) = (a.doublewords, b.doublewords)
+    let first = rotatedLeft(a[3] ^ b[2], 1)
+    return SIMD16(
+      doublewords: SIMD4(
+        rotatedLeft(a[0] ^ first, 1), rotatedLeft(a[1] ^ b[0], 1), rotatedLeft(a[2] ^ b[1], 1), first))
+  }
+
+  /// Two rounds of SHA-256: the state is A, B, E, F in the source and C, D, G, H in the destination, highest
+  /// lanes first; `schedule`, XMM0, holds W + K.
+  package static func SHA256RNDS2(
+    _ low: SIMD16<UInt8>, _ high: SIMD16<UInt8>, _ schedule: SIMD16<UInt8>
+  ) -> SIMD16<UInt8> {
+    var (a, b, e, f) = (
+      high.doublewords[3], high.doublewords[2], high.doublewords[1], high.doublewords[0]
+    )
+    var (c, d, g, h) = (low.doublewords[3], low.doublewords[2], low.doublewords[1], low.doublewords[0])
+    for round in 0..<2 {
+      let choice = (e & f) ^ (~e & g)
+      let majority = (a & b) ^ (a & c) ^ (b & c)
+      let sigma1 = rotatedLeft(e, 26) ^ rotatedLeft(e, 21) ^ rotatedLeft(e, 7)
+      let sigma0 = rotatedLeft(a, 30) ^ rotatedLeft(a, 19) ^ rotatedLeft(a, 10)
+      let sum = choice &+ sigma1 &+ schedule.doublewords[round] &+ h
+      (a, b, c, d, e, f, g, h) = (sum &+ majority &+ sigma0, a, b, c, sum &+ d, e, f, g)
+    }
+    return SIMD16(doublewords: SIMD4(f, e, b, a))
+  }
+
+  package static func SHA256MSG1(_ a: SIMD16<UInt8>, _ b: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    func sigma0(_ w: UInt32) -> UInt32 { rotatedLeft(w, 25) ^ rotatedLeft(w, 14) ^ w &>> 3 }
+    let w = a.doublewords
+    return SIMD16(
+      doublewords: w &+ SIMD4(sigma0(w[1]), sigma0(w[2]), sigma0(w[3]), sigma0(b.doublewords[0])))
+  }
+
+  package static func SHA256MSG2(_ a: SIMD16<UInt8>, _ b: SIMD16<UInt8>) -> SIMD16<UInt8> {
+    func sigma1(_ w: UInt32) -> UInt32 { rotatedLeft(w, 15) ^ rotatedLeft(w, 13) ^ w &>> 10 }
+    var result = a.doublewords
+    result[0] &+= sigma1(b.doublewords[2])
+    result[1] &+= sigma1(b.doublewords[3])
+    result[2] &+= sigma1(result[0])
+    result[3] &+= sigma1(result[1])
+    return SIMD16(doublewords: result)
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == CPUState {
+  func AESENC(_ op: OpPointer) throws(Exit) { try packedXMM(op) { AES.AESENC($0, $1) } }
+  func AESENCLAST(_ op: OpPointer) throws(Exit) { try packedXMM(op) { AES.AESENCLAST($0, $1) } }
+  func AESDEC(_ op: OpPointer) throws(Exit) { try packedXMM(op) { AES.AESDEC($0, $1) } }
+  func AESDECLAST(_ op: OpPointer) throws(Exit) { try packedXMM(op) { AES.AESDECLAST($0, $1) } }
+  func AESIMC(_ op: OpPointer) throws(Exit) { try packedXMM(op) { AES.AESIMC($1) } }
+  func AESKEYGENASSIST(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { AES.AESKEYGENASSIST($1, $2) } }
+  func PCLMULQDQ(_ op: OpPointer) throws(Exit) {
+    try shuffleXMM(op) { CarrylessMultiplication.PCLMULQDQ($0, $1, $2) }
+  }
+  func SHA1RNDS4(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { SHA.SHA1RNDS4($0, $1, $2) } }
+  func SHA1NEXTE(_ op: OpPointer) throws(Exit) { try packedXMM(op) { SHA.SHA1NEXTE($0, $1) } }
+  func SHA1MSG1(_ op: OpPointer) throws(Exit) { try packedXMM(op) { SHA.SHA1MSG1($0, $1) } }
+  func SHA1MSG2(_ op: OpPointer) throws(Exit) { try packedXMM(op) { SHA.SHA1MSG2($0, $1) } }
+  func SHA256RNDS2(_ op: OpPointer) throws(Exit) {
+    try packedXMM(op) { SHA.SHA256RNDS2($0, $1, xmm(0).pointee) }
+  }
+  func SHA256MSG1(_ op: OpPointer) throws(Exit) { try packedXMM(op) { SHA.SHA256MSG1($0, $1) } }
+  func SHA256MSG2(_ op: OpPointer) throws(Exit) { try packedXMM(op) { SHA.SHA256MSG2($0, $1) } }
+}
