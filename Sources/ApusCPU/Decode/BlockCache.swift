@@ -94,7 +94,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     var failure: UInt32 = 0
     let found = walk(
       linear & pointee.linearMask, Access.fetch | userBit, updating: true, &failure)
-    return found?.physical == header.pointee.physical2
+    guard let found, found.physical == header.pointee.physical2 else { return false }
+    if found.pageShift != 12 { noteLargePage(linear & pointee.linearMask, found.pageShift) }
+    return true
   }
 
   private func insert(_ start: UInt32, _ bucket: Int) {

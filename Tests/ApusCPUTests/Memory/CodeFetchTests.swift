@@ -187,4 +187,28 @@ import Testing
       bench.run([0xCD, 0x81, 0xCD, 0x81, 0xFF, 0xD3]) == .pageFault(PF.P | PF.U | PF.I, at: target))
     #expect(bench.faultRIP == target)
   }
+
+  /// An instruction ends in a large page; INVLPG of another address there drops it, also if it was found again,
+  /// and not decoded, since all translations were dropped.
+  @Test func endsInLargePage() {
+    let bench = PagingBench(.level4, size: 0x60_0000)
+    let large = bench.mode.target & ~0x1F_FFFF + 0x20_0000
+    bench.map(large - 0x1000, to: UInt64(Self.first))
+    bench.map(large, to: 0x20_0000, level: 2)
+    let code = Self.long + [0xC3]
+    bench.guest.write(Self.first + 0x1000 - 5, Array(code.prefix(5)))
+    bench.guest.write(0x20_0000, Array(code.dropFirst(5)))
+    bench.guest.write(0x40_0000, Array(code.dropFirst(5)))
+    bench.guest[0x40_0000 + 1] = 0x99
+    bench.state.cr4 |= Control.PGE
+    bench[R.bx] = PagingBench.data
+    bench[8] = large - 5
+    bench[9] = large + 0x10_0000
+    bench[R.di] = UInt64(bench.entryAddress(2, large))
+    bench[R.dx] = 0x40_0000 | 7 | Entry.PS
+    let call: [UInt8] = [0x41, 0xFF, 0xD0]  // call r8
+    let remap: [UInt8] = [0x48, 0x89, 0x17, 0x41, 0x0F, 0x01, 0x39]  // mov [rdi], rdx; invlpg [r9]
+    #expect(bench.run(call + Invalidation.cr4PGE.bytes + call + remap + call) == .done)
+    #expect(bench.guest.value(Int(PagingBench.data) + 4, UInt32.self) == 0x1234_5699)
+  }
 }
