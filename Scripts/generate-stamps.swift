@@ -5,7 +5,7 @@
 //   swift Scripts/generate-stamps.swift --check  fails if they are not what the maps say
 //
 // The stamps carry no semantics: each is a concrete closure around a generic body, because a function
-// pointer cannot be formed in a generic context.
+// pointer cannot be formed in a generic context. All of it is one file because `swift FILE` runs one.
 import Foundation
 
 func fail(_ message: String) -> Never {
@@ -97,7 +97,7 @@ struct Form {
 }
 
 /// The parts of a fast stamp: what it asks before it runs, and the body; `c`, `o`, `r`, `s`, `k` are its
-/// parameters, `f` the flags where it `usesFlags`.
+/// parameters, `f` the flags where it uses any.
 struct Piece {
   var probe = ""
   var call: String
@@ -353,11 +353,9 @@ func defineControlForms() {
   for cc in conditions { plain("Jcc_J(, CC_\(cc).self)", flags: true) }
   for w in 0..<4 {
     let t = widths[w]
-    for (form, body, isTest) in [
-      ("CMP_rr", "CMPJcc_rr", false), ("CMP_ri", "CMPJcc_ri", false), ("TEST_rr", "TESTJcc_rr", true),
-      ("TEST_ri", "TESTJcc_ri", true),
+    for (form, body) in [
+      ("CMP_rr", "CMPJcc_rr"), ("CMP_ri", "CMPJcc_ri"), ("TEST_rr", "TESTJcc_rr"), ("TEST_ri", "TESTJcc_ri"),
     ] {
-      _ = isTest
       fusedAny[bases[form]! + w] = forms.count
       for cc in conditions { plain("\(body)(, CC_\(cc).self, \(t).self)", effect: 1, flags: true) }
     }
@@ -392,11 +390,8 @@ var deadVariants: [Int: Int] = [:]
 func defineDeadVariants() {
   for w in 0..<4 {
     for u in ["INC", "DEC"] {
-      deadVariants[bases["\(u)_r"]! + w] = bases["\(u)_deadCF_r"]! + w
-      let fused = fusedZero[bases["\(u)_r"]! + w]!
-      let fusedDead = fusedZero[bases["\(u)_deadCF_r"]! + w]!
       // The flags of a fused op are live at the end of the block, so it has no dead form of its own.
-      _ = (fused, fusedDead)
+      deadVariants[bases["\(u)_r"]! + w] = bases["\(u)_deadCF_r"]! + w
     }
     for u in ["ROL", "ROR"] {
       for n in ["c", "cl"] {
@@ -585,7 +580,7 @@ func widthLetter(_ operand: String) -> String? {
 
 func shape(of row: Row) -> String {
   if let shape = row.shape { return shape }
-  if row.options.contains("nop") { return row.operands.isEmpty ? "nop" : "nop" }
+  if row.options.contains("nop") { return "nop" }
   if row.options.contains("string") { return "string" }
   let kinds = row.operands.map { operand -> String in
     switch operand {
@@ -622,7 +617,7 @@ func shape(of row: Row) -> String {
   case "I": return "I"
   case "I,I": return "IwIb"
   case "Ap": return "Ap"
-  case "S": return row.operands == ["Sw"] ? "S" : "S"
+  case "S": return "S"
   case "S,E": return "SE"
   case "E,S": return "ES"
   case "R,C", "C,R", "R,D", "D,R": return "RC"
@@ -894,11 +889,10 @@ chunks("slow", "SlowHandler", forms.map(\.slow))
 chunks("run", "FastHandler", runs.map(\.stamp))
 
 let generated = directory + "/Sources/ApusCPU/Generated/"
-let fixed = outputs.mapValues { $0.replacingOccurrences(of: "(cpu(c), op(o), &f, ", with: "(cpu(c), op(o), &f, ") }
 var differs: [String] = []
 let existing = (try? FileManager.default.contentsOfDirectory(atPath: generated)) ?? []
-for name in existing where name.hasSuffix(".swift") && fixed[name] == nil { differs.append(name) }
-for (name, text) in fixed {
+for name in existing where name.hasSuffix(".swift") && outputs[name] == nil { differs.append(name) }
+for (name, text) in outputs {
   let clean = text.replacingOccurrences(of: "(, ", with: "(").replacingOccurrences(of: "op(o)()", with: "op(o))")
   if (try? String(contentsOfFile: generated + name, encoding: .utf8)) != clean { differs.append(name) }
   if !CommandLine.arguments.contains("--check") {
@@ -911,7 +905,7 @@ if CommandLine.arguments.contains("--check") {
   guard differs.isEmpty else { fail("not what the opcode maps say: \(differs.sorted().joined(separator: ", "))") }
   print("the generated files are what the opcode maps say")
 } else {
-  for name in existing where name.hasSuffix(".swift") && fixed[name] == nil {
+  for name in existing where name.hasSuffix(".swift") && outputs[name] == nil {
     try? FileManager.default.removeItem(atPath: generated + name)
   }
   print("\(forms.count) forms, \(fastCount) of them with fast stamps")

@@ -76,14 +76,13 @@ let slowStamps114: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LDDQU(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LDMXCSR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt32.self) } },
 ]
 
 let slowStamps115: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt16.self) } },
@@ -107,10 +106,10 @@ let slowStamps115: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LTR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
 ]
 
 let slowStamps116: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt64.self) } },
@@ -134,10 +133,10 @@ let slowStamps116: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt64.self) } },
 ]
 
 let slowStamps117: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD(op, UInt32.self) } },
@@ -161,13 +160,12 @@ let slowStamps117: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVHPS_WV(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVLHPS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVLPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVLPS_WV(op) } },
 ]
 
 let slowStamps118: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVLPS_WV(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVMSKPD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVMSKPS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTDQA(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt32.self) } },
@@ -188,11 +186,11 @@ let slowStamps118: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSS_WV(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVUPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVUPS_WV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_CR(op) } },
 ]
 
 let slowStamps119: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVUPS_WV(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_CR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_DR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt16.self) } },
@@ -215,11 +213,11 @@ let slowStamps119: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt16.self) } },
 ]
 
 let slowStamps120: [SlowHandler] = [
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt8.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PABSB(op) } },
@@ -242,11 +240,11 @@ let slowStamps120: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSB(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSW(op) } },
 ]
 
 let slowStamps121: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDUSB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDUSB_MMX(op) } },
@@ -269,11 +267,11 @@ let slowStamps121: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCLMULQDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD_MMX(op) } },
 ]
 
 let slowStamps122: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQW_MMX(op) } },
@@ -296,11 +294,11 @@ let slowStamps122: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPISTRM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PDEP(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PDEP(op, UInt64.self) } },
 ]
 
 let slowStamps123: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PDEP(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PDEP(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PEXT(op, UInt32.self) } },
@@ -323,11 +321,11 @@ let slowStamps123: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBSW(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBSW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBW(op) } },
 ]
 
 let slowStamps124: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBSW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PINSRB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -350,11 +348,11 @@ let slowStamps124: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMAXUW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINSB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINSD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINSW(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINSW_MMX(op) } },
 ]
 
 let slowStamps125: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINSW(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINUB(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINUB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMINUD(op) } },
@@ -377,11 +375,11 @@ let slowStamps125: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHRSW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHRSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHUW(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHUW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHW(op) } },
 ]
 
 let slowStamps126: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHUW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULLD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULLW(op) } },
@@ -404,11 +402,11 @@ let slowStamps126: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_S(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_r(op, UInt16.self) } },
 ]
 
 let slowStamps127: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_r(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_r(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_r(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POR(op) } },
@@ -431,5 +429,7 @@ let slowStamps127: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ(op) } },
 ]
 

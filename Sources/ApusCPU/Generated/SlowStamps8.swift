@@ -2,8 +2,6 @@
 // swift-format-ignore-file
 
 let slowStamps128: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX_I(op) } },
@@ -26,11 +24,11 @@ let slowStamps128: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_MMX_I(op) } },
 ]
 
 let slowStamps129: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX(op) } },
@@ -53,11 +51,11 @@ let slowStamps129: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PTEST(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHBW(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHBW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHDQ(op) } },
 ]
 
 let slowStamps130: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHBW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHDQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHQDQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHWD(op) } },
@@ -80,11 +78,11 @@ let slowStamps130: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
 ]
 
 let slowStamps131: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt64.self) } },
@@ -107,11 +105,11 @@ let slowStamps131: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt8.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
 ]
 
 let slowStamps132: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDFSBASE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDFSBASE(op, UInt64.self) } },
@@ -134,11 +132,11 @@ let slowStamps132: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDTSCP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt64.self) } },
 ]
 
 let slowStamps133: [SlowHandler] = [
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt32.self) } },
@@ -161,11 +159,11 @@ let slowStamps133: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SARX(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SARX(op, UInt64.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt32.self) } },
 ]
 
 let slowStamps134: [SlowHandler] = [
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SGDT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SHA1MSG1(op) } },
@@ -188,11 +186,11 @@ let slowStamps134: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SIDT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt64.self) } },
 ]
 
 let slowStamps135: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SMSW(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SMSW(op, UInt32.self) } },
@@ -215,11 +213,11 @@ let slowStamps135: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBPD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBPS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBSD(op) } },
 ]
 
 let slowStamps136: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBPS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBSD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SUBSS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SWAPGS(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSCALL(op) } },
@@ -242,11 +240,11 @@ let slowStamps136: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRFSBASE(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRFSBASE(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
 ]
 
 let slowStamps137: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRFSBASE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt64.self) } },
@@ -269,11 +267,11 @@ let slowStamps137: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEC(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt16.self) } },
 ]
 
 let slowStamps138: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },

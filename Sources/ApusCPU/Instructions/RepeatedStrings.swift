@@ -1,6 +1,12 @@
 // SDM Vol. 2, `REP`/`REPE`/`REPZ`/`REPNE`/`REPNZ`: the common case of `MOVS` and `STOS`. StringOperations.swift
 // has all cases.
 
+/// `value` in every element of eight bytes.
+@inline(__always)
+func repeated<T: OperandWidth>(_ value: T) -> UInt64 {
+  value.zeroExtended &* (~0 / T.max.zeroExtended)
+}
+
 /// Runs of at most a page through the TLB, upwards, in 64-bit mode with flat segments. False, with nothing
 /// done, for every other run.
 enum FastRepeat {
@@ -15,24 +21,14 @@ enum FastRepeat {
     return Int(truncatingIfNeeded: count) &* size
   }
 
-  /// Host memory for `size` bytes at `linear`, if the TLB has it.
-  @inline(__always)
-  private static func pointer(_ cpu: CPU, _ linear: UInt64, _ size: Int, _ tagOffset: Int) -> RawPointer? {
-    let entry = cpu.pointee.bank + TLB.entryOffset(linear)
-    guard _fastPath(TLB.hits(entry.load(fromByteOffset: tagOffset, as: UInt64.self), linear, size)) else {
-      return nil
-    }
-    let host = linear &+ entry.load(fromByteOffset: TLB.addend, as: UInt64.self)
-    return RawPointer(bitPattern: UInt(truncatingIfNeeded: host))
-  }
-
   @inline(__always)
   static func MOVS<T: OperandWidth>(_ cpu: CPU, _: T.Type) -> Bool {
     guard let size = byteCount(cpu, T.self) else { return false }
     if size == 0 { return true }
     let from = cpu[.rsi]
     let to = cpu[.rdi]
-    guard let source = pointer(cpu, from, size, 0), let target = pointer(cpu, to, size, TLB.writeTag),
+    guard let source = cpu.cachedPointer(from, size, isWrite: false),
+      let target = cpu.cachedPointer(to, size, isWrite: true),
       // Where the target begins within the source, elements are read that were written before.
       _fastPath(UInt(bitPattern: target) &- UInt(bitPattern: source) >= UInt(bitPattern: size))
     else { return false }
@@ -68,18 +64,19 @@ enum FastRepeat {
     guard let size = byteCount(cpu, T.self) else { return false }
     if size == 0 { return true }
     let to = cpu[.rdi]
-    guard let target = pointer(cpu, to, size, TLB.writeTag) else { return false }
+    guard let target = cpu.cachedPointer(to, size, isWrite: true) else { return false }
     fill(target, size, cpu.register(GPR.rax.slot, T.self))
     cpu[.rdi] = to &+ UInt64(truncatingIfNeeded: size)
     cpu[.rcx] = 0
     return true
   }
 
+  /// Stores `value` over and over into `size` bytes, a multiple of its own size.
   @inline(__always)
-  private static func fill<T: OperandWidth>(_ target: RawPointer, _ size: Int, _ value: T) {
-    let pattern = value.zeroExtended &* (~0 / T.max.zeroExtended)
+  static func fill<T: OperandWidth>(_ target: RawPointer, _ size: Int, _ value: T) {
+    let pattern = repeated(value)
     let byte = UInt8(truncatingIfNeeded: value)
-    if size > 32 && (MemoryLayout<T>.size == 1 || pattern == UInt64(byte) &* 0x0101_0101_0101_0101) {
+    if size > 32 && pattern == repeated(byte) {
       target.initializeMemory(as: UInt8.self, repeating: byte, count: size)
       return
     }

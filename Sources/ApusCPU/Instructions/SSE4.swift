@@ -15,81 +15,49 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func MOVSHDUP(_ op: OpPointer) throws(Exit) {
     try packedXMM(op) { SIMD16(quadwords: ($1.quadwords &>> 32) &* 0x1_0000_0001) }
   }
-  /// Unaligned, as `MOVDQU`.
-  func LDDQU(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    setDestinationXMM(op, try load16(op))
-  }
 
   func ADDSUBPS(_ op: OpPointer) throws(Exit) {
-    try horizontalSingle(op) { a, b, context in
+    try wholeSingle(op) { a, b, context in
       SIMD4(
         Binary32.subtract(a[0], b[0], &context), Binary32.add(a[1], b[1], &context),
         Binary32.subtract(a[2], b[2], &context), Binary32.add(a[3], b[3], &context))
     }
   }
   func ADDSUBPD(_ op: OpPointer) throws(Exit) {
-    try horizontalDouble(op) { a, b, context in
+    try wholeDouble(op) { a, b, context in
       SIMD2(Binary64.subtract(a[0], b[0], &context), Binary64.add(a[1], b[1], &context))
     }
   }
   func HADDPS(_ op: OpPointer) throws(Exit) {
-    try horizontalSingle(op) { a, b, context in
+    try wholeSingle(op) { a, b, context in
       SIMD4(
         Binary32.add(a[0], a[1], &context), Binary32.add(a[2], a[3], &context),
         Binary32.add(b[0], b[1], &context), Binary32.add(b[2], b[3], &context))
     }
   }
   func HADDPD(_ op: OpPointer) throws(Exit) {
-    try horizontalDouble(op) { a, b, context in
+    try wholeDouble(op) { a, b, context in
       SIMD2(Binary64.add(a[0], a[1], &context), Binary64.add(b[0], b[1], &context))
     }
   }
   func HSUBPS(_ op: OpPointer) throws(Exit) {
-    try horizontalSingle(op) { a, b, context in
+    try wholeSingle(op) { a, b, context in
       SIMD4(
         Binary32.subtract(a[0], a[1], &context), Binary32.subtract(a[2], a[3], &context),
         Binary32.subtract(b[0], b[1], &context), Binary32.subtract(b[2], b[3], &context))
     }
   }
   func HSUBPD(_ op: OpPointer) throws(Exit) {
-    try horizontalDouble(op) { a, b, context in
+    try wholeDouble(op) { a, b, context in
       SIMD2(Binary64.subtract(a[0], a[1], &context), Binary64.subtract(b[0], b[1], &context))
     }
-  }
-
-  /// V ← compute(V, W) where lanes depend on each other.
-  @inline(__always)
-  private func horizontalSingle(
-    _ op: OpPointer,
-    _ compute: (SIMD4<UInt32>, SIMD4<UInt32>, inout FloatingPointContext) -> SIMD4<UInt32>
-  ) throws(Exit) {
-    try requireSSE()
-    let b = try sourceXMM(op).doublewords
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
-    let result = compute(destinationXMM(op).doublewords, b, &context)
-    try report(context)
-    setDestinationXMM(op, SIMD16(doublewords: result))
-  }
-
-  @inline(__always)
-  private func horizontalDouble(
-    _ op: OpPointer,
-    _ compute: (SIMD2<UInt64>, SIMD2<UInt64>, inout FloatingPointContext) -> SIMD2<UInt64>
-  ) throws(Exit) {
-    try requireSSE()
-    let b = try sourceXMM(op).quadwords
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
-    let result = compute(destinationXMM(op).quadwords, b, &context)
-    try report(context)
-    setDestinationXMM(op, SIMD16(quadwords: result))
   }
 
   // Dot products, SSE4.1: the products that bits 7:4 choose, summed by neighbours, to the lanes of bits 3:0.
 
   func DPPS(_ op: OpPointer) throws(Exit) {
     let select = immediate8(op)
-    try horizontalSingle(op) { a, b, context in
+    try wholeSingle(op) { a, b, context in
       var product = SIMD4<UInt32>()
       for lane in 0..<4 where select >> UInt8(lane + 4) & 1 != 0 {
         product[lane] = Binary32.multiply(a[lane], b[lane], &context)
@@ -104,7 +72,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
   func DPPD(_ op: OpPointer) throws(Exit) {
     let select = immediate8(op)
-    try horizontalDouble(op) { a, b, context in
+    try wholeDouble(op) { a, b, context in
       let low = select & 0x10 != 0 ? Binary64.multiply(a[0], b[0], &context) : 0
       let high = select & 0x20 != 0 ? Binary64.multiply(a[1], b[1], &context) : 0
       let sum = Binary64.add(low, high, &context)
@@ -281,7 +249,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       op.pointee.isMemory ? try load4(op) : xmm(op.pointee.source).pointee.doublewords[Int(select >> 6)]
     setDestinationXMM(op, PackedInteger.INSERTPS(destinationXMM(op), value, select))
   }
-  func MOVNTDQA(_ op: OpPointer) throws(Exit) { try MOVAPS(op) }
 }
 
 // MARK: SSE4: rounding

@@ -4,22 +4,47 @@
 // MARK: Operand shapes
 
 extension UnsafeMutablePointer where Pointee == CPUState {
-  /// Four lanes of single precision: V ← compute(V, W).
+  /// V ← compute(V, W) on all lanes together, in single precision.
+  @inline(__always)
+  func wholeSingle(
+    _ op: OpPointer,
+    _ compute: (SIMD4<UInt32>, SIMD4<UInt32>, inout FloatingPointContext) -> SIMD4<UInt32>
+  ) throws(Exit) {
+    try requireSSE()
+    let b = try sourceXMM(op).doublewords
+    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
+    let result = compute(destinationXMM(op).doublewords, b, &context)
+    try report(context)
+    setDestinationXMM(op, SIMD16(doublewords: result))
+  }
+
+  /// The same in double precision.
+  @inline(__always)
+  func wholeDouble(
+    _ op: OpPointer,
+    _ compute: (SIMD2<UInt64>, SIMD2<UInt64>, inout FloatingPointContext) -> SIMD2<UInt64>
+  ) throws(Exit) {
+    try requireSSE()
+    let b = try sourceXMM(op).quadwords
+    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
+    let result = compute(destinationXMM(op).quadwords, b, &context)
+    try report(context)
+    setDestinationXMM(op, SIMD16(quadwords: result))
+  }
+
+  /// Four lanes of single precision, each by itself.
   @inline(__always)
   func packedSingle(
     _ op: OpPointer, _ compute: (UInt32, UInt32, inout FloatingPointContext) -> UInt32
   ) throws(Exit) {
-    try requireSSE()
-    let b = try sourceXMM(op).doublewords
-    let a = destinationXMM(op).doublewords
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
-    var result = SIMD4<UInt32>()
-    result[0] = compute(a[0], b[0], &context)
-    result[1] = compute(a[1], b[1], &context)
-    result[2] = compute(a[2], b[2], &context)
-    result[3] = compute(a[3], b[3], &context)
-    try report(context)
-    setDestinationXMM(op, SIMD16(doublewords: result))
+    try wholeSingle(op) { a, b, context in
+      var result = SIMD4<UInt32>()
+      result[0] = compute(a[0], b[0], &context)
+      result[1] = compute(a[1], b[1], &context)
+      result[2] = compute(a[2], b[2], &context)
+      result[3] = compute(a[3], b[3], &context)
+      return result
+    }
   }
 
   /// Two lanes of double precision.
@@ -27,15 +52,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func packedDouble(
     _ op: OpPointer, _ compute: (UInt64, UInt64, inout FloatingPointContext) -> UInt64
   ) throws(Exit) {
-    try requireSSE()
-    let b = try sourceXMM(op).quadwords
-    let a = destinationXMM(op).quadwords
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
-    var result = SIMD2<UInt64>()
-    result[0] = compute(a[0], b[0], &context)
-    result[1] = compute(a[1], b[1], &context)
-    try report(context)
-    setDestinationXMM(op, SIMD16(quadwords: result))
+    try wholeDouble(op) { a, b, context in
+      SIMD2(compute(a[0], b[0], &context), compute(a[1], b[1], &context))
+    }
   }
 
   /// The lowest lane; the others are kept.

@@ -207,7 +207,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let destination = stringDestination(op, Access.write)
     let count = min(limit, run(destination, op, UInt64(size)))
     if count > 0, let to = try stringPointer(destination, count, size) {
-      fillRun(to, Int(truncatingIfNeeded: count), value)
+      FastRepeat.fill(to, Int(truncatingIfNeeded: count) &* size, value)
       advance(.rdi, op, count, size)
       countDown(op, count)
       return continueString(op)
@@ -223,17 +223,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let size = MemoryLayout<T>.size
     try Slow.store(self, try stringLinear(stringDestination(op, Access.write), size), value)
     advance(.rdi, op, 1, size)
-  }
-
-  @inline(__always)
-  private func fillRun<T: OperandWidth>(_ to: RawPointer, _ count: Int, _ value: T) {
-    let size = MemoryLayout<T>.size
-    let byte = UInt8(truncatingIfNeeded: value)
-    if value == T(truncatingIfNeeded: repeated(byte)) {
-      to.initializeMemory(as: UInt8.self, repeating: byte, count: count * size)
-      return
-    }
-    for index in 0..<count { (to + index &* size).storeUnaligned(value) }
   }
 
   // MARK: LODS
@@ -416,12 +405,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     var flags = flags
     _ = CMP.apply(a, b, &flags)
     self.flags = flags
-  }
-
-  /// `value` in every element of eight bytes.
-  @inline(__always)
-  private func repeated<T: OperandWidth>(_ value: T) -> UInt64 {
-    value.zeroExtended &* (~0 / T.max.zeroExtended)
   }
 
   // MARK: INS, OUTS

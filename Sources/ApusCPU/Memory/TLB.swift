@@ -185,6 +185,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(__always)
   var userBit: UInt32 { pointee.cpl == 3 ? Access.user : 0 }
 
+  /// The host address of `size` (at most 4096) bytes at a linear address, if the TLB has it.
+  @inline(__always)
+  func cachedPointer(_ linear: UInt64, _ size: Int, isWrite: Bool) -> RawPointer? {
+    let entry = pointee.bank + TLB.entryOffset(linear)
+    let tag = entry.load(fromByteOffset: isWrite ? TLB.writeTag : 0, as: UInt64.self)
+    guard _fastPath(TLB.hits(tag, linear, size)) else { return nil }
+    let host = linear &+ entry.load(fromByteOffset: TLB.addend, as: UInt64.self)
+    return RawPointer(bitPattern: UInt(truncatingIfNeeded: host))
+  }
+
   /// The host address of `size` (at most 64) bytes at a linear address for an access of the present
   /// privilege, or of the bounce buffer, which then holds the bytes (unless `access` is a plain write) and is
   /// stored by `commitBounce`.
@@ -192,12 +202,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func slowPointer(_ linear: UInt64, _ size: Int, _ access: UInt32) throws(Exit) -> RawPointer {
     let isWrite = access & Access.write != 0
     pointee.bounceSize = 0
-    let entry = pointee.bank + TLB.entryOffset(linear)
-    let tag = entry.load(fromByteOffset: isWrite ? TLB.writeTag : 0, as: UInt64.self)
-    if TLB.hits(tag, linear, size) {
-      let host = linear &+ entry.load(fromByteOffset: TLB.addend, as: UInt64.self)
-      return RawPointer(bitPattern: UInt(truncatingIfNeeded: host)).unsafelyUnwrapped
-    }
+    if let pointer = cachedPointer(linear, size, isWrite: isWrite) { return pointer }
     guard isCanonical(linear) else { throw fault(.GP, 0) }
     // Values of 80 bits are aligned like quadwords (SDM Vol. 3, "Alignment Requirements by Data Type").
     let alignment = size == 10 ? 8 : size
