@@ -22,15 +22,17 @@ let package = Package(
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
+    .target(name: "ApusDiff", dependencies: ["ApusBase", "ApusCPU"], swiftSettings: strict),
     .executableTarget(
-      name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"], swiftSettings: strict
-    ),
+      name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusDiff", "ApusMachine"],
+      swiftSettings: strict),
     .executableTarget(
       name: "ApusBenchmarks", dependencies: ["ApusCPU", "ApusDevices", "ApusMachine"], path: "Benchmarks",
       exclude: ["linux-boot.sh"], swiftSettings: safe),
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"], swiftSettings: strict),
     .testTarget(
       name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"], swiftSettings: strict),
+    .testTarget(name: "ApusDiffTests", dependencies: ["ApusCPU", "ApusDiff", "apus"], swiftSettings: strict),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"], swiftSettings: strict),
     .testTarget(
       name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"],

@@ -1,1 +1,6 @@
+import ApusDiff
+
+#if os(Linux) && arch(x86_64)
+  if CommandLine.arguments.dropFirst().first == "difftest-worker" { Host.exit(HostWorker.main()) }
+#endif
 Host.exit(Runner.main(Array(CommandLine.arguments.dropFirst())))
