@@ -18,6 +18,7 @@ let package = Package(
   targets: [
     .target(name: "ApusBase", swiftSettings: safe),
     .target(name: "ApusCPU", dependencies: ["ApusBase"], exclude: ["Decode/Maps"], swiftSettings: strict),
+    .target(name: "ApusInstructionSet", swiftSettings: safe),
     .target(name: "ApusDevices", dependencies: ["ApusBase"], swiftSettings: safe),
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
@@ -31,6 +32,8 @@ let package = Package(
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"], swiftSettings: strict),
     .testTarget(
       name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"], swiftSettings: strict),
+    .testTarget(
+      name: "ApusInstructionSetTests", dependencies: ["ApusInstructionSet"], swiftSettings: strict),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"], swiftSettings: strict),
     .testTarget(
       name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"],
