@@ -18,11 +18,13 @@ let package = Package(
   targets: [
     .target(name: "ApusBase", swiftSettings: safe),
     .target(name: "ApusCPU", dependencies: ["ApusBase"], exclude: ["Decode/Maps"], swiftSettings: strict),
+    .target(name: "ApusInstructionSet", swiftSettings: safe),
     .target(name: "ApusDevices", dependencies: ["ApusBase"], swiftSettings: safe),
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
-    .target(name: "ApusDiff", dependencies: ["ApusBase", "ApusCPU"], swiftSettings: strict),
+    .target(
+      name: "ApusDiff", dependencies: ["ApusBase", "ApusCPU", "ApusInstructionSet"], swiftSettings: strict),
     .executableTarget(
       name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusDiff", "ApusMachine"],
       swiftSettings: strict),
@@ -33,6 +35,8 @@ let package = Package(
     .testTarget(
       name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(name: "ApusDiffTests", dependencies: ["ApusCPU", "ApusDiff", "apus"], swiftSettings: strict),
+    .testTarget(
+      name: "ApusInstructionSetTests", dependencies: ["ApusInstructionSet"], swiftSettings: strict),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"], swiftSettings: strict),
     .testTarget(
       name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"],
