@@ -42,7 +42,7 @@ package enum CaseRecord {
   /// UInt8: `CaseMode`.
   package static let mode = 4
   /// UInt8: non-zero if Apus runs the case instruction by instruction instead of threaded.
-  package static let steps = 5
+  package static let steps = 6
   /// UInt64: linear address of the code.
   package static let codeAddress = 8
   /// UInt32: number of patches, at most `patchLimit`.

@@ -14,8 +14,6 @@ package protocol Oracle: AnyObject {
   var batches: [Batch] { get }
   /// The state components that it has (bits of XCR0).
   var components: UInt64 { get }
-  /// Where the code of `batch` lies, from its first slot on; the caller fills it before `submit`.
-  func code(of batch: Batch) -> UnsafeMutableRawPointer
   /// Begins with a batch.
   func submit(_ batch: Batch) throws(DiffFailure)
   /// Waits for it; its outcomes are then complete.
@@ -114,11 +112,13 @@ package protocol Oracle: AnyObject {
       return poll(&entry, 1, milliseconds) > 0
     }
 
-    package func code(of batch: Batch) -> UnsafeMutableRawPointer {
-      area + SharedArea.code + batch.firstSlot * LinearLayout.slotSize
-    }
-
     package func submit(_ batch: Batch) throws(DiffFailure) {
+      for case_ in 0..<batch.count {
+        let record = batch.caseRecord(case_)
+        guard let offset = CaseRecord.slotOffset(record) else { continue }
+        (area + SharedArea.code + offset)
+          .copyMemory(from: record + CaseRecord.code, byteCount: LinearLayout.slotSize)
+      }
       let count = UInt16(truncatingIfNeeded: batch.count)
       let index = UInt8(truncatingIfNeeded: batch.firstSlot / Batch.capacity)
       let bytes = [index, UInt8(truncatingIfNeeded: count), UInt8(truncatingIfNeeded: count >> 8)]

@@ -160,7 +160,7 @@ package final class UserMachine: SystemBus {
   // MARK: Kernel
 
   private func absolute(_ physical: UInt64, _ offset: Int = 0) -> UInt64 {
-    Self.kernel &+ physical &+ UInt64(offset)
+    Self.kernel &+ physical &+ UInt64(bitPattern: Int64(offset))
   }
 
   private func buildKernel() {
@@ -239,12 +239,20 @@ package final class UserMachine: SystemBus {
 
   // MARK: Running
 
-  /// Puts the code of a batch in place, from its first slot on.
-  package func load(_ batch: Batch, _ code: UnsafeRawPointer) {
-    let at = Int(Physical.code) + batch.firstSlot * LinearLayout.slotSize
-    let count = batch.count * LinearLayout.slotSize
-    (ram + at).copyMemory(from: code, byteCount: count)
-    machine?.noteDMAWrite(hostOffset: UInt64(at), count: count)
+  /// Puts the code of a batch in place.
+  package func load(_ batch: Batch) {
+    var first = Int.max
+    var last = 0
+    for index in 0..<batch.count {
+      let record = batch.caseRecord(index)
+      guard let offset = CaseRecord.slotOffset(record) else { continue }
+      (ram + Int(Physical.code) + offset)
+        .copyMemory(from: record + CaseRecord.code, byteCount: LinearLayout.slotSize)
+      first = min(first, offset)
+      last = max(last, offset + LinearLayout.slotSize)
+    }
+    guard first < last else { return }
+    machine?.noteDMAWrite(hostOffset: Physical.code + UInt64(first), count: last - first)
   }
 
   /// Runs a case whose code `load` has put in place.
