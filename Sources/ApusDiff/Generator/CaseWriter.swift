@@ -46,6 +46,13 @@ struct CaseWriter {
     record.put(CaseRecord.code + offset, UInt32(truncatingIfNeeded: value))
   }
 
+  /// Reduces the byte emitted last, a count, to `limit` at most.
+  func limitLastByte(to limit: UInt8) {
+    guard position > 0 else { return }
+    let at = CaseRecord.code + position - 1
+    record.put(at, record.get(at, UInt8.self) % (limit + 1))
+  }
+
   /// Notes where an instruction begins, for shrinking.
   mutating func beginInstruction() {
     if instructions < 8 {

@@ -102,6 +102,7 @@ extension Form {
       + rows("names the processor it runs on", "CPUID", "RDPID", "XGETBV")
       + rows("counts events, if the kernel lets it", "RDPMC")
       + rows("enters the kernel of the host", "SYSCALL", "SYSENTER")
+      + rows("hypervisors emulate it: the host sees #GP or RIP of the instruction itself", "SYSEXIT", "INT1")
       + rows("the kernel of the host emulates it under UMIP", "SGDT", "SIDT", "SLDT", "STR", "SMSW")
       + rows("what is saved depends on which components the host tracks as in use", "XSAVE", "XSAVEOPT", "XSAVEC")
   }()

@@ -35,6 +35,11 @@ package struct FormList: Sendable {
 
   private static func forms(of index: Int, _ row: OpcodeRow, _ mode: CaseMode) -> [Form] {
     var forms: [Form] = []
+    // In 64-bit mode these bytes are prefixes, not undefined opcodes.
+    let isPrefix =
+      row.map == .oneByte && row.options.contains("i64")
+      && ((0x40...0x4F).contains(row.opcodes.lowerBound) || [0x62, 0xC4, 0xC5].contains(row.opcodes.lowerBound))
+    if isPrefix && mode == .long64 { return [] }
     for opcode in row.opcodes {
       for isMemory in operandKinds(row) {
         for size in sizes(row, mode) {
@@ -164,6 +169,7 @@ extension Form {
   private static func comparison(_ row: OpcodeRow) -> ComparisonOptions {
     switch row.mnemonic {
     case "F2XM1", "FYL2X", "FYL2XP1", "FPTAN", "FPATAN", "FSIN", "FCOS", "FSINCOS": return .transcendental
+    case "RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS", "VRCPPS", "VRCPSS", "VRSQRTPS", "VRSQRTSS": return .approximation
     default: return []
     }
   }

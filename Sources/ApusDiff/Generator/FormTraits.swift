@@ -25,6 +25,8 @@ struct FormTraits {
     case maskMove
     case translate
     case popFlags
+    /// SHLD and SHRD of 16 bits, whose result is undefined for counts above 16.
+    case shortDoubleShift
   }
 
   let special: Special
@@ -80,6 +82,7 @@ struct FormTraits {
     case "MASKMOVQ", "MASKMOVDQU", "VMASKMOVDQU": return .maskMove
     case "XLAT": return .translate
     case "POPF": return .popFlags
+    case "SHLD", "SHRD": return form.size == .word ? .shortDoubleShift : .none
     default: return .none
     }
   }

@@ -47,6 +47,7 @@ extension Generator {
     }
     if isFirst { operands(&writer, form, traits, encoding) }
     emit(&writer, form, encoding)
+    if traits.special == .shortDoubleShift && form.immediate == .byte { writer.limitLastByte(to: 16) }
   }
 
   private func segmentPrefix(_ bits: UInt64) -> UInt8 {

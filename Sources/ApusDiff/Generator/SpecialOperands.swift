@@ -68,6 +68,8 @@ extension Generator {
       if form.opcode == 0xF6 { writer.setGPR(0, writer.gpr(0) & 0xFFF) }
     case .compareExchange where !form.isMemory && choice & 1 == 0:
       writer.setGPR(0, writer.gpr(encoding.rm))
+    case .shortDoubleShift where form.immediate == .none:
+      writer.setGPR(1, writer.gpr(1) & ~31 | choice & 7 &+ (choice >> 8 & 8))
     case .maskMove:
       let at = operandAddress(1)
       writer.setGPR(7, at)

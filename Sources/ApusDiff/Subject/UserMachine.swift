@@ -38,6 +38,9 @@ package final class UserMachine: SystemBus {
   static let kernel: UInt64 = 0xFFFF_FFFF_8000_0000
   /// The port whose write hands a finished case over.
   private static let donePort: UInt16 = 0x80
+  /// The ports whose writes tell that user code comes next, and that it has been left.
+  private static let enterPort: UInt16 = 0x81
+  private static let leavePort: UInt16 = 0x82
   /// Instructions, the kernel's included, after which a case counts as endless.
   private static let limit: UInt64 = 50_000
 
@@ -45,6 +48,9 @@ package final class UserMachine: SystemBus {
   private let memory = DataMemory()
   private var machine: Processor?
   private var isDone = false
+  /// The present case runs instruction by instruction, and user code is being run.
+  private var isStepping = false
+  private var isInUserCode = false
   /// The state components that this processor has (bits of XCR0).
   package private(set) var components: UInt64 = 0
 
@@ -90,8 +96,8 @@ package final class UserMachine: SystemBus {
     // PAE, PGE, OSFXSR, OSXMMEXCPT, UMIP, FSGSBASE, OSXSAVE.
     state.cr4 = 0x5_0EA0
     state.cr3 = Physical.pml4
-    // SCE is left out: a system call is #UD, and the oracle cannot make one anyway.
-    state.efer = 0xD00
+    // SCE, LME, LMA, NXE.
+    state.efer = 0xD01
     state.rflags = 2
     state.cpl = 0
     state.rip = Self.kernel + Physical.boot
@@ -196,6 +202,7 @@ package final class UserMachine: SystemBus {
   }
 
   private func saveState(_ code: inout MachineCode) {
+    code.emit(0xE6, UInt8(Self.leavePort))  // out leave, al
     for register in 0..<16 as Range<UInt8> where register != Register.rsp {
       code.store(register, absolute: absolute(Physical.output, Int(register) * 8))
     }
@@ -227,6 +234,7 @@ package final class UserMachine: SystemBus {
     for register in 0..<16 as Range<UInt8> where register != Register.rsp {
       code.load(register, absolute: absolute(Physical.input, Int(register) * 8))
     }
+    code.emit(0xE6, UInt8(Self.enterPort))  // out enter, al
     code.emit(0x48, 0xCF)  // iretq
   }
 
@@ -281,8 +289,9 @@ package final class UserMachine: SystemBus {
   /// at a time, so short deadlines make it step and long ones let it run threaded.
   private func proceed(_ processor: Processor, stepping: Bool) {
     let end = processor.now &+ Self.limit
+    isStepping = stepping
     while !isDone && processor.now < end {
-      let until = stepping ? processor.now &+ 32 : end
+      let until = stepping && isInUserCode ? processor.now &+ 32 : end
       if processor.run(until: until) == .stopped { return }
     }
   }
@@ -322,8 +331,12 @@ package final class UserMachine: SystemBus {
   // MARK: The board, which is empty
 
   package func writePort(_ port: UInt16, _ value: UInt32, width: Int) {
-    guard port == Self.donePort else { return }
-    isDone = true
+    switch port {
+    case Self.donePort: isDone = true
+    case Self.enterPort where isStepping: isInUserCode = true
+    case Self.leavePort where isStepping: isInUserCode = false
+    default: return
+    }
     machine?.requestAttention()
   }
   package func readPort(_ port: UInt16, width: Int) -> UInt32 { .max }

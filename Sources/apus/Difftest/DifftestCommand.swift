@@ -49,7 +49,7 @@ enum DifftestCommand {
           let len = Int(r.get(CaseRecord.codeLength, UInt32.self))
           let code = (0..<len).map { r.get(CaseRecord.code + $0, UInt8.self) }
           print("--", name, "code", Hex.text(code), "steps", r.get(CaseRecord.steps, UInt8.self))
-          for d in m2.differences.prefix(6) { print("    \(d.name): apus \(d.apus) oracle \(d.oracle) \(d.bits)") }
+          for d in m2.differences.prefix(9) { print("    \(d.name): apus \(d.apus) oracle \(d.oracle) \(d.bits)") }
         }
       }
       for i in list.forms.indices where s.mismatchesByForm[i] != 0 { print("M \(list.forms[i].name): \(s.mismatchesByForm[i])/\(s.casesByForm[i])") }
