@@ -32,7 +32,18 @@ struct Row {
   var shape: String?
   var width: String?
   var place: String
+
+  var isVEX: Bool { map.hasPrefix("V") }
+  /// Whether the body is a function of `VectorForm`.
+  var isVector: Bool {
+    vectorShapes.contains(shapeName(of: self)) && !operands.contains { "PQN".contains($0.prefix(1)) }
+      || ["VZEROUPPER", "VZEROALL"].contains(mnemonic)
+  }
 }
+
+let vectorShapes: Set = [
+  "VW", "WV", "VWI", "WVI", "UI", "VE", "EV", "VEI", "EVI", "GW", "GWI", "FMA", "gather", "maskMove",
+]
 
 func parse(_ file: String, _ defaultMap: String) -> [Row] {
   guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { fail("cannot read \(file)") }
@@ -80,7 +91,7 @@ func parse(_ file: String, _ defaultMap: String) -> [Row] {
         row.options.insert(option)
       }
     }
-    if row.map.hasPrefix("V") && row.operands.contains(where: { $0.hasPrefix("B") }) { row.options.insert("vvvv") }
+    if row.isVEX && row.operands.contains(where: { "BH".contains($0.prefix(1)) }) { row.options.insert("vvvv") }
     rows.append(row)
   }
   return rows
@@ -489,35 +500,69 @@ func defineAliases() {
 
 // MARK: Cold forms
 
-var coldWidths: [String: Set<Int>] = [:]
-var coldOptions: [String: (fixed: Bool, jump: Bool)] = [:]
+struct Cold {
+  var widths: Set<Int> = []
+  var fixed: Bool
+  var jump: Bool
+  /// The function: of the CPU, or of a `VectorForm`.
+  var function: String
+}
+var colds: [String: Cold] = [:]
 
-func noteCold(_ name: String, _ ws: [Int], fixed: Bool, jump: Bool, _ place: String) {
-  coldWidths[name, default: []].formUnion(ws)
-  if let known = coldOptions[name], known != (fixed, jump) { fail("\(place): options of \(name) differ between rows") }
-  coldOptions[name] = (fixed, jump)
+func noteCold(
+  _ name: String, _ ws: [Int], fixed: Bool, jump: Bool, function: String? = nil, _ place: String
+) {
+  let function = function ?? "cpu.\(name)(op"
+  var cold = colds[name] ?? Cold(fixed: fixed, jump: jump, function: function)
+  guard cold.fixed == fixed, cold.jump == jump, cold.function == function else {
+    fail("\(place): options of \(name) differ between rows")
+  }
+  cold.widths.formUnion(ws)
+  colds[name] = cold
+}
+
+/// The encodings of a row: names of `VectorForm`s for VEX.L = 0 and 1; legacy rows have one.
+func encodings(_ row: Row) -> (String, String) {
+  if !row.isVEX { return ("Legacy", "Legacy") }
+  return (row.options.contains("L1") ? "VEX256" : "VEX128", row.options.contains("L0") || row.options.contains("LIG") ? "VEX128" : "VEX256")
+}
+
+func coldName(_ row: Row, _ encoding: String) -> String {
+  row.isVector && encoding != "Legacy" ? "\(row.name)_\(encoding)" : row.name
+}
+
+/// The functions of the rows without VEX serve those with it.
+func shareNames() {
+  for index in rows.indices where rows[index].isVEX && rows[index].name == rows[index].mnemonic {
+    let row = rows[index]
+    let legacy = rows.first {
+      $0.map == ["V0F": "0F", "V38": "38", "V3A": "3A"][row.map] && $0.opcodes == row.opcodes && $0.prefix == row.prefix
+        && $0.reg == row.reg && "V" + $0.mnemonic == row.mnemonic && ($0.mod == nil || $0.mod == row.mod)
+    }
+    if let legacy, legacy.isVector { rows[index].name = legacy.name }
+  }
 }
 
 func defineColdForms() {
-  for name in coldWidths.keys.sorted() {
+  for name in colds.keys.sorted() {
     base("cold_\(name)")
-    let (fixed, jump) = coldOptions[name]!
-    let kind = jump ? "coldJump" : "cold"
-    if fixed {
+    let cold = colds[name]!
+    let kind = cold.jump ? "coldJump" : "cold"
+    if cold.fixed {
       forms.append(
         Form(
-          comment: name, fast: nil, slow: "{ c, o in \(kind)(c, o) { cpu, op throws(Exit) in try cpu.\(name)(op) } }"))
+          comment: name, fast: nil, slow: "{ c, o in \(kind)(c, o) { cpu, op throws(Exit) in try \(cold.function)) } }"))
       continue
     }
     for w in 0..<4 {
-      guard coldWidths[name]!.contains(w) else {
+      guard cold.widths.contains(w) else {
         hole()
         continue
       }
       forms.append(
         Form(
           comment: name, fast: nil,
-          slow: "{ c, o in \(kind)(c, o) { cpu, op throws(Exit) in try cpu.\(name)(op, \(widths[w]).self) } }"))
+          slow: "{ c, o in \(kind)(c, o) { cpu, op throws(Exit) in try \(cold.function), \(widths[w]).self) } }"))
     }
   }
   for (name, slow) in [
@@ -579,7 +624,7 @@ func widthLetter(_ operand: String) -> String? {
   return String(last)
 }
 
-func shape(of row: Row) -> String {
+func shapeName(of row: Row) -> String {
   if let shape = row.shape { return shape }
   if row.options.contains("nop") { return "nop" }
   if row.options.contains("string") { return "string" }
@@ -592,6 +637,7 @@ func shape(of row: Row) -> String {
     default: return String(operand.prefix(1))
     }
   }
+  if row.isVEX, let shape = vectorShape(kinds) { return shape }
   switch kinds.joined(separator: ",") {
   case "": return row.reg != nil || row.rm != nil ? "M" : "none"
   case "E,G": return "EG"
@@ -628,10 +674,29 @@ func shape(of row: Row) -> String {
   }
 }
 
+/// The shape of a row with vector operands; the operand in VEX.vvvv does not count.
+func vectorShape(_ kinds: [String]) -> String? {
+  switch kinds.filter({ $0 != "H" }).joined(separator: ",") {
+  case "V,W", "V,U", "V,M": return "VW"
+  case "W,V", "U,V", "M,V": return kinds.first == "V" ? nil : "WV"
+  case "V,W,I", "V,U,I", "V,W,L": return "VWI"
+  case "W,V,I": return "WVI"
+  case "U,I": return "UI"
+  case "V,E", "V,R": return "VE"
+  case "E,V": return "EV"
+  case "V,E,I", "V,R,I": return "VEI"
+  case "E,V,I", "R,V,I": return "EVI"
+  case "G,W", "G,U": return "GW"
+  case "G,U,I": return "GWI"
+  default: return nil
+  }
+}
+
 let segmentNumbers = ["ES": 0, "CS": 1, "SS": 2, "DS": 3, "FS": 4, "GS": 5]
 
 func width(of row: Row) -> String {
   if let width = row.width { return width }
+  if row.isVector { return row.operands.contains { ["Ey", "Gy", "Ry"].contains($0) } ? "y" : "d" }
   if ["IN", "OUT"].contains(row.mnemonic) { return row.operands.contains("AL") ? "b" : "z" }
   // `RET Iw`, `ENTER Iw,Ib`: the immediates count bytes and levels; what is pushed and popped has the size.
   if row.operands.first == "Iw" { return "v" }
@@ -700,7 +765,7 @@ func hotNames(_ row: Row, _ opcode: Int, _ shape: String) -> (String?, String?, 
 
 func entry(_ row: Row, _ opcode: Int) -> Entry {
   var e = Entry()
-  e.shape = shape(of: row)
+  e.shape = shapeName(of: row)
   e.width = width(of: row)
   let names: [(String, String)] = [
     ("hot", "hot"), ("end", "end"), ("lock", "lock"), ("i64", "invalid64"), ("o64", "only64"),
@@ -736,8 +801,9 @@ func entry(_ row: Row, _ opcode: Int) -> Entry {
     }
     if row.mnemonic == "JMP" && e.shape == "J" { e.memory = 16 }
   } else {
-    e.register = bases["cold_\(row.name)"]!
-    e.memory = e.register
+    let (encoding, wide) = encodings(row)
+    e.register = bases["cold_\(coldName(row, encoding))"]!
+    e.memory = bases["cold_\(coldName(row, wide))"]!
     if e.shape == "S" { e.memory = segmentNumbers[row.operands[0]]! }
     if e.shape == "GMp" { e.memory = segmentNumbers[String(row.mnemonic.dropFirst()) ]! }
   }
@@ -765,15 +831,24 @@ for (file, map) in [
   mapText += "      \"\"\"#\n    ),\n"
 }
 
+shareNames()
+for index in rows.indices where rows[index].isVector && width(of: rows[index]) != "y" {
+  rows[index].options.insert("fixed")
+}
+
 defineHotForms()
 defineDeadVariants()
 defineRuns(maps + "Frequent.runs")
 defineAliases()
 let fastCount = forms.count
 for row in rows where !row.options.contains("hot") && !row.options.contains("nop") {
-  noteCold(
-    row.name, widthIndexes(width(of: row)), fixed: row.options.contains("fixed"),
-    jump: row.options.contains("jump"), row.place)
+  let (encoding, wide) = encodings(row)
+  for encoding in row.isVector ? Set([encoding, wide]).sorted() : [encoding] {
+    noteCold(
+      coldName(row, encoding), widthIndexes(width(of: row)), fixed: row.options.contains("fixed"),
+      jump: row.options.contains("jump"),
+      function: row.isVector ? "\(encoding)<AnySource>.\(row.name)(cpu, op" : nil, row.place)
+  }
 }
 for (name, jump) in [
   ("PUSH_r", false), ("POP_r", false), ("PUSH_i", false), ("PUSH_E", false), ("CALL_E", true), ("JMP_E", true),

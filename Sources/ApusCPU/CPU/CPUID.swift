@@ -25,16 +25,18 @@ enum Identification {
   static let features: UInt32 = bits(
     0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26)
   static let apic: UInt32 = bits(9)
-  /// 01H:ECX without OSXSAVE: SSE3, PCLMULQDQ, MONITOR, SSSE3, CMPXCHG16B, PCID, SSE4.1, SSE4.2, x2APIC, MOVBE,
-  /// POPCNT, TSC-deadline, AES, XSAVE, RDRAND, hypervisor.
-  static let features2: UInt32 = bits(0, 1, 3, 9, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31)
+  /// 01H:ECX without OSXSAVE: SSE3, PCLMULQDQ, MONITOR, SSSE3, FMA, CMPXCHG16B, PCID, SSE4.1, SSE4.2, x2APIC,
+  /// MOVBE, POPCNT, TSC-deadline, AES, XSAVE, AVX, F16C, RDRAND, hypervisor.
+  static let features2: UInt32 = bits(
+    0, 1, 3, 9, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 28, 29, 30, 31)
   static let osxsave: UInt32 = bits(27)
-  /// 07H:EBX: FSGSBASE, TSC_ADJUST, BMI1, SMEP, BMI2, ERMS, INVPCID, RDSEED, ADX, SMAP, CLFLUSHOPT, SHA.
-  static let structured: UInt32 = bits(0, 1, 3, 7, 8, 9, 10, 18, 19, 20, 23, 29)
-  /// 07H:ECX: UMIP, LA57, RDPID.
-  static let structured2: UInt32 = bits(2, 16, 22)
-  /// 07H:EDX: fast short REP MOVSB.
-  static let structured3: UInt32 = bits(4)
+  /// 07H:EBX: FSGSBASE, TSC_ADJUST, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB,
+  /// SHA.
+  static let structured: UInt32 = bits(0, 1, 3, 5, 7, 8, 9, 10, 18, 19, 20, 23, 24, 29)
+  /// 07H:ECX: UMIP, GFNI, VAES, VPCLMULQDQ, LA57, RDPID.
+  static let structured2: UInt32 = bits(2, 8, 9, 10, 16, 22)
+  /// 07H:EDX: fast short REP MOVSB, SERIALIZE.
+  static let structured3: UInt32 = bits(4, 14)
   /// 8000_0001H:EDX beyond those that repeat 01H: SYSCALL, NX, 1-GiB pages, RDTSCP, long mode.
   static let extended: UInt32 = bits(11, 20, 26, 27, 29)
   /// The bits of 01H:EDX that 8000_0001H:EDX repeats.
@@ -151,13 +153,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
-  /// XSAVE: the supported state, and the size of its area in the standard and the compacted format.
+  /// XSAVE: the supported state, and the size of its area: for what XCR0 enables, and for all of it.
   private func stateLeaf(_ subleaf: UInt32) -> Leaf {
-    let size = UInt32(XState.legacySize + XState.headerSize)
+    let all = UInt32(XState.avxOffset + XState.avxSize)
+    let size = pointee.xcr0 & XState.avx != 0 ? all : UInt32(XState.legacySize + XState.headerSize)
     switch subleaf {
-    case 0: return Leaf(eax: UInt32(XState.supported), ebx: size, ecx: size)
+    case 0: return Leaf(eax: UInt32(XState.supported), ebx: size, ecx: all)
     // XSAVEOPT, XSAVEC and compacted XRSTOR, XGETBV of 1, XSAVES.
     case 1: return Leaf(eax: 0xF, ebx: size)
+    case 2: return Leaf(eax: UInt32(XState.avxSize), ebx: UInt32(XState.avxOffset))
     default: return Leaf()
     }
   }

@@ -135,6 +135,8 @@ package struct CPUState {
 
   // SIMD and x87 state.
   var mxcsr: UInt32 = 0x1F80
+  /// `VectorFault` bits: kept in step with CR0, CR4 and XCR0 by `updateVectorFaults`.
+  var vectorFaults: UInt8 = 0
   var x87 = X87State()
 
   // Counters for `--stats`; never read by the guest.
@@ -312,6 +314,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(__always)
   func xmm(_ index: UInt8) -> UnsafeMutablePointer<SIMD16<UInt8>> {
     (raw + Layout.vectors + (Int(index) << Layout.vectorShift)).assumingMemoryBound(to: SIMD16<UInt8>.self)
+  }
+
+  /// The 256-bit vector register `index` (0–15).
+  @inline(__always)
+  func ymm(_ index: UInt8) -> UnsafeMutablePointer<YMM> {
+    (raw + Layout.vectors + (Int(index) << Layout.vectorShift)).assumingMemoryBound(to: YMM.self)
   }
 
   @inline(__always) var processor: Processor { pointee.owner._withUnsafeGuaranteedRef { $0 } }

@@ -22,6 +22,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       guard loadPDPTEs(pointee.cr3) else { throw fault(.GP, 0) }
     }
     pointee.cr0 = new
+    updateVectorFaults()
     if entersLongMode { pointee.efer |= EFER.LMA }
     if disablesPaging { pointee.efer &= ~EFER.LMA }
     if changed & (CR0.PG | CR0.WP | CR0.PE) != 0 { flushTranslations(.all) }
@@ -83,6 +84,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       guard loadPDPTEs(pointee.cr3) else { throw fault(.GP, 0) }
     }
     pointee.cr4 = new
+    updateVectorFaults()
     let translating: UInt64 =
       CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.LA57
     if changed & translating != 0 { flushTranslations(.all) }

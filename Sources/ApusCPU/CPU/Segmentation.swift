@@ -239,6 +239,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       for name in [SegmentName.es, .cs, .ss, .ds, .fs, .gs] { updateSegment(name) }
     }
     pointee.linearMask = is64Bit ? ~0 : 0xFFFF_FFFF
+    updateVectorFaults()
     pointee.codeTag = is64Bit ? 0 : cs.pointee.base << 32
     selectBank()
     // What, besides RIP, the code base and privilege, decides which block an entry may lead to.

@@ -48,6 +48,8 @@ package struct DecodedOp {
   static let addressSizeMask: UInt8 = 0x30
 
   @inline(__always) var isMemory: Bool { addressing & DecodedOp.inMemory != 0 }
+  /// Whether a memory operand is in one of the flat segments of 64-bit mode: then a TLB hit proves the access.
+  @inline(__always) var isFlat: Bool { segmentIndex >= Int(SegmentName.flat.rawValue) }
   @inline(__always) var segmentIndex: Int { Int(addressing & 7) }
   /// The mask of the address size, SDM Vol. 1, "Address Size and Stack Size".
   @inline(__always) var addressMask: UInt64 { ~0 &>> UInt64(addressing & DecodedOp.addressSizeMask) }

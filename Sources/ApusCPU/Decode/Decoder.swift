@@ -32,8 +32,13 @@ struct Decoder {
   var hasAddressSize = false
   private var repeatPrefix: UInt8 = 0
   private var hasLock = false
-  /// VEX.vvvv.
+  /// VEX.vvvv, VEX.L, and the opcode byte behind the prefix.
   var vexRegister: UInt8 = 0
+  private var isWideVector = false
+  var vexOpcode: UInt8 = 0
+  /// SIB.index with REX.X and SIB.scale: a vector register for gathers.
+  var sibIndex: UInt8 = 0
+  var sibScale: UInt8 = 0
   var segmentOverride: UInt8 = 0xFF
   var modRM: UInt8 = 0
   var isRIPRelative = false
@@ -126,6 +131,7 @@ struct Decoder {
     repeatPrefix = 0
     hasLock = false
     segmentOverride = 0xFF
+    isWideVector = false
     isRIPRelative = false
     addressForm = 0
     endsBlock = false
@@ -245,18 +251,19 @@ struct Decoder {
     let isWide = rex & 8 != 0
     if !is64 { rex = 0 }
     vexRegister = (~last >> 3) & (is64 ? 15 : 7)
-    let code = Int(byte())
+    isWideVector = last & 4 != 0
+    vexOpcode = byte()
     let table: OpcodeEntry
     switch map {
-    case 1: table = OpcodeTables.vex0F[code]
-    case 2: table = OpcodeTables.vex38[code]
-    case 3: table = OpcodeTables.vex3A[code]
+    case 1: table = OpcodeTables.vex0F[Int(vexOpcode)]
+    case 2: table = OpcodeTables.vex38[Int(vexOpcode)]
+    case 3: table = OpcodeTables.vex3A[Int(vexOpcode)]
     default: return .undefined
     }
     guard table.shape == .alternatives, !isForbidden else { return .undefined }
     let entry = choose(
       table, 1 << (last & 3),
-      (is64 ? 2 : 1) | (isWide ? 8 : 4) | (last & 4 != 0 ? 32 : 16))
+      (is64 ? 2 : 1) | (isWide ? 8 : 4) | (isWideVector ? 32 : 16))
     if entry.options & OpcodeOption.vvvv == 0 && last & 0x78 != 0x78 { return .undefined }
     return entry
   }
@@ -345,7 +352,7 @@ struct Decoder {
   private func setForm(_ op: OpPointer, _ entry: OpcodeEntry, _ width: UInt8) {
     let w = UInt16(width)
     if entry.options & OpcodeOption.fixed != 0 {
-      op.pointee.form = entry.register
+      op.pointee.form = isWideVector ? entry.memory : entry.register
     } else if entry.options & OpcodeOption.hot == 0 {
       op.pointee.form = entry.register + w
     } else if entry.legacy != 0 && width != 3 {
@@ -457,7 +464,8 @@ struct Decoder {
       op.pointee.destination = slot(reg, width)
       op.pointee.source = slot(vexRegister, width)
     case .movsxd: signExtendDoubleword(op, width, entry)
-    case .VW, .WV, .VWI, .WVI, .UI, .VE, .EV, .VEI, .EVI, .GW, .GWI: vectorOperands(entry, op, width)
+    case .VW, .WV, .VWI, .WVI, .UI, .VE, .EV, .VEI, .EVI, .GW, .GWI, .FMA, .gather:
+      vectorOperands(entry, op, width)
     case .maskMove:
       op.pointee.destination = reg
       op.pointee.source = rm

@@ -52,6 +52,8 @@ extension Decoder {
     if modRM & 7 == 4 {
       let sib = byte()
       let index = (sib >> 3) & 7 | (rex & 2) << 2
+      sibIndex = index
+      sibScale = sib >> 6
       if index != 4 {
         op.pointee.index = index << 3
         op.pointee.scale = sib >> 6
@@ -116,23 +118,41 @@ extension Decoder {
 
   // MARK: SIMD
 
-  /// Vector register numbers: `destination` is ModRM.reg, `source` and `base` ModRM.rm of a register form.
-  /// The bodies take the low three bits of an MMX register's number.
+  /// Vector register numbers: `destination` is ModRM.reg, `base` ModRM.rm of a register form, `source` the first
+  /// source, which is VEX.vvvv or the destination. The bodies take the low three bits of an MMX register's number.
   mutating func vectorOperands(_ entry: OpcodeEntry, _ op: OpPointer, _ width: UInt8) {
     switch entry.shape {
     case .VE, .EV, .VEI, .EVI: modRMOperand(op, max(width, 1))
+    case .gather: vectorIndexOperand(op)
     default:
       if modRM < 0xC0 { modRMOperand(op, width) } else { op.pointee.base = rm }
     }
-    op.pointee.source = op.pointee.base
+    let hasFirst = entry.options & OpcodeOption.vvvv != 0
     op.pointee.destination = reg
+    op.pointee.source = hasFirst ? vexRegister : reg
     switch entry.shape {
     case .GW: op.pointee.destination = reg << 3
     case .GWI:
       op.pointee.destination = reg << 3
       op.pointee.immediate = Int32(byte())
-    case .VWI, .WVI, .UI, .VEI, .EVI: op.pointee.immediate = Int32(byte())
+    case .UI:
+      op.pointee.destination = hasFirst ? vexRegister : rm
+      op.pointee.immediate = Int32(byte())
+    case .VWI, .WVI, .VEI, .EVI: op.pointee.immediate = Int32(byte())
+    case .FMA: op.pointee.immediate = Int32(vexOpcode)
     default: break
+    }
+  }
+
+  /// VSIB addressing: the index is a vector register, and there is no form without SIB (SDM Vol. 2, "Vector SIB
+  /// (VSIB) Memory Addressing").
+  private mutating func vectorIndexOperand(_ op: OpPointer) {
+    modRMOperand(op, 0)
+    op.pointee.index = sibIndex
+    op.pointee.scale = sibScale
+    // FS and GS bases cannot stand in for the index.
+    if is64 && segmentOverride != 0xFF {
+      op.pointee.addressing = (op.pointee.addressing & ~7) | segmentOverride
     }
   }
 }

@@ -45,7 +45,7 @@ enum Shape: UInt8 {
   /// `MOVSXD`.
   case movsxd
   /// SIMD: vector register destination and vector register or memory source, the reverse, and with an
-  /// immediate; `source`, `base` and `destination` are register numbers.
+  /// immediate; `source`, `base` and `destination` are register numbers: see `Decoder.vectorOperands`.
   case VW, WV, VWI, WVI
   /// SIMD with a general register or memory on the other side; then with an immediate.
   case VE, EV, VEI, EVI
@@ -54,6 +54,10 @@ enum Shape: UInt8 {
   case GW, GWI
   /// General registers with VEX: `destination` is G, `source` VEX.vvvv, and E an operand as elsewhere.
   case GBE
+  /// SIMD with three sources: as VW, with the opcode in `immediate`.
+  case FMA
+  /// SIMD: vector register, memory whose index is a vector register, mask in VEX.vvvv.
+  case gather
   /// `MASKMOVDQU`: vector registers in ModRM, memory at rDI.
   case maskMove
   /// SIMD shifts by an immediate (group 12–14): vector register in ModRM.rm.

@@ -67,6 +67,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func CLTS(_ op: OpPointer) throws(Exit) {
     try requireCPL0()
     pointee.cr0 &= ~CR0.TS
+    updateVectorFaults()
     pointee.attention = 1
   }
 
@@ -87,10 +88,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
     try requireCPL0()
     let value = pair
-    guard self[.rcx] & 0xFFFF_FFFF == 0, value & XState.x87 != 0, value & ~XState.supported == 0 else {
-      throw fault(.GP, 0)
-    }
+    guard self[.rcx] & 0xFFFF_FFFF == 0, XState.isValid(value) else { throw fault(.GP, 0) }
     pointee.xcr0 = value
+    updateVectorFaults()
   }
 
   /// EDX:EAX.

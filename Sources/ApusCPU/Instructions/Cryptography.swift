@@ -1,20 +1,6 @@
 /// AES-NI, PCLMULQDQ and the SHA extensions (SDM Vol. 1, "AESNI and PCLMULQDQ"; Vol. 2, the instructions). AES as
 /// FIPS 197 has it; a state's byte `row + 4 * column` is the vector's byte of that number.
 package enum AES {
-  /// Multiplication by x in GF(2^8) modulo x^8 + x^4 + x^3 + x + 1.
-  @inline(__always)
-  private static func doubled(_ a: UInt8) -> UInt8 { (a &<< 1) ^ (a & 0x80 != 0 ? 0x1B : 0) }
-
-  private static func product(_ a: UInt8, _ b: UInt8) -> UInt8 {
-    var (a, b, result) = (a, b, UInt8(0))
-    while b != 0 {
-      if b & 1 != 0 { result ^= a }
-      a = doubled(a)
-      b &>>= 1
-    }
-    return result
-  }
-
   /// FIPS 197, "SubBytes()": the inverse in the field, then an affine map. 3 generates the field, so that its
   /// powers and those of its inverse F6h go through all pairs of inverses.
   private static let substitution: [UInt8] = {
@@ -24,8 +10,8 @@ package enum AES {
       var value = inverse
       for shift in 1...4 as ClosedRange<UInt8> { value ^= inverse &<< shift | inverse &>> (8 - shift) }
       table[Int(power)] = value ^ 0x63
-      power = product(power, 3)
-      inverse = product(inverse, 0xF6)
+      power = GaloisField.product(power, 3)
+      inverse = GaloisField.product(inverse, 0xF6)
     }
     return table
   }()
@@ -202,23 +188,25 @@ package enum SHA {
   }
 }
 
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func AESENC(_ op: OpPointer) throws(Exit) { try packedXMM(op) { AES.AESENC($0, $1) } }
-  func AESENCLAST(_ op: OpPointer) throws(Exit) { try packedXMM(op) { AES.AESENCLAST($0, $1) } }
-  func AESDEC(_ op: OpPointer) throws(Exit) { try packedXMM(op) { AES.AESDEC($0, $1) } }
-  func AESDECLAST(_ op: OpPointer) throws(Exit) { try packedXMM(op) { AES.AESDECLAST($0, $1) } }
-  func AESIMC(_ op: OpPointer) throws(Exit) { try packedXMM(op) { AES.AESIMC($1) } }
-  func AESKEYGENASSIST(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { AES.AESKEYGENASSIST($1, $2) } }
-  func PCLMULQDQ(_ op: OpPointer) throws(Exit) {
-    try shuffleXMM(op) { CarrylessMultiplication.PCLMULQDQ($0, $1, $2) }
+extension VectorForm {
+  static func AESENC(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, AES.AESENC) }
+  static func AESENCLAST(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, AES.AESENCLAST) }
+  static func AESDEC(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, AES.AESDEC) }
+  static func AESDECLAST(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, AES.AESDECLAST) }
+  static func AESIMC(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op) { AES.AESIMC($1) } }
+  static func AESKEYGENASSIST(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try shuffled(cpu, op) { AES.AESKEYGENASSIST($1, $2) }
   }
-  func SHA1RNDS4(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { SHA.SHA1RNDS4($0, $1, $2) } }
-  func SHA1NEXTE(_ op: OpPointer) throws(Exit) { try packedXMM(op) { SHA.SHA1NEXTE($0, $1) } }
-  func SHA1MSG1(_ op: OpPointer) throws(Exit) { try packedXMM(op) { SHA.SHA1MSG1($0, $1) } }
-  func SHA1MSG2(_ op: OpPointer) throws(Exit) { try packedXMM(op) { SHA.SHA1MSG2($0, $1) } }
-  func SHA256RNDS2(_ op: OpPointer) throws(Exit) {
-    try packedXMM(op) { SHA.SHA256RNDS2($0, $1, xmm(0).pointee) }
+  static func PCLMULQDQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try shuffled(cpu, op, CarrylessMultiplication.PCLMULQDQ)
   }
-  func SHA256MSG1(_ op: OpPointer) throws(Exit) { try packedXMM(op) { SHA.SHA256MSG1($0, $1) } }
-  func SHA256MSG2(_ op: OpPointer) throws(Exit) { try packedXMM(op) { SHA.SHA256MSG2($0, $1) } }
+  static func SHA1RNDS4(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try shuffled(cpu, op, SHA.SHA1RNDS4) }
+  static func SHA1NEXTE(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, SHA.SHA1NEXTE) }
+  static func SHA1MSG1(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, SHA.SHA1MSG1) }
+  static func SHA1MSG2(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, SHA.SHA1MSG2) }
+  static func SHA256RNDS2(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op) { SHA.SHA256RNDS2($0, $1, cpu.xmm(0).pointee) }
+  }
+  static func SHA256MSG1(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, SHA.SHA256MSG1) }
+  static func SHA256MSG2(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, SHA.SHA256MSG2) }
 }

@@ -1,12 +1,23 @@
-// Saving and restoring x87, MMX and SSE state: SDM Vol. 1, "Managing State Using the XSAVE Feature Set",
+// Saving and restoring x87, MMX, SSE and AVX state: SDM Vol. 1, "Managing State Using the XSAVE Feature Set",
 // "FXSAVE and FXRSTOR Instructions"; Vol. 2, the instructions' pages.
 
 /// The state components of XCR0 and the layout of the XSAVE area.
 enum XState {
   static let x87: UInt64 = 1
   static let sse: UInt64 = 2
+  /// Bits 255:128 of the vector registers.
+  static let avx: UInt64 = 4
   /// What XCR0 may have.
-  static let supported: UInt64 = x87 | sse
+  static let supported: UInt64 = x87 | sse | avx
+  /// Where AVX state lies in the standard format, and how much it is.
+  static let avxOffset = 576
+  static let avxSize = 256
+
+  /// Whether XCR0 may be `value`: x87 state always, AVX state only with SSE state.
+  static func isValid(_ value: UInt64) -> Bool {
+    value & x87 != 0 && value & ~supported == 0 && (value & avx == 0 || value & sse != 0)
+  }
+
   /// The area of `FXSAVE`, then the header.
   static let legacySize = 512
   static let headerSize = 64
@@ -89,7 +100,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   // MARK: SSE part
 
   /// XMM registers that the mode can name.
-  private var vectorCount: UInt8 { is64Bit ? 16 : 8 }
+  var vectorCount: UInt8 { is64Bit ? 16 : 8 }
 
   private func storeVectors(_ linear: UInt64) throws(Exit) {
     for index in 0..<vectorCount {
@@ -100,6 +111,20 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func loadVectors(_ linear: UInt64) throws(Exit) {
     for index in 0..<vectorCount {
       xmm(index).pointee = try Slow.load(self, at(linear, 160 + UInt64(index) * 16))
+    }
+  }
+
+  private func storeUpperHalves(_ linear: UInt64) throws(Exit) {
+    for index in 0..<vectorCount {
+      try Slow.store(
+        self, at(linear, UInt64(XState.avxOffset) + UInt64(index) * 16), ymm(index).pointee.high)
+    }
+  }
+
+  private func loadUpperHalves(_ linear: UInt64) throws(Exit) {
+    for index in 0..<vectorCount {
+      ymm(index).pointee.high = try Slow.load(
+        self, at(linear, UInt64(XState.avxOffset) + UInt64(index) * 16))
     }
   }
 
@@ -146,6 +171,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func LDMXCSR(_ op: OpPointer) throws(Exit) {
     try requireSSE()
+    try loadMXCSR(op)
+  }
+  func VLDMXCSR(_ op: OpPointer) throws(Exit) {
+    try requireAVX()
+    try loadMXCSR(op)
+  }
+  private func loadMXCSR(_ op: OpPointer) throws(Exit) {
     let value = try loadOperand(op, UInt32.self)
     guard value & ~validMXCSR == 0 else { throw fault(.GP, 0) }
     pointee.mxcsr = value
@@ -153,6 +185,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func STMXCSR(_ op: OpPointer) throws(Exit) {
     try requireSSE()
+    try storeOperand(op, pointee.mxcsr)
+  }
+  func VSTMXCSR(_ op: OpPointer) throws(Exit) {
+    try requireAVX()
     try storeOperand(op, pointee.mxcsr)
   }
 
@@ -167,16 +203,21 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private static var bitsOffset: UInt64 { 512 }
   private static var compactionOffset: UInt64 { 520 }
 
-  private func xsaveArea(_ op: OpPointer, _ access: UInt32) throws(Exit) -> UInt64 {
+  /// The area as far as these components reach, in either format.
+  private func xsaveArea(
+    _ op: OpPointer, _ components: UInt64, _ access: UInt32
+  ) throws(Exit) -> UInt64 {
     try checkXSAVE()
-    return try area(op, XState.legacySize + XState.headerSize, align: 64, access)
+    let hasAVX = components & XState.avx != 0
+    let size = hasAVX ? XState.avxOffset + XState.avxSize : XState.legacySize + XState.headerSize
+    return try area(op, size, align: 64, access)
   }
 
   /// The standard format. Every component counts as in use and modified, which the architecture allows
   /// (XINUSE, XMODIFIED), so `XSAVEOPT` saves as much as `XSAVE`.
   func XSAVE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    let linear = try xsaveArea(op, Access.modify)
     let requested = pair & pointee.xcr0
+    let linear = try xsaveArea(op, requested, Access.modify)
     let old: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
     try storeComponents(linear, requested, is64: T.self == UInt64.self)
     try Slow.store(self, at(linear, Self.bitsOffset), old & ~requested | requested)
@@ -186,10 +227,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try XSAVE(op, T.self)
   }
 
-  /// The compacted format: x87 and SSE state lie in the legacy region in it too.
+  /// The compacted format: x87 and SSE state lie in the legacy region in it too, and AVX state, the first
+  /// extended component, where the standard format has it.
   func XSAVEC<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    let linear = try xsaveArea(op, Access.write)
     let requested = pair & pointee.xcr0
+    let linear = try xsaveArea(op, requested, Access.write)
     try storeComponents(linear, requested, is64: T.self == UInt64.self)
     try Slow.store(self, at(linear, Self.bitsOffset), requested)
     try Slow.store(self, at(linear, Self.compactionOffset), requested | XState.compacted)
@@ -208,10 +250,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       try storeVectors(linear)
       try storeMXCSR(linear)
     }
+    if components & XState.avx != 0 { try storeUpperHalves(linear) }
   }
 
   func XRSTOR<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    let linear = try xsaveArea(op, Access.read)
+    let linear = try xsaveArea(op, 0, Access.read)
     let present: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
     let compaction: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset))
     let isCompacted = compaction & XState.compacted != 0
@@ -222,18 +265,18 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       let rest: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset + 8))
       guard compaction == 0, rest == 0, present & ~pointee.xcr0 == 0 else { throw fault(.GP, 0) }
     }
-    try loadComponents(linear, present, isCompacted: isCompacted, is64: T.self == UInt64.self)
+    try loadComponents(op, present, isCompacted: isCompacted, is64: T.self == UInt64.self)
   }
 
   func XRSTORS<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
     try requireCPL0()
-    let linear = try xsaveArea(op, Access.read)
+    let linear = try xsaveArea(op, 0, Access.read)
     let present: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
     let compaction: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset))
     guard compaction & XState.compacted != 0 else { throw fault(.GP, 0) }
     try checkCompactedHeader(linear, present, compaction)
-    try loadComponents(linear, present, isCompacted: true, is64: T.self == UInt64.self)
+    try loadComponents(op, present, isCompacted: true, is64: T.self == UInt64.self)
   }
 
   private func checkCompactedHeader(
@@ -250,11 +293,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Loads what is requested and present, initializes what is requested and absent. The standard format
   /// loads MXCSR with SSE requested even if absent (SDM Vol. 1, "Operation of XRSTOR").
   private func loadComponents(
-    _ linear: UInt64, _ present: UInt64, isCompacted: Bool, is64: Bool
+    _ op: OpPointer, _ present: UInt64, isCompacted: Bool, is64: Bool
   ) throws(Exit) {
     let requested = pair & pointee.xcr0
+    let linear = try xsaveArea(op, requested & present, Access.read)
     var mxcsr = pointee.mxcsr
-    if requested & XState.sse != 0 {
+    // The standard format keeps MXCSR with AVX state too.
+    if requested & (XState.sse | (isCompacted ? 0 : XState.avx)) != 0 {
       mxcsr = isCompacted && present & XState.sse == 0 ? 0x1F80 : try areaMXCSR(linear)
     }
     if requested & XState.x87 != 0 {
@@ -266,7 +311,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       } else {
         for index in 0..<vectorCount { xmm(index).pointee = SIMD16(repeating: 0) }
       }
-      pointee.mxcsr = mxcsr
+    }
+    pointee.mxcsr = mxcsr
+    if requested & XState.avx != 0 {
+      if present & XState.avx != 0 {
+        try loadUpperHalves(linear)
+      } else {
+        for index in 0..<vectorCount { ymm(index).pointee.high = SIMD16(repeating: 0) }
+      }
     }
   }
 }

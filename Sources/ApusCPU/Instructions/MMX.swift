@@ -28,7 +28,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       try store8(op, value)
       enterMMX()
     } else {
-      setMMX(op.pointee.source, value)
+      setMMX(op.pointee.base, value)
     }
   }
 
@@ -43,13 +43,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try requireSSE()
     try requireMMX()
     enterMMX()
-    setDestinationXMM(op, SIMD16(quadwords: SIMD2(mmx(op.pointee.source), 0)))
+    xmm(op.pointee.destination).pointee = SIMD16(vector64: mmx(op.pointee.base))
   }
 
   func MOVDQ2Q(_ op: OpPointer) throws(Exit) {
     try requireSSE()
     try requireMMX()
-    setMMX(op.pointee.destination, xmm(op.pointee.source).pointee.quadwords[0])
+    setMMX(op.pointee.destination, xmm(op.pointee.base).pointee.quadwords[0])
   }
 
   func MASKMOVQ(_ op: OpPointer) throws(Exit) {
@@ -59,16 +59,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     enterMMX()
   }
 
-  func MASKMOVDQU(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    let mask = PackedInteger.PMOVMSKB(xmm(op.pointee.source).pointee)
-    try storeBytes(op, destinationXMM(op), mask, count: 16)
-  }
-
   /// Stores those of `count` bytes whose mask bit is set, one by one, so that nothing else is touched. Both
   /// pages are checked before the first store. An empty mask faults on nothing (SDM Vol. 2, `MASKMOVDQU`,
   /// leaves that to the implementation).
-  private func storeBytes(
+  func storeBytes(
     _ op: OpPointer, _ bytes: SIMD16<UInt8>, _ mask: UInt32, count: Int
   ) throws(Exit) {
     guard mask != 0 else { return }
@@ -83,7 +77,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
-  private func byteAddress(_ linear: UInt64, _ index: Int) -> UInt64 {
+  func byteAddress(_ linear: UInt64, _ index: Int) -> UInt64 {
     (linear &+ UInt64(truncatingIfNeeded: index)) & pointee.linearMask
   }
 }

@@ -1,161 +1,177 @@
-/// Data transfer, shuffles and unpacks of SSE and SSE2 (SDM Vol. 1, "SSE Data Transfer Instructions", "SSE
-/// Shuffle and Unpack Instructions", "SSE2 Data Movement Instructions", "SSE2 Shuffle and Unpack
-/// Instructions"). Instructions that differ only in the type they name (`MOVAPS`, `MOVAPD`, `MOVDQA`,
-/// `MOVNTPS` …) share one body. A name that ends in `_WV` or `_EV` stores.
+// Data transfer, shuffles and unpacks of SSE, SSE2 and AVX (SDM Vol. 1, "SSE Data Transfer Instructions", "SSE
+// Shuffle and Unpack Instructions", "SSE2 Data Movement Instructions", "SSE2 Shuffle and Unpack Instructions").
+// Instructions that differ only in the type they name (`MOVAPS`, `MOVAPD`, `MOVDQA`, `MOVNTPS` …) share one body.
+// A name that ends in `_WV` or `_EV` stores: the stored register is in ModRM.reg.
 
-// MARK: 128-bit moves
+// MARK: Moves of whole vectors
 
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func MOVAPS(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    setDestinationXMM(op, try sourceXMM(op))
+extension VectorForm {
+  /// Memory must be aligned to the vector length, with VEX too.
+  static func MOVAPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    guard Source.isMemory(op) else { return commit(cpu, op, value(cpu, op.pointee.base)) }
+    commit(
+      cpu, op,
+      isWide
+        ? try Source.loadAligned(cpu, op, YMM.self) : YMM(try Source.loadAligned(cpu, op, SIMD16<UInt8>.self))
+    )
   }
 
-  func MOVAPS_WV(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    if op.pointee.isMemory {
-      try storeAligned16(op, destinationXMM(op))
-    } else {
-      xmm(op.pointee.source).pointee = destinationXMM(op)
-    }
+  static func MOVAPS_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let data = value(cpu, op.pointee.destination)
+    guard op.pointee.isMemory else { return set(cpu, op.pointee.base, data) }
+    let linear = try cpu.alignedAddress(op, isWide ? 32 : 16, Access.write)
+    if isWide { try Slow.store(cpu, linear, data) } else { try Slow.store(cpu, linear, data.low) }
   }
 
-  func MOVUPS(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    setDestinationXMM(op, op.pointee.isMemory ? try load16(op) : xmm(op.pointee.source).pointee)
+  static func MOVUPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    guard Source.isMemory(op) else { return commit(cpu, op, value(cpu, op.pointee.base)) }
+    commit(
+      cpu, op, isWide ? try Source.load(cpu, op, YMM.self) : YMM(try Source.load(cpu, op, SIMD16<UInt8>.self))
+    )
   }
 
-  func MOVUPS_WV(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    if op.pointee.isMemory {
-      try store16(op, destinationXMM(op))
-    } else {
-      xmm(op.pointee.source).pointee = destinationXMM(op)
-    }
+  static func MOVUPS_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let data = value(cpu, op.pointee.destination)
+    guard op.pointee.isMemory else { return set(cpu, op.pointee.base, data) }
+    if isWide { try cpu.store32(op, data) } else { try cpu.store16(op, data.low) }
   }
 }
 
 // MARK: Scalar moves
 
-/// From memory the rest of the register is zeroed; between registers `MOVSS` and `MOVSD` keep it, `MOVQ`
-/// zeroes it.
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func MOVSS(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    if op.pointee.isMemory {
-      setDestinationXMM(op, SIMD16(vector64: UInt64(try load4(op))))
+/// From memory the rest of the register is zeroed; between registers `MOVSS` and `MOVSD` take it from the first
+/// source, `MOVQ` zeroes it.
+extension VectorForm {
+  static func MOVSS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    if Source.isMemory(op) {
+      commit(cpu, op, SIMD16(vector64: UInt64(try second4(cpu, op))))
     } else {
-      setDestinationLow4(op, xmm(op.pointee.source).pointee.doublewords[0])
+      commitScalar(cpu, op, try second4(cpu, op))
     }
   }
 
-  func MOVSS_WV(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    let value = destinationXMM(op).doublewords[0]
-    if op.pointee.isMemory {
-      try store4(op, value)
+  static func MOVSS_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let data = cpu.xmm(op.pointee.destination).pointee.doublewords
+    if op.pointee.isMemory { return try cpu.store4(op, data[0]) }
+    var result = isVEX ? first(cpu, op).low.doublewords : cpu.xmm(op.pointee.base).pointee.doublewords
+    result[0] = data[0]
+    set(cpu, op.pointee.base, YMM(SIMD16(doublewords: result)))
+  }
+
+  static func MOVSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    if Source.isMemory(op) {
+      commit(cpu, op, SIMD16(vector64: try second8(cpu, op)))
     } else {
-      RawPointer(xmm(op.pointee.source)).storeBytes(of: value, as: UInt32.self)
+      commitScalar(cpu, op, try second8(cpu, op))
     }
   }
 
-  func MOVSD(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    if op.pointee.isMemory {
-      setDestinationXMM(op, SIMD16(vector64: try load8(op)))
-    } else {
-      setDestinationLow8(op, xmm(op.pointee.source).pointee.quadwords[0])
-    }
+  static func MOVSD_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let data = cpu.xmm(op.pointee.destination).pointee.quadwords
+    if op.pointee.isMemory { return try cpu.store8(op, data[0]) }
+    let kept = isVEX ? first(cpu, op).low : cpu.xmm(op.pointee.base).pointee
+    set(cpu, op.pointee.base, YMM(SIMD16(quadwords: SIMD2(data[0], kept.quadwords[1]))))
   }
 
-  func MOVSD_WV(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    let value = destinationXMM(op).quadwords[0]
-    if op.pointee.isMemory {
-      try store8(op, value)
-    } else {
-      RawPointer(xmm(op.pointee.source)).storeBytes(of: value, as: UInt64.self)
-    }
+  static func MOVQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    commit(cpu, op, SIMD16(vector64: try second8(cpu, op)))
   }
 
-  func MOVQ(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    setDestinationXMM(op, SIMD16(vector64: try sourceLow8(op)))
+  static func MOVQ_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let data = cpu.xmm(op.pointee.destination).pointee.quadwords[0]
+    if op.pointee.isMemory { return try cpu.store8(op, data) }
+    set(cpu, op.pointee.base, YMM(SIMD16(vector64: data)))
   }
 
-  func MOVQ_WV(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    let value = destinationXMM(op).quadwords[0]
-    if op.pointee.isMemory {
-      try store8(op, value)
-    } else {
-      xmm(op.pointee.source).pointee = SIMD16(vector64: value)
-    }
+  /// `MOVD V,Ed` and, with W, `MOVQ V,Eq`.
+  static func MOVD<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    try require(cpu)
+    let value: T = try cpu.readE(op)
+    commit(cpu, op, SIMD16(vector64: value.zeroExtended))
   }
 
-  /// `MOVD V,Ed` and, with REX.W, `MOVQ V,Eq`.
-  func MOVD<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try requireSSE()
-    let value: T = try readE(op)
-    setDestinationXMM(op, SIMD16(vector64: value.zeroExtended))
-  }
-
-  /// `MOVD Ed,V` and, with REX.W, `MOVQ Eq,V`.
-  func MOVD_EV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try requireSSE()
-    try writeE(op, T(truncatingIfNeeded: destinationXMM(op).quadwords[0]))
+  /// `MOVD Ed,V` and, with W, `MOVQ Eq,V`.
+  static func MOVD_EV<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    try require(cpu)
+    try cpu.writeE(op, T(truncatingIfNeeded: cpu.xmm(op.pointee.destination).pointee.quadwords[0]))
   }
 }
 
 // MARK: Halves
 
 /// The forms with PD move the same bits as those with PS.
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func MOVLPS(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    setDestinationLow8(op, try load8(op))
+extension VectorForm {
+  static func MOVLPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    commitScalar(cpu, op, try second8(cpu, op))
   }
 
-  func MOVLPS_WV(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    try store8(op, destinationXMM(op).quadwords[0])
+  static func MOVLPS_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    try cpu.store8(op, cpu.xmm(op.pointee.destination).pointee.quadwords[0])
   }
 
-  func MOVHPS(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    let high = try load8(op)
-    setDestinationXMM(op, SIMD16(quadwords: SIMD2(destinationXMM(op).quadwords[0], high)))
+  static func MOVHPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let high = try second8(cpu, op)
+    commit(cpu, op, SIMD16(quadwords: SIMD2(first(cpu, op).low.quadwords[0], high)))
   }
 
-  func MOVHPS_WV(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    try store8(op, destinationXMM(op).quadwords[1])
+  static func MOVHPS_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    try cpu.store8(op, cpu.xmm(op.pointee.destination).pointee.quadwords[1])
   }
 
-  func MOVHLPS(_ op: OpPointer) throws(Exit) {
-    try packedXMM(op) { SIMD16(quadwords: SIMD2($1.quadwords[1], $0.quadwords[1])) }
+  static func MOVHLPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op) { SIMD16(quadwords: SIMD2($1.quadwords[1], $0.quadwords[1])) }
   }
 
-  func MOVLHPS(_ op: OpPointer) throws(Exit) {
-    try packedXMM(op) { SIMD16(quadwords: SIMD2($0.quadwords[0], $1.quadwords[0])) }
+  static func MOVLHPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op) { SIMD16(quadwords: SIMD2($0.quadwords[0], $1.quadwords[0])) }
   }
 }
 
 // MARK: Shuffles, unpacks and masks
 
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func SHUFPS(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { PackedInteger.SHUFPS($0, $1, $2) } }
-  func SHUFPD(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { PackedInteger.SHUFPD($0, $1, $2) } }
-  func UNPCKLPS(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PUNPCKLDQ($0, $1) } }
-  func UNPCKHPS(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PUNPCKHDQ($0, $1) } }
-
-  func MOVMSKPS(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    setRegister(op.pointee.destination, PackedInteger.MOVMSKPS(xmm(op.pointee.source).pointee))
+extension VectorForm {
+  static func SHUFPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try shuffled(cpu, op, PackedInteger.SHUFPS) }
+  static func SHUFPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try blended(cpu, op, 2, PackedInteger.SHUFPD)
+  }
+  static func UNPCKLPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PUNPCKLDQ)
+  }
+  static func UNPCKHPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PUNPCKHDQ)
   }
 
-  func MOVMSKPD(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    setRegister(op.pointee.destination, PackedInteger.MOVMSKPD(xmm(op.pointee.source).pointee))
+  static func MOVMSKPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let source = value(cpu, op.pointee.base)
+    let high = isWide ? PackedInteger.MOVMSKPS(source.high) &<< 4 : 0
+    cpu.setRegister(op.pointee.destination, PackedInteger.MOVMSKPS(source.low) | high)
+  }
+
+  static func MOVMSKPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let source = value(cpu, op.pointee.base)
+    let high = isWide ? PackedInteger.MOVMSKPD(source.high) &<< 2 : 0
+    cpu.setRegister(op.pointee.destination, PackedInteger.MOVMSKPD(source.low) | high)
+  }
+
+  static func MASKMOVDQU(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let mask = PackedInteger.PMOVMSKB(cpu.xmm(op.pointee.source).pointee)
+    try cpu.storeBytes(op, cpu.xmm(op.pointee.destination).pointee, mask, count: 16)
   }
 }

@@ -1,63 +1,67 @@
-/// SSE3, SSSE3 and SSE4 (SDM Vol. 1, "Programming with Intel SSE3, SSSE3, SSE4"). The integer computation is that
-/// of `PackedInteger`; a name that ends in `_MMX` works on MMX registers.
+// SSE3, SSSE3 and SSE4 with their AVX forms (SDM Vol. 1, "Programming with Intel SSE3, SSSE3, SSE4"). The integer
+// computation is that of `PackedInteger`.
 
 // MARK: SSE3
 
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func MOVDDUP(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    let low = try sourceLow8(op)
-    setDestinationXMM(op, SIMD16(quadwords: SIMD2(low, low)))
+extension VectorForm {
+  /// At 128 bits memory is read as far as the low quadword.
+  static func MOVDDUP(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    if isWide {
+      return try packed(cpu, op) { SIMD16(quadwords: SIMD2($1.quadwords[0], $1.quadwords[0])) }
+    }
+    try require(cpu)
+    let low = try second8(cpu, op)
+    commit(cpu, op, SIMD16(quadwords: SIMD2(low, low)))
   }
-  func MOVSLDUP(_ op: OpPointer) throws(Exit) {
-    try packedXMM(op) { SIMD16(quadwords: ($1.quadwords & 0xFFFF_FFFF) &* 0x1_0000_0001) }
+  static func MOVSLDUP(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op) { SIMD16(quadwords: ($1.quadwords & 0xFFFF_FFFF) &* 0x1_0000_0001) }
   }
-  func MOVSHDUP(_ op: OpPointer) throws(Exit) {
-    try packedXMM(op) { SIMD16(quadwords: ($1.quadwords &>> 32) &* 0x1_0000_0001) }
+  static func MOVSHDUP(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op) { SIMD16(quadwords: ($1.quadwords &>> 32) &* 0x1_0000_0001) }
   }
 
-  func ADDSUBPS(_ op: OpPointer) throws(Exit) {
-    try wholeSingle(op) { a, b, context in
+  static func ADDSUBPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try wholeSingle(cpu, op) { a, b, context in
       SIMD4(
         Binary32.subtract(a[0], b[0], &context), Binary32.add(a[1], b[1], &context),
         Binary32.subtract(a[2], b[2], &context), Binary32.add(a[3], b[3], &context))
     }
   }
-  func ADDSUBPD(_ op: OpPointer) throws(Exit) {
-    try wholeDouble(op) { a, b, context in
+  static func ADDSUBPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try wholeDouble(cpu, op) { a, b, context in
       SIMD2(Binary64.subtract(a[0], b[0], &context), Binary64.add(a[1], b[1], &context))
     }
   }
-  func HADDPS(_ op: OpPointer) throws(Exit) {
-    try wholeSingle(op) { a, b, context in
+  static func HADDPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try wholeSingle(cpu, op) { a, b, context in
       SIMD4(
         Binary32.add(a[0], a[1], &context), Binary32.add(a[2], a[3], &context),
         Binary32.add(b[0], b[1], &context), Binary32.add(b[2], b[3], &context))
     }
   }
-  func HADDPD(_ op: OpPointer) throws(Exit) {
-    try wholeDouble(op) { a, b, context in
+  static func HADDPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try wholeDouble(cpu, op) { a, b, context in
       SIMD2(Binary64.add(a[0], a[1], &context), Binary64.add(b[0], b[1], &context))
     }
   }
-  func HSUBPS(_ op: OpPointer) throws(Exit) {
-    try wholeSingle(op) { a, b, context in
+  static func HSUBPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try wholeSingle(cpu, op) { a, b, context in
       SIMD4(
         Binary32.subtract(a[0], a[1], &context), Binary32.subtract(a[2], a[3], &context),
         Binary32.subtract(b[0], b[1], &context), Binary32.subtract(b[2], b[3], &context))
     }
   }
-  func HSUBPD(_ op: OpPointer) throws(Exit) {
-    try wholeDouble(op) { a, b, context in
+  static func HSUBPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try wholeDouble(cpu, op) { a, b, context in
       SIMD2(Binary64.subtract(a[0], a[1], &context), Binary64.subtract(b[0], b[1], &context))
     }
   }
 
   // Dot products, SSE4.1: the products that bits 7:4 choose, summed by neighbours, to the lanes of bits 3:0.
 
-  func DPPS(_ op: OpPointer) throws(Exit) {
+  static func DPPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     let select = immediate8(op)
-    try wholeSingle(op) { a, b, context in
+    try wholeSingle(cpu, op) { a, b, context in
       var product = SIMD4<UInt32>()
       for lane in 0..<4 where select >> UInt8(lane + 4) & 1 != 0 {
         product[lane] = Binary32.multiply(a[lane], b[lane], &context)
@@ -70,9 +74,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       return result
     }
   }
-  func DPPD(_ op: OpPointer) throws(Exit) {
+  static func DPPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     let select = immediate8(op)
-    try wholeDouble(op) { a, b, context in
+    try wholeDouble(cpu, op) { a, b, context in
       let low = select & 0x10 != 0 ? Binary64.multiply(a[0], b[0], &context) : 0
       let high = select & 0x20 != 0 ? Binary64.multiply(a[1], b[1], &context) : 0
       let sum = Binary64.add(low, high, &context)
@@ -83,194 +87,244 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
 // MARK: SSSE3
 
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func PSHUFB(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PSHUFB($0, $1) } }
-  func PSHUFB_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PSHUFB($0, $1) } }
-  func PHADDW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PHADDW($0, $1) } }
-  func PHADDW_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PHADDW($0, $1) } }
-  func PHADDD(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PHADDD($0, $1) } }
-  func PHADDD_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PHADDD($0, $1) } }
-  func PHADDSW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PHADDSW($0, $1) } }
-  func PHADDSW_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PHADDSW($0, $1) } }
-  func PMADDUBSW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMADDUBSW($0, $1) } }
-  func PMADDUBSW_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PMADDUBSW($0, $1) } }
-  func PHSUBW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PHSUBW($0, $1) } }
-  func PHSUBW_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PHSUBW($0, $1) } }
-  func PHSUBD(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PHSUBD($0, $1) } }
-  func PHSUBD_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PHSUBD($0, $1) } }
-  func PHSUBSW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PHSUBSW($0, $1) } }
-  func PHSUBSW_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PHSUBSW($0, $1) } }
-  func PSIGNB(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PSIGNB($0, $1) } }
-  func PSIGNB_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PSIGNB($0, $1) } }
-  func PSIGNW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PSIGNW($0, $1) } }
-  func PSIGNW_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PSIGNW($0, $1) } }
-  func PSIGND(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PSIGND($0, $1) } }
-  func PSIGND_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PSIGND($0, $1) } }
-  func PMULHRSW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMULHRSW($0, $1) } }
-  func PMULHRSW_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PMULHRSW($0, $1) } }
-  func PABSB(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PABSB($0, $1) } }
-  func PABSB_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PABSB($0, $1) } }
-  func PABSW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PABSW($0, $1) } }
-  func PABSW_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PABSW($0, $1) } }
-  func PABSD(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PABSD($0, $1) } }
-  func PABSD_MMX(_ op: OpPointer) throws(Exit) { try packedMMX(op) { PackedInteger.PABSD($0, $1) } }
-  func PALIGNR(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { PackedInteger.PALIGNR($0, $1, $2) } }
-  func PALIGNR_MMX(_ op: OpPointer) throws(Exit) {
-    try packedMMX(op) { PackedInteger.PALIGNR($0, $1, immediate8(op)) }
+extension VectorForm {
+  static func PSHUFB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PSHUFB) }
+  static func PHADDW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHADDW) }
+  static func PHADDD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHADDD) }
+  static func PHADDSW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHADDSW) }
+  static func PMADDUBSW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMADDUBSW)
+  }
+  static func PHSUBW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHSUBW) }
+  static func PHSUBD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHSUBD) }
+  static func PHSUBSW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHSUBSW) }
+  static func PSIGNB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PSIGNB) }
+  static func PSIGNW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PSIGNW) }
+  static func PSIGND(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PSIGND) }
+  static func PMULHRSW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMULHRSW)
+  }
+  static func PABSB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PABSB) }
+  static func PABSW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PABSW) }
+  static func PABSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PABSD) }
+  static func PALIGNR(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try shuffled(cpu, op, PackedInteger.PALIGNR)
   }
 }
 
 // MARK: SSE4: packed integers
 
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func PMULDQ(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMULDQ($0, $1) } }
-  func PCMPEQQ(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PCMPEQQ($0, $1) } }
-  func PCMPGTQ(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PCMPGTQ($0, $1) } }
-  func PACKUSDW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PACKUSDW($0, $1) } }
-  func PMINSB(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMINSB($0, $1) } }
-  func PMINSD(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMINSD($0, $1) } }
-  func PMINUW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMINUW($0, $1) } }
-  func PMINUD(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMINUD($0, $1) } }
-  func PMAXSB(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMAXSB($0, $1) } }
-  func PMAXSD(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMAXSD($0, $1) } }
-  func PMAXUW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMAXUW($0, $1) } }
-  func PMAXUD(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMAXUD($0, $1) } }
-  func PMULLD(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PMULLD($0, $1) } }
-  func PHMINPOSUW(_ op: OpPointer) throws(Exit) { try packedXMM(op) { PackedInteger.PHMINPOSUW($0, $1) } }
-  func PBLENDW(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { PackedInteger.PBLENDW($0, $1, $2) } }
-  func BLENDPS(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { PackedInteger.BLENDPS($0, $1, $2) } }
-  func BLENDPD(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { PackedInteger.BLENDPD($0, $1, $2) } }
-  func MPSADBW(_ op: OpPointer) throws(Exit) { try shuffleXMM(op) { PackedInteger.MPSADBW($0, $1, $2) } }
+extension VectorForm {
+  static func PMULDQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMULDQ) }
+  static func PCMPEQQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PCMPEQQ) }
+  static func PCMPGTQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PCMPGTQ) }
+  static func PACKUSDW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PACKUSDW)
+  }
+  static func PMINSB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINSB) }
+  static func PMINSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINSD) }
+  static func PMINUW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINUW) }
+  static func PMINUD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINUD) }
+  static func PMAXSB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXSB) }
+  static func PMAXSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXSD) }
+  static func PMAXUW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXUW) }
+  static func PMAXUD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXUD) }
+  static func PMULLD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMULLD) }
+  static func PHMINPOSUW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PHMINPOSUW)
+  }
+  static func PBLENDW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try shuffled(cpu, op, PackedInteger.PBLENDW)
+  }
+  static func BLENDPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try blended(cpu, op, 4, PackedInteger.BLENDPS)
+  }
+  static func BLENDPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try blended(cpu, op, 2, PackedInteger.BLENDPD)
+  }
+  static func MPSADBW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try blended(cpu, op, 3, PackedInteger.MPSADBW)
+  }
 
   // The mask is XMM0, implied.
-  func PBLENDVB(_ op: OpPointer) throws(Exit) {
-    try packedXMM(op) { PackedInteger.PBLENDVB($0, $1, xmm(0).pointee) }
+  static func PBLENDVB(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op) { PackedInteger.PBLENDVB($0, $1, cpu.xmm(0).pointee) }
   }
-  func BLENDVPS(_ op: OpPointer) throws(Exit) {
-    try packedXMM(op) { PackedInteger.BLENDVPS($0, $1, xmm(0).pointee) }
+  static func BLENDVPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op) { PackedInteger.BLENDVPS($0, $1, cpu.xmm(0).pointee) }
   }
-  func BLENDVPD(_ op: OpPointer) throws(Exit) {
-    try packedXMM(op) { PackedInteger.BLENDVPD($0, $1, xmm(0).pointee) }
-  }
-
-  /// ZF: no bit in common; CF: no bit of the source outside the destination.
-  func PTEST(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    let source = try sourceXMM(op).quadwords
-    let common = source & destinationXMM(op).quadwords
-    let outside = source & ~destinationXMM(op).quadwords
-    flags = LazyFlags(
-      image: (common == .zero ? RFLAGS.ZF : 0) | (outside == .zero ? RFLAGS.CF : 0))
+  static func BLENDVPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packed(cpu, op) { PackedInteger.BLENDVPD($0, $1, cpu.xmm(0).pointee) }
   }
 
-  /// The low lanes of W, extended; memory is read as far as they reach.
+  /// ZF: no bit in common; CF: no bit of the second operand outside the first.
+  static func PTEST(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let b = try second(cpu, op)
+    let a = value(cpu, op.pointee.destination)
+    let common = (a.low & b.low) | (a.high & b.high)
+    let outside = (b.low & ~a.low) | (b.high & ~a.high)
+    cpu.flags = LazyFlags(
+      image: (common.quadwords == .zero ? RFLAGS.ZF : 0) | (outside.quadwords == .zero ? RFLAGS.CF : 0))
+  }
+}
+
+// MARK: SSE4: extension
+
+extension VectorForm {
+  /// The low lanes of W, extended; memory is read as far as they reach: `size` bytes for 128 bits of result.
   @inline(__always)
-  private func extended(_ op: OpPointer, _ size: Int, _ compute: (UInt64) -> SIMD16<UInt8>) throws(Exit) {
-    try requireSSE()
+  private static func extended(
+    _ cpu: CPU, _ op: OpPointer, _ size: Int, _ compute: (UInt64) -> SIMD16<UInt8>
+  ) throws(Exit) {
+    try require(cpu)
     let low: UInt64
-    switch size {
-    case 8: low = try sourceLow8(op)
-    case 4: low = UInt64(try sourceLow4(op))
-    default:
-      low =
-        op.pointee.isMemory
-        ? UInt64(try loadOperand(op, UInt16.self)) : xmm(op.pointee.source).pointee.quadwords[0]
+    var high: UInt64 = 0
+    switch (size, isWide) {
+    case (8, true):
+      let source = try second16(cpu, op).quadwords
+      low = source[0]
+      high = source[1]
+    case (8, false): low = try second8(cpu, op)
+    case (4, true):
+      low = try second8(cpu, op)
+      high = low &>> 32
+    case (4, false): low = UInt64(try second4(cpu, op))
+    case (_, true):
+      low = UInt64(try second4(cpu, op))
+      high = low &>> 16
+    default: low = UInt64(try second2(cpu, op))
     }
-    setDestinationXMM(op, compute(low))
+    commit(cpu, op, isWide ? YMM(compute(low), compute(high)) : YMM(compute(low)))
   }
-  func PMOVSXBW(_ op: OpPointer) throws(Exit) { try extended(op, 8) { PackedInteger.PMOVSXBW($0) } }
-  func PMOVZXBW(_ op: OpPointer) throws(Exit) { try extended(op, 8) { PackedInteger.PMOVZXBW($0) } }
-  func PMOVSXBD(_ op: OpPointer) throws(Exit) { try extended(op, 4) { PackedInteger.PMOVSXBD($0) } }
-  func PMOVZXBD(_ op: OpPointer) throws(Exit) { try extended(op, 4) { PackedInteger.PMOVZXBD($0) } }
-  func PMOVSXBQ(_ op: OpPointer) throws(Exit) { try extended(op, 2) { PackedInteger.PMOVSXBQ($0) } }
-  func PMOVZXBQ(_ op: OpPointer) throws(Exit) { try extended(op, 2) { PackedInteger.PMOVZXBQ($0) } }
-  func PMOVSXWD(_ op: OpPointer) throws(Exit) { try extended(op, 8) { PackedInteger.PMOVSXWD($0) } }
-  func PMOVZXWD(_ op: OpPointer) throws(Exit) { try extended(op, 8) { PackedInteger.PMOVZXWD($0) } }
-  func PMOVSXWQ(_ op: OpPointer) throws(Exit) { try extended(op, 4) { PackedInteger.PMOVSXWQ($0) } }
-  func PMOVZXWQ(_ op: OpPointer) throws(Exit) { try extended(op, 4) { PackedInteger.PMOVZXWQ($0) } }
-  func PMOVSXDQ(_ op: OpPointer) throws(Exit) { try extended(op, 8) { PackedInteger.PMOVSXDQ($0) } }
-  func PMOVZXDQ(_ op: OpPointer) throws(Exit) { try extended(op, 8) { PackedInteger.PMOVZXDQ($0) } }
+
+  static func PMOVSXBW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 8) { PackedInteger.PMOVSXBW($0) }
+  }
+  static func PMOVZXBW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 8) { PackedInteger.PMOVZXBW($0) }
+  }
+  static func PMOVSXBD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 4) { PackedInteger.PMOVSXBD($0) }
+  }
+  static func PMOVZXBD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 4) { PackedInteger.PMOVZXBD($0) }
+  }
+  static func PMOVSXBQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 2) { PackedInteger.PMOVSXBQ($0) }
+  }
+  static func PMOVZXBQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 2) { PackedInteger.PMOVZXBQ($0) }
+  }
+  static func PMOVSXWD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 8) { PackedInteger.PMOVSXWD($0) }
+  }
+  static func PMOVZXWD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 8) { PackedInteger.PMOVZXWD($0) }
+  }
+  static func PMOVSXWQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 4) { PackedInteger.PMOVSXWQ($0) }
+  }
+  static func PMOVZXWQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 4) { PackedInteger.PMOVZXWQ($0) }
+  }
+  static func PMOVSXDQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 8) { PackedInteger.PMOVSXDQ($0) }
+  }
+  static func PMOVZXDQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try extended(cpu, op, 8) { PackedInteger.PMOVZXDQ($0) }
+  }
 }
 
 // MARK: SSE4: single lanes
 
-extension UnsafeMutablePointer where Pointee == CPUState {
+extension VectorForm {
   /// A lane to a general register, zero-extended, or to as many bytes of memory.
   @inline(__always)
-  private func extract<T: OperandWidth>(_ op: OpPointer, _ lane: T) throws(Exit) {
-    if op.pointee.isMemory { return try storeOperand(op, lane) }
-    setRegister(op.pointee.base, lane.zeroExtended)
+  private static func extract<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _ lane: T) throws(Exit) {
+    if op.pointee.isMemory { return try cpu.storeOperand(op, lane) }
+    cpu.setRegister(op.pointee.base, lane.zeroExtended)
   }
 
-  func PEXTRB(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    try extract(op, destinationXMM(op)[Int(immediate8(op) & 15)])
+  static func PEXTRB(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    try extract(cpu, op, cpu.xmm(op.pointee.destination).pointee[Int(immediate8(op) & 15)])
   }
-  func PEXTRW_EV(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    try extract(op, destinationXMM(op).words[Int(immediate8(op) & 7)])
+  static func PEXTRW_EV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    try extract(cpu, op, cpu.xmm(op.pointee.destination).pointee.words[Int(immediate8(op) & 7)])
   }
-  func PEXTRD<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try requireSSE()
+  static func PEXTRD<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    try require(cpu)
+    let source = cpu.xmm(op.pointee.destination).pointee
     if T.self == UInt64.self {
-      try extract(op, destinationXMM(op).quadwords[Int(immediate8(op) & 1)])
+      try extract(cpu, op, source.quadwords[Int(immediate8(op) & 1)])
     } else {
-      try extract(op, destinationXMM(op).doublewords[Int(immediate8(op) & 3)])
+      try extract(cpu, op, source.doublewords[Int(immediate8(op) & 3)])
     }
   }
-  func EXTRACTPS(_ op: OpPointer) throws(Exit) { try PEXTRD(op, UInt32.self) }
+  static func EXTRACTPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try PEXTRD(cpu, op, UInt32.self) }
 
-  func PINSRB(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
+  static func PINSRB(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
     // A register operand is 32 bits wide: its number never means AH.
-    let byte: UInt8 = try readE(op)
-    var result = destinationXMM(op)
+    let byte: UInt8 = try cpu.readE(op)
+    var result = first(cpu, op).low
     result[Int(immediate8(op) & 15)] = byte
-    setDestinationXMM(op, result)
+    commit(cpu, op, result)
   }
-  func PINSRD<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try requireSSE()
-    let value: T = try readE(op)
+  static func PINSRD<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    try require(cpu)
+    let value: T = try cpu.readE(op)
     if T.self == UInt64.self {
-      var result = destinationXMM(op).quadwords
+      var result = first(cpu, op).low.quadwords
       result[Int(immediate8(op) & 1)] = value.zeroExtended
-      setDestinationXMM(op, SIMD16(quadwords: result))
+      commit(cpu, op, SIMD16(quadwords: result))
     } else {
-      var result = destinationXMM(op).doublewords
+      var result = first(cpu, op).low.doublewords
       result[Int(immediate8(op) & 3)] = UInt32(truncatingIfNeeded: value.zeroExtended)
-      setDestinationXMM(op, SIMD16(doublewords: result))
+      commit(cpu, op, SIMD16(doublewords: result))
     }
   }
   /// From memory there is one lane to choose from.
-  func INSERTPS(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
+  static func INSERTPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
     let select = immediate8(op)
-    let value =
-      op.pointee.isMemory ? try load4(op) : xmm(op.pointee.source).pointee.doublewords[Int(select >> 6)]
-    setDestinationXMM(op, PackedInteger.INSERTPS(destinationXMM(op), value, select))
+    let lane =
+      Source.isMemory(op)
+      ? try second4(cpu, op) : cpu.xmm(op.pointee.base).pointee.doublewords[Int(select >> 6)]
+    commit(cpu, op, PackedInteger.INSERTPS(first(cpu, op).low, lane, select))
   }
 }
 
 // MARK: SSE4: rounding
 
-extension UnsafeMutablePointer where Pointee == CPUState {
+extension VectorForm {
   /// Bits 1:0 of the immediate are the rounding mode unless bit 2 leaves it to MXCSR; bit 3 suppresses PE.
   @inline(__always)
-  private func roundingMode(_ op: OpPointer, _ context: FloatingPointContext) -> RoundingMode {
+  private static func roundingMode(_ op: OpPointer, _ context: FloatingPointContext) -> RoundingMode {
     if immediate8(op) & 4 != 0 { return context.rounding }
     return FloatingPointContext(mxcsr: UInt32(immediate8(op) & 3) << 13).rounding
   }
 
-  func ROUNDPS(_ op: OpPointer) throws(Exit) { try packedSingle(op) { round32(op, $1, &$2) } }
-  func ROUNDPD(_ op: OpPointer) throws(Exit) { try packedDouble(op) { round64(op, $1, &$2) } }
-  func ROUNDSS(_ op: OpPointer) throws(Exit) { try scalarSingle(op) { round32(op, $1, &$2) } }
-  func ROUNDSD(_ op: OpPointer) throws(Exit) { try scalarDouble(op) { round64(op, $1, &$2) } }
+  static func ROUNDPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packedSingle(cpu, op) { round32(op, $1, &$2) }
+  }
+  static func ROUNDPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packedDouble(cpu, op) { round64(op, $1, &$2) }
+  }
+  static func ROUNDSS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try scalarSingle(cpu, op) { round32(op, $1, &$2) }
+  }
+  static func ROUNDSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try scalarDouble(cpu, op) { round64(op, $1, &$2) }
+  }
 
-  private func round32(_ op: OpPointer, _ a: UInt32, _ context: inout FloatingPointContext) -> UInt32 {
+  private static func round32(_ op: OpPointer, _ a: UInt32, _ context: inout FloatingPointContext) -> UInt32 {
     Binary32.roundToIntegral(
       a, rounding: roundingMode(op, context), suppressingPrecision: immediate8(op) & 8 != 0, &context)
   }
-  private func round64(_ op: OpPointer, _ a: UInt64, _ context: inout FloatingPointContext) -> UInt64 {
+  private static func round64(_ op: OpPointer, _ a: UInt64, _ context: inout FloatingPointContext) -> UInt64 {
     Binary64.roundToIntegral(
       a, rounding: roundingMode(op, context), suppressingPrecision: immediate8(op) & 8 != 0, &context)
   }

@@ -1,167 +1,173 @@
-/// Conversions of SSE and SSE2 (SDM Vol. 1, "SSE Conversion Instructions", "SSE2 Conversion Instructions").
+// Conversions of SSE, SSE2 and AVX (SDM Vol. 1, "SSE Conversion Instructions", "SSE2 Conversion Instructions").
 
 // MARK: General registers
 
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func CVTSI2SS<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try requireSSE()
-    let integer: T = try readE(op)
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
+extension VectorForm {
+  static func CVTSI2SS<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    try require(cpu)
+    let integer: T = try cpu.readE(op)
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
     let result = Binary32.convert(Int64(bitPattern: integer.signExtended), &context)
-    try report(context)
-    setDestinationLow4(op, result)
+    try cpu.report(context)
+    commitScalar(cpu, op, result)
   }
 
-  func CVTSI2SD<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try requireSSE()
-    let integer: T = try readE(op)
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
+  static func CVTSI2SD<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    try require(cpu)
+    let integer: T = try cpu.readE(op)
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
     let result = Binary64.convert(Int64(bitPattern: integer.signExtended), &context)
-    try report(context)
-    setDestinationLow8(op, result)
+    try cpu.report(context)
+    commitScalar(cpu, op, result)
   }
 
-  func CVTSS2SI<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try singleToGeneral(op, T.self, truncating: false)
+  static func CVTSS2SI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    try singleToGeneral(cpu, op, T.self, truncating: false)
   }
-  func CVTTSS2SI<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try singleToGeneral(op, T.self, truncating: true)
+  static func CVTTSS2SI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    try singleToGeneral(cpu, op, T.self, truncating: true)
   }
-  func CVTSD2SI<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try doubleToGeneral(op, T.self, truncating: false)
+  static func CVTSD2SI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    try doubleToGeneral(cpu, op, T.self, truncating: false)
   }
-  func CVTTSD2SI<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try doubleToGeneral(op, T.self, truncating: true)
+  static func CVTTSD2SI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    try doubleToGeneral(cpu, op, T.self, truncating: true)
   }
 
   @inline(__always)
-  private func singleToGeneral<T: OperandWidth>(
-    _ op: OpPointer, _: T.Type, truncating: Bool
+  private static func singleToGeneral<T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _: T.Type, truncating: Bool
   ) throws(Exit) {
-    try requireSSE()
-    let source = try sourceLow4(op)
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
+    try require(cpu)
+    let source = try second4(cpu, op)
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
     let mode = truncating ? RoundingMode.towardZero : context.rounding
     let result = Binary32.convertToInteger(source, as: T.Signed.self, rounding: mode, &context)
-    try report(context)
-    setRegister(op.pointee.destination, T(truncatingIfNeeded: result))
+    try cpu.report(context)
+    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: result))
   }
 
   @inline(__always)
-  private func doubleToGeneral<T: OperandWidth>(
-    _ op: OpPointer, _: T.Type, truncating: Bool
+  private static func doubleToGeneral<T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _: T.Type, truncating: Bool
   ) throws(Exit) {
-    try requireSSE()
-    let source = try sourceLow8(op)
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
+    try require(cpu)
+    let source = try second8(cpu, op)
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
     let mode = truncating ? RoundingMode.towardZero : context.rounding
     let result = Binary64.convertToInteger(source, as: T.Signed.self, rounding: mode, &context)
-    try report(context)
-    setRegister(op.pointee.destination, T(truncatingIfNeeded: result))
+    try cpu.report(context)
+    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: result))
   }
 }
 
 // MARK: Between the formats
 
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func CVTSS2SD(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    let source = try sourceLow4(op)
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
+extension VectorForm {
+  static func CVTSS2SD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let source = try second4(cpu, op)
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
     let result = Binary64.convert(single: source, &context)
-    try report(context)
-    setDestinationLow8(op, result)
+    try cpu.report(context)
+    commitScalar(cpu, op, result)
   }
 
-  func CVTSD2SS(_ op: OpPointer) throws(Exit) {
-    try requireSSE()
-    let source = try sourceLow8(op)
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
+  static func CVTSD2SS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let source = try second8(cpu, op)
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
     let result = Binary32.convert(double: source, &context)
-    try report(context)
-    setDestinationLow4(op, result)
+    try cpu.report(context)
+    commitScalar(cpu, op, result)
   }
 
-  func CVTPS2PD(_ op: OpPointer) throws(Exit) {
-    try convertLow(op) { Binary64.convert(single: $0, &$1) }
+  static func CVTPS2PD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try widen(cpu, op) { Binary64.convert(single: $0, &$1) }
   }
 
-  func CVTPD2PS(_ op: OpPointer) throws(Exit) {
-    try narrow(op) { Binary32.convert(double: $0, &$1) }
+  static func CVTPD2PS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try narrow(cpu, op) { Binary32.convert(double: $0, &$1) }
   }
 
-  /// Two doublewords of the source (eight bytes of memory) to two quadwords.
+  /// Doublewords of the source, half as wide as the vector, to quadwords.
   @inline(__always)
-  private func convertLow(
-    _ op: OpPointer, _ convert: (UInt32, inout FloatingPointContext) -> UInt64
+  private static func widen(
+    _ cpu: CPU, _ op: OpPointer, _ convert: (UInt32, inout FloatingPointContext) -> UInt64
   ) throws(Exit) {
-    try requireSSE()
-    let source = try sourceLow8(op)
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
-    let low = convert(UInt32(truncatingIfNeeded: source), &context)
-    let high = convert(UInt32(truncatingIfNeeded: source &>> 32), &context)
-    try report(context)
-    setDestinationXMM(op, SIMD16(quadwords: SIMD2(low, high)))
+    try require(cpu)
+    let source = isWide ? try second16(cpu, op) : SIMD16(vector64: try second8(cpu, op))
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
+    let lanes = source.doublewords
+    var result = YMM(SIMD16(quadwords: SIMD2(convert(lanes[0], &context), convert(lanes[1], &context))))
+    if isWide {
+      result.high = SIMD16(quadwords: SIMD2(convert(lanes[2], &context), convert(lanes[3], &context)))
+    }
+    try cpu.report(context)
+    commit(cpu, op, result)
   }
 
-  /// Two quadwords to the two low doublewords; the upper half becomes zero.
+  /// Quadwords to doublewords in the lower half of the vector; the rest becomes zero.
   @inline(__always)
-  private func narrow(
-    _ op: OpPointer, _ convert: (UInt64, inout FloatingPointContext) -> UInt32
+  private static func narrow(
+    _ cpu: CPU, _ op: OpPointer, _ convert: (UInt64, inout FloatingPointContext) -> UInt32
   ) throws(Exit) {
-    try requireSSE()
-    let source = try sourceXMM(op).quadwords
-    var context = FloatingPointContext(mxcsr: pointee.mxcsr)
-    let low = convert(source[0], &context)
-    let high = convert(source[1], &context)
-    try report(context)
-    setDestinationXMM(op, SIMD16(vector64: UInt64(low) | UInt64(high) &<< 32))
+    try require(cpu)
+    let source = try second(cpu, op)
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
+    var lanes = SIMD4<UInt32>()
+    lanes[0] = convert(source.low.quadwords[0], &context)
+    lanes[1] = convert(source.low.quadwords[1], &context)
+    if isWide {
+      lanes[2] = convert(source.high.quadwords[0], &context)
+      lanes[3] = convert(source.high.quadwords[1], &context)
+    }
+    try cpu.report(context)
+    commit(cpu, op, SIMD16(doublewords: lanes))
   }
 }
 
 // MARK: Packed doublewords
 
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func CVTDQ2PS(_ op: OpPointer) throws(Exit) {
-    try packedSingle(op) { Binary32.convert(Int64(Int32(bitPattern: $1)), &$2) }
+extension VectorForm {
+  static func CVTDQ2PS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packedSingle(cpu, op) { Binary32.convert(Int64(Int32(bitPattern: $1)), &$2) }
   }
 
-  func CVTPS2DQ(_ op: OpPointer) throws(Exit) {
-    try packedSingle(op) { Self.doubleword(single: $1, truncating: false, &$2) }
+  static func CVTPS2DQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packedSingle(cpu, op) { doubleword(single: $1, truncating: false, &$2) }
   }
-  func CVTTPS2DQ(_ op: OpPointer) throws(Exit) {
-    try packedSingle(op) { Self.doubleword(single: $1, truncating: true, &$2) }
+  static func CVTTPS2DQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try packedSingle(cpu, op) { doubleword(single: $1, truncating: true, &$2) }
   }
 
   /// Exact, so without exceptions.
-  func CVTDQ2PD(_ op: OpPointer) throws(Exit) {
-    try convertLow(op) { Binary64.convert(Int64(Int32(bitPattern: $0)), &$1) }
+  static func CVTDQ2PD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try widen(cpu, op) { Binary64.convert(Int64(Int32(bitPattern: $0)), &$1) }
   }
 
-  func CVTPD2DQ(_ op: OpPointer) throws(Exit) {
-    try narrow(op) { Self.doubleword(double: $0, truncating: false, &$1) }
+  static func CVTPD2DQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try narrow(cpu, op) { doubleword(double: $0, truncating: false, &$1) }
   }
-  func CVTTPD2DQ(_ op: OpPointer) throws(Exit) {
-    try narrow(op) { Self.doubleword(double: $0, truncating: true, &$1) }
+  static func CVTTPD2DQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try narrow(cpu, op) { doubleword(double: $0, truncating: true, &$1) }
   }
+}
 
-  @inline(__always)
-  private static func doubleword(
-    single: UInt32, truncating: Bool, _ context: inout FloatingPointContext
-  ) -> UInt32 {
-    let mode = truncating ? RoundingMode.towardZero : context.rounding
-    return UInt32(
-      bitPattern: Binary32.convertToInteger(single, as: Int32.self, rounding: mode, &context))
-  }
+@inline(__always)
+private func doubleword(
+  single: UInt32, truncating: Bool, _ context: inout FloatingPointContext
+) -> UInt32 {
+  let mode = truncating ? RoundingMode.towardZero : context.rounding
+  return UInt32(bitPattern: Binary32.convertToInteger(single, as: Int32.self, rounding: mode, &context))
+}
 
-  @inline(__always)
-  private static func doubleword(
-    double: UInt64, truncating: Bool, _ context: inout FloatingPointContext
-  ) -> UInt32 {
-    let mode = truncating ? RoundingMode.towardZero : context.rounding
-    return UInt32(
-      bitPattern: Binary64.convertToInteger(double, as: Int32.self, rounding: mode, &context))
-  }
+@inline(__always)
+private func doubleword(
+  double: UInt64, truncating: Bool, _ context: inout FloatingPointContext
+) -> UInt32 {
+  let mode = truncating ? RoundingMode.towardZero : context.rounding
+  return UInt32(bitPattern: Binary64.convertToInteger(double, as: Int32.self, rounding: mode, &context))
 }
 
 // MARK: MMX registers
@@ -175,7 +181,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let high = Binary32.convert(Int64(Int32(truncatingIfNeeded: source &>> 32)), &context)
     try report(context)
     if !op.pointee.isMemory { enterMMX() }
-    setDestinationLow8(op, UInt64(low) | UInt64(high) &<< 32)
+    Legacy<AnySource>.commitScalar(self, op, UInt64(low) | UInt64(high) &<< 32)
   }
 
   /// Exact.
@@ -185,7 +191,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let low = Binary64.convert(Int64(Int32(truncatingIfNeeded: source)), &context)
     let high = Binary64.convert(Int64(Int32(truncatingIfNeeded: source &>> 32)), &context)
     if !op.pointee.isMemory { enterMMX() }
-    setDestinationXMM(op, SIMD16(quadwords: SIMD2(low, high)))
+    xmm(op.pointee.destination).pointee = SIMD16(quadwords: SIMD2(low, high))
   }
 
   /// The Q operand of a conversion to XMM. With a memory operand the x87 state neither matters nor changes
@@ -195,7 +201,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try requireSSE()
     if op.pointee.isMemory { return try load8(op) }
     try requireMMX()
-    return mmx(op.pointee.source)
+    return mmx(op.pointee.base)
   }
 
   func CVTPS2PI(_ op: OpPointer) throws(Exit) { try singlesToMMX(op, truncating: false) }
@@ -207,11 +213,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func singlesToMMX(_ op: OpPointer, truncating: Bool) throws(Exit) {
     try requireSSE()
     try requireMMX()
-    let source = try sourceLow8(op)
+    let source = try Legacy<AnySource>.second8(self, op)
     var context = FloatingPointContext(mxcsr: pointee.mxcsr)
-    let low = Self.doubleword(
+    let low = doubleword(
       single: UInt32(truncatingIfNeeded: source), truncating: truncating, &context)
-    let high = Self.doubleword(
+    let high = doubleword(
       single: UInt32(truncatingIfNeeded: source &>> 32), truncating: truncating, &context)
     try report(context)
     setMMX(op.pointee.destination, UInt64(low) | UInt64(high) &<< 32)
@@ -221,11 +227,52 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func doublesToMMX(_ op: OpPointer, truncating: Bool) throws(Exit) {
     try requireSSE()
     try requireMMX()
-    let source = try sourceXMM(op).quadwords
+    let source = try Legacy<AnySource>.second(self, op).low.quadwords
     var context = FloatingPointContext(mxcsr: pointee.mxcsr)
-    let low = Self.doubleword(double: source[0], truncating: truncating, &context)
-    let high = Self.doubleword(double: source[1], truncating: truncating, &context)
+    let low = doubleword(double: source[0], truncating: truncating, &context)
+    let high = doubleword(double: source[1], truncating: truncating, &context)
     try report(context)
     setMMX(op.pointee.destination, UInt64(low) | UInt64(high) &<< 32)
+  }
+}
+
+// MARK: Half precision
+
+extension VectorForm {
+  /// Words of the source, half as wide as the vector, to singles.
+  static func VCVTPH2PS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let source = isWide ? try second16(cpu, op) : SIMD16(vector64: try second8(cpu, op))
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
+    var result = SIMD8<UInt32>()
+    for lane in 0..<(isWide ? 8 : 4) {
+      result[lane] = Binary32.convert(half: source.words[lane], &context)
+    }
+    try cpu.report(context)
+    commit(cpu, op, YMM(doublewords: result))
+  }
+
+  /// Singles to words in half the vector. The rounding mode is bits 1:0 of the immediate, or MXCSR's with bit 2.
+  static func VCVTPS2PH(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try require(cpu)
+    let source = value(cpu, op.pointee.destination).doublewords
+    var mxcsr = cpu.pointee.mxcsr & ~MXCSR.FTZ
+    if immediate8(op) & 4 == 0 { mxcsr = mxcsr & ~MXCSR.RC | UInt32(immediate8(op) & 3) &<< 13 }
+    var rounding = FloatingPointContext(mxcsr: mxcsr)
+    var words = SIMD8<UInt16>()
+    for lane in 0..<(isWide ? 8 : 4) { words[lane] = Binary16.convert(single: source[lane], &rounding) }
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
+    context.raise(rounding.raised)
+    let result = SIMD16(words: words)
+    guard op.pointee.isMemory else {
+      try cpu.report(context)
+      return set(cpu, op.pointee.base, YMM(result))
+    }
+    // A page fault comes before the exceptions of the conversion, which it keeps out of MXCSR.
+    let linear = try cpu.segmentedAddress(op, isWide ? 16 : 8, Access.write)
+    _ = try cpu.slowPointer(linear, isWide ? 16 : 8, Access.write)
+    cpu.pointee.bounceSize = 0
+    try cpu.report(context)
+    if isWide { try cpu.store16(op, result) } else { try cpu.store8(op, result.quadwords[0]) }
   }
 }

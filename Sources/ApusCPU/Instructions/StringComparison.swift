@@ -82,30 +82,34 @@ package struct StringComparison {
   }
 }
 
-extension UnsafeMutablePointer where Pointee == CPUState {
-  func PCMPESTRM<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    setMask(op, try explicitComparison(op, T.self))
+extension VectorForm {
+  static func PCMPESTRM<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    setMask(cpu, op, try explicitComparison(cpu, op, T.self))
   }
-  func PCMPESTRI<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    setIndex(op, try explicitComparison(op, T.self))
+  static func PCMPESTRI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+    setIndex(cpu, op, try explicitComparison(cpu, op, T.self))
   }
-  func PCMPISTRM(_ op: OpPointer) throws(Exit) { setMask(op, try implicitComparison(op)) }
-  func PCMPISTRI(_ op: OpPointer) throws(Exit) { setIndex(op, try implicitComparison(op)) }
+  static func PCMPISTRM(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    setMask(cpu, op, try implicitComparison(cpu, op))
+  }
+  static func PCMPISTRI(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    setIndex(cpu, op, try implicitComparison(cpu, op))
+  }
 
-  /// Lengths in EAX and EDX, or RAX and RDX with REX.W.
-  private func explicitComparison<T: OperandWidth>(
-    _ op: OpPointer, _: T.Type
+  /// Lengths in EAX and EDX, or RAX and RDX with W.
+  private static func explicitComparison<T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _: T.Type
   ) throws(Exit) -> StringComparison {
-    let (a, b, control) = try comparisonOperands(op)
+    let (a, b, control) = try comparisonOperands(cpu, op)
     func length(_ register: GPR) -> Int {
-      let value: T = self.register(register.slot)
+      let value: T = cpu.register(register.slot)
       return StringComparison.explicitLength(Int64(bitPattern: value.signExtended), control)
     }
     return StringComparison(a, b, (length(.rax), length(.rdx)), control)
   }
 
-  private func implicitComparison(_ op: OpPointer) throws(Exit) -> StringComparison {
-    let (a, b, control) = try comparisonOperands(op)
+  private static func implicitComparison(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> StringComparison {
+    let (a, b, control) = try comparisonOperands(cpu, op)
     let lengths = (
       StringComparison.implicitLength(a, control), StringComparison.implicitLength(b, control)
     )
@@ -114,21 +118,21 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// The memory operand need not be aligned.
   @inline(__always)
-  private func comparisonOperands(
-    _ op: OpPointer
+  private static func comparisonOperands(
+    _ cpu: CPU, _ op: OpPointer
   ) throws(Exit) -> (SIMD16<UInt8>, SIMD16<UInt8>, UInt8) {
-    try requireSSE()
-    let b = op.pointee.isMemory ? try load16(op) : xmm(op.pointee.source).pointee
-    return (destinationXMM(op), b, immediate8(op))
+    try require(cpu)
+    let b = try second16(cpu, op)
+    return (cpu.xmm(op.pointee.destination).pointee, b, immediate8(op))
   }
 
-  private func setMask(_ op: OpPointer, _ result: StringComparison) {
-    xmm(0).pointee = result.vector(immediate8(op))
-    flags = LazyFlags(image: result.flags)
+  private static func setMask(_ cpu: CPU, _ op: OpPointer, _ result: StringComparison) {
+    set(cpu, 0, YMM(result.vector(immediate8(op))))
+    cpu.flags = LazyFlags(image: result.flags)
   }
 
-  private func setIndex(_ op: OpPointer, _ result: StringComparison) {
-    self[.rcx] = UInt64(result.index(immediate8(op)))
-    flags = LazyFlags(image: result.flags)
+  private static func setIndex(_ cpu: CPU, _ op: OpPointer, _ result: StringComparison) {
+    cpu[.rcx] = UInt64(result.index(immediate8(op)))
+    cpu.flags = LazyFlags(image: result.flags)
   }
 }

@@ -57,7 +57,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func INVD(_ op: OpPointer) throws(Exit) { try requireCPL0() }
   func WBINVD(_ op: OpPointer) throws(Exit) { try requireCPL0() }
 
-  /// `CLFLUSH`, `CLFLUSHOPT`: nothing to flush, but the address is checked as a load's is.
+  /// Instructions run one after the other as it is; this one ends its block.
+  func SERIALIZE(_ op: OpPointer) throws(Exit) {}
+
+  /// `CLFLUSH`, `CLFLUSHOPT`, `CLWB`: nothing to flush, but the address is checked as a load's is.
   func CLFLUSH(_ op: OpPointer) throws(Exit) {
     let linear = try segmentedAddress(op, 1, Access.read)
     _ = try translate(linear, Access.read | userBit)

@@ -92,6 +92,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if !cause.isReturn { try setBusy(selector, &descriptor, true) }
     pointee.tr = systemSegment(selector, descriptor)
     pointee.cr0 |= CR0.TS
+    updateVectorFaults()
     if loadsCR3 {
       pointee.cr3 = new.cr3
       flushTranslations(.nonGlobal)

@@ -45,11 +45,11 @@ import ApusCPU
 
   /// The host's result with any NaN replaced by the floating-point indefinite, which is what an invalid
   /// operation gives on x86 whatever the host prefers.
-  static func expected<Format: BinaryFormat>(_ format: Format.Type, _ bits: Format.Bits) -> Format.Bits {
+  static func expected<Format: HostFormat>(_ format: Format.Type, _ bits: Format.Bits) -> Format.Bits {
     Format.isNaN(bits) ? Format.indefinite : bits
   }
 
-  private func arithmetic<Format: BinaryFormat>(
+  private func arithmetic<Format: HostFormat>(
     _ format: Format.Type, seed: UInt64, _ operand: (inout TestNumbers) -> Format.Bits,
     squareRoot: (Format.Bits) -> Format.Bits
   ) {

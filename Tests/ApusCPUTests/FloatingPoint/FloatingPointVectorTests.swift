@@ -50,7 +50,7 @@ import ApusCPU
     }
   }
 
-  private func compute<Format: BinaryFormat>(
+  private func compute<Format: HostFormat>(
     _ format: Format.Type, _ vector: Vector, _ context: inout FloatingPointContext
   ) -> UInt64? {
     let a = Format.Bits(truncatingIfNeeded: vector.a)
@@ -88,7 +88,7 @@ import ApusCPU
     }
   }
 
-  private func toInteger<Format: BinaryFormat>(
+  private func toInteger<Format: HostFormat>(
     _ format: Format.Type, _ operation: String, _ a: Format.Bits, _ context: inout FloatingPointContext
   ) -> UInt64? {
     let mode = context.rounding
@@ -108,7 +108,7 @@ import ApusCPU
     }
   }
 
-  private func multiplyAdd<Format: BinaryFormat>(
+  private func multiplyAdd<Format: HostFormat>(
     _ format: Format.Type, _ x: Format.Bits, _ y: Format.Bits, _ z: Format.Bits,
     _ negating: (product: Bool, addend: Bool), _ context: inout FloatingPointContext
   ) -> UInt64 {

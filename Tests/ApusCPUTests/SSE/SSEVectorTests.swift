@@ -193,17 +193,20 @@ import ApusCPU
   }
 
   /// Each row of the opcode map has a case for each of its forms: nothing in the map is left untested. The
-  /// approximations and `EMMS` have tests of their own.
+  /// approximations, `EMMS`, GFNI, and vector registers with VEX have tests of their own.
   @Test func everyRowOfTheMapHasVectors() throws {
     let covered = Set(try Self.files.flatMap { try cases($0) }.map { try encoding($0.code) })
     let maps = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../../../Sources/ApusCPU/Decode/Maps")
     let rows = try ["SIMD.opcodes", "ThreeByte.opcodes", "VEX.opcodes"].flatMap {
       try String(contentsOf: maps.appendingPathComponent($0), encoding: .utf8).split(separator: "\n")
-        .filter { !$0.hasPrefix("#") }
+        .filter { !$0.hasPrefix("#") && !$0.contains("+AVX") && !$0.contains("+FMA") && !$0.contains("+F16C") }
     }
     #expect(rows.count > 370)
-    let others: Set<Substring> = ["RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS", "EMMS", "INVPCID", "MOVBE"]
+    let others: Set<Substring> = [
+      "RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS", "EMMS", "INVPCID", "MOVBE", "GF2P8MULB", "GF2P8AFFINEQB",
+      "GF2P8AFFINEINVQB",
+    ]
     for row in rows {
       let columns = row.split(separator: "|").map { $0.split(separator: " ") }
       if others.contains(columns[1][0]) { continue }

@@ -1,7 +1,7 @@
 /// Addition, subtraction, multiplication, division and square root of SSE and SSE2 (SDM Vol. 1,
 /// "Programming with Intel Streaming SIMD Extensions"). All but the root have a fast path through the
 /// host's own operation, and a software path that is exact in every rounding mode.
-extension BinaryFormat {
+extension HostFormat {
   /// `ADDSS`, `ADDSD` and the lanes of `ADDPS`, `ADDPD`: a + b.
   @inline(__always)
   package static func add(_ a: Bits, _ b: Bits, _ context: inout FloatingPointContext) -> Bits {

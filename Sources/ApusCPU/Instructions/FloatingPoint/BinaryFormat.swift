@@ -5,9 +5,12 @@ package protocol BinaryFormat {
   associatedtype Bits: FixedWidthInteger & UnsignedInteger & Sendable
   /// Bits of the significand, the implicit one included.
   static var precision: Int { get }
+}
 
-  /// The host's own operations, rounding to nearest even. They serve the fast paths, which use them only
-  /// for operands and results that are normal numbers (or zero), where IEEE 754 leaves no choice.
+/// A format that the host computes in. Its own operations, rounding to nearest even, serve the fast paths, which
+/// use them only for operands and results that are normal numbers (or zero), where IEEE 754 leaves no choice.
+package protocol HostFormat: BinaryFormat {
+  /// The host's a + b.
   static func hostAdd(_ a: Bits, _ b: Bits) -> Bits
   /// The host's a − b.
   static func hostSubtract(_ a: Bits, _ b: Bits) -> Bits
@@ -20,7 +23,9 @@ package protocol BinaryFormat {
 }
 
 /// Single precision: 1 sign, 8 exponent, 23 fraction bits.
-package enum Binary32: BinaryFormat {
+package enum Binary32: HostFormat {
+  /// The encoding: 32 bits.
+  package typealias Bits = UInt32
   package static var precision: Int { 24 }
 
   @inline(__always)
@@ -44,7 +49,9 @@ package enum Binary32: BinaryFormat {
 }
 
 /// Double precision: 1 sign, 11 exponent, 52 fraction bits.
-package enum Binary64: BinaryFormat {
+package enum Binary64: HostFormat {
+  /// The encoding: 64 bits.
+  package typealias Bits = UInt64
   package static var precision: Int { 53 }
 
   @inline(__always)

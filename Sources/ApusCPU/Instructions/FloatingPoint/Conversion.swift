@@ -1,5 +1,5 @@
 /// Conversions to and from integers, to integral values, and between the formats.
-extension BinaryFormat {
+extension HostFormat {
   /// `CVTSI2SS`, `CVTDQ2PD` and their kin: a signed integer, sign-extended to 64 bits, rounded by MXCSR.RC.
   @inline(__always)
   package static func convert(_ integer: Int64, _ context: inout FloatingPointContext) -> Bits {
