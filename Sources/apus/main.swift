@@ -1,9 +1,10 @@
 import ApusDiff
 
+let words = Array(CommandLine.arguments.dropFirst())
+switch words.first {
 #if os(Linux) && arch(x86_64)
-  if CommandLine.arguments.dropFirst().first == "difftest-worker" { Host.exit(HostWorker.main()) }
+  case DifftestCommand.workerWord: Host.exit(HostWorker.main())
 #endif
-if CommandLine.arguments.dropFirst().first == "difftest" {
-  Host.exit(DifftestCommand.main(Array(CommandLine.arguments.dropFirst(2))))
+case "difftest": Host.exit(DifftestCommand.main(Array(words.dropFirst())))
+default: Host.exit(Runner.main(words))
 }
-Host.exit(Runner.main(Array(CommandLine.arguments.dropFirst())))

@@ -115,7 +115,7 @@ package struct Comparison: Sendable {
     let b = oracle + OutcomeRecord.state
     general(mode, a, b, record.get(CaseRecord.flagMask), &found)
     let options = ComparisonOptions(rawValue: record.get(CaseRecord.options))
-    extended(mode, a, b, options, &found)
+    extended(a, b, options, record + CaseRecord.state, &found)
     memory(apus, oracle, &found)
     return found
   }
@@ -141,13 +141,16 @@ package struct Comparison: Sendable {
       let linear: UInt64 = oracle.get(OutcomeRecord.cr2)
       compare("CR2", apus.get(OutcomeRecord.cr2), linear)
       // Linux reports every fault in its own half as a protection violation, so as not to tell what it maps.
-      if linear >> 63 != 0 {
+      if linear >= Self.kernelStart {
         ours |= 1
         theirs |= 1
       }
     }
     compare("error code", UInt64(ours), UInt64(theirs))
   }
+
+  /// Where Linux takes an address for one of its own: user space ends a page below the canonical boundary.
+  private static let kernelStart: UInt64 = 0x7FFF_FFFF_F000
 
   private func general(
     _ mode: CaseMode, _ a: UnsafeMutableRawPointer, _ b: UnsafeMutableRawPointer, _ flagMask: UInt64,

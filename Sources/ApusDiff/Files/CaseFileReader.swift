@@ -71,7 +71,11 @@ package struct CaseFileReader {
       name = String(line.dropFirst(5))
       record = [UInt8](repeating: 0, count: CaseRecord.size)
       withRecord { $0.put(CaseRecord.flagMask, ~0 as UInt64) }
-      withRecord { $0.put(CaseRecord.form, ~0 as UInt32) }
+      withRecord { record in
+        record.put(CaseRecord.form, ~0 as UInt32)
+        // Whatever a file says of the state is in use.
+        record.put(CaseRecord.state + MachineImage.xstateBV, 7 as UInt64)
+      }
       hasCode = false
       part = .input
     case ("result", .input):
@@ -228,11 +232,7 @@ package struct CaseFileReader {
     if let field = CaseFields.scalars.first(where: { $0.name == name }) {
       let limit = field.size == 8 ? ~0 : (1 as UInt64) << UInt64(field.size * 8) - 1
       let number = try number(value, limit, name)
-      return withImage { image in
-        CaseFields.set(image, field, number)
-        // Whatever a file says of the state is in use.
-        image.put(MachineImage.xstateBV, 7 as UInt64)
-      }
+      return withImage { CaseFields.set($0, field, number) }
     }
     if name.hasPrefix("st"), let index = Int(name.dropFirst(2)), (0..<8).contains(index) {
       let parts = try bytes(value, 10...10)

@@ -58,12 +58,11 @@ package enum CaseFileWriter {
     "mem \(Hex.text(linear, 8)) \(Hex.text(bytes))\n"
   }
 
-  /// The fields of an image; only those that differ if there is another to compare with.
+  /// The fields of an image; only those that differ from another image, or that are not zero.
   static func fields(_ image: UnsafeMutableRawPointer, changedFrom other: UnsafeMutableRawPointer?) -> String {
     var text = ""
     func differs(_ offset: Int, _ count: Int) -> Bool {
-      guard let other else { return true }
-      return (offset..<(offset + count)).contains { image.get($0, UInt8.self) != other.get($0, UInt8.self) }
+      (offset..<(offset + count)).contains { image.get($0, UInt8.self) != other?.get($0, UInt8.self) ?? 0 }
     }
     for (index, name) in CaseFields.registers.enumerated() where differs(index * 8, 8) {
       text += "\(name) \(Hex.text(image.gpr(index), 1))\n"

@@ -52,6 +52,20 @@ package struct Form: Sendable {
   /// Opcode, mnemonic and operands, operand kind and size: what `--forms` matches and the coverage table shows.
   package var name: String {
     let row = OpcodeRow.all[self.row]
+    var text = encodingName + " \(row.mnemonic)"
+    if !row.operands.isEmpty { text += " " + row.operands.joined(separator: ",") }
+    if row.hasModRM { text += isMemory ? " mem" : " reg" }
+    switch size {
+    case .normal: break
+    case .word: text += " 66"
+    case .quadword: text += " W"
+    }
+    return text + (isLong ? " L" : "")
+  }
+
+  /// Prefix, map, opcode and what ModRM has to hold.
+  var encodingName: String {
+    let row = OpcodeRow.all[self.row]
     var text = ""
     switch row.prefix {
     case .any: break
@@ -72,15 +86,6 @@ package struct Form: Sendable {
     text += (opcode < 16 ? "0" : "") + String(opcode, radix: 16, uppercase: true)
     if let reg = row.reg { text += "/\(reg)" }
     if let rm = row.rm { text += " rm=\(rm)" }
-    text += " \(row.mnemonic)"
-    if !row.operands.isEmpty { text += " " + row.operands.joined(separator: ",") }
-    if row.hasModRM { text += isMemory ? " mem" : " reg" }
-    switch size {
-    case .normal: break
-    case .word: text += " 66"
-    case .quadword: text += " W"
-    }
-    if isLong { text += " L" }
     return text
   }
 }

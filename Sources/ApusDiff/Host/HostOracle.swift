@@ -14,6 +14,8 @@ package protocol Oracle: AnyObject {
   var batches: [Batch] { get }
   /// The state components that it has (bits of XCR0).
   var components: UInt64 { get }
+  /// What the oracle's processor has, if that is known.
+  var features: HostFeatures? { get }
   /// Begins with a batch.
   func submit(_ batch: Batch) throws(DiffFailure)
   /// Waits for it; its outcomes are then complete.
@@ -113,8 +115,10 @@ package protocol Oracle: AnyObject {
     }
 
     package func submit(_ batch: Batch) throws(DiffFailure) {
-      for case_ in 0..<batch.count {
-        let record = batch.caseRecord(case_)
+      for position in 0..<batch.count {
+        let record = batch.caseRecord(position)
+        let state = record + CaseRecord.state
+        state.put(MachineImage.xstateBV, state.get(MachineImage.xstateBV, UInt64.self) & components)
         guard let offset = CaseRecord.slotOffset(record) else { continue }
         (area + SharedArea.code + offset)
           .copyMemory(from: record + CaseRecord.code, byteCount: LinearLayout.slotSize)
@@ -207,7 +211,7 @@ package protocol Oracle: AnyObject {
     }
 
     /// CPUID 1:ECX, 7:EBX and 8000_0001:ECX of the host, for rows that need a feature.
-    package var features: HostFeatures {
+    package var features: HostFeatures? {
       HostFeatures(basic: leaf(1).ecx, structured: leaf(2).ebx, extended: leaf(4).ecx, xcr0: components)
     }
   }

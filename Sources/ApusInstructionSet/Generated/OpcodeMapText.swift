@@ -295,6 +295,7 @@ enum OpcodeMapText {
       01/1 | STAC | - | - | - | reg rm=3 fixed
       01/2 | XGETBV | - | - | - | reg rm=0 fixed
       01/2 | XSETBV | - | - | - | reg rm=1 fixed end
+      NP 01/5 | SERIALIZE | - | - | - | reg rm=0 fixed end
       01/7 | SWAPGS | - | - | - | reg rm=0 o64 fixed
       01/7 | RDTSCP | - | - | - | reg rm=1 fixed
       02 | LAR | Gv,Ew | Z | - |
@@ -345,6 +346,7 @@ enum OpcodeMapText {
       NP AE/5 | XRSTOR | M | - | - | mem
       NP AE/6 | XSAVEOPT | M | - | - | mem
       NP AE/7 | CLFLUSH | Mb | - | - | mem fixed
+      66 AE/6 | CLWB | Mb | - | - | mem fixed name=CLFLUSH
       66 AE/7 | CLFLUSHOPT | Mb | - | - | mem fixed name=CLFLUSH
       NP AE/5 | LFENCE | - | - | - | reg nop
       NP AE/6 | MFENCE | - | - | - | reg nop
@@ -458,7 +460,7 @@ enum OpcodeMapText {
       66 38.3E | PMAXUW | Vx,Wx | - | - | fixed shape=VW
       66 38.3F | PMAXUD | Vx,Wx | - | - | fixed shape=VW
       66 38.40 | PMULLD | Vx,Wx | - | - | fixed shape=VW
-      66 38.41 | PHMINPOSUW | Vx,Wx | - | - | fixed shape=VW
+      66 38.41 | PHMINPOSUW | Vdq,Wdq | - | - | fixed shape=VW
       66 38.82 | INVPCID | Gy,M | - | - | mem fixed end
       NP 38.C8 | SHA1NEXTE | Vdq,Wdq | - | - | fixed shape=VW
       NP 38.C9 | SHA1MSG1 | Vdq,Wdq | - | - | fixed shape=VW
@@ -466,6 +468,7 @@ enum OpcodeMapText {
       NP 38.CB | SHA256RNDS2 | Vdq,Wdq | - | - | fixed shape=VW
       NP 38.CC | SHA256MSG1 | Vdq,Wdq | - | - | fixed shape=VW
       NP 38.CD | SHA256MSG2 | Vdq,Wdq | - | - | fixed shape=VW
+      66 38.CF | GF2P8MULB | Vx,Wx | - | - | fixed shape=VW
       66 38.DB | AESIMC | Vdq,Wdq | - | - | fixed shape=VW
       66 38.DC | AESENC | Vdq,Wdq | - | - | fixed shape=VW
       66 38.DD | AESENCLAST | Vdq,Wdq | - | - | fixed shape=VW
@@ -481,8 +484,8 @@ enum OpcodeMapText {
       F3 38.F6 | ADOX | Gy,Ey | O | - | -
       66 3A.08 | ROUNDPS | Vx,Wx,Ib | - | - | fixed shape=VWI
       66 3A.09 | ROUNDPD | Vx,Wx,Ib | - | - | fixed shape=VWI
-      66 3A.0A | ROUNDSS | Vx,Wx,Ib | - | - | fixed shape=VWI
-      66 3A.0B | ROUNDSD | Vx,Wx,Ib | - | - | fixed shape=VWI
+      66 3A.0A | ROUNDSS | Vss,Wss,Ib | - | - | fixed shape=VWI
+      66 3A.0B | ROUNDSD | Vsd,Wsd,Ib | - | - | fixed shape=VWI
       66 3A.0C | BLENDPS | Vx,Wx,Ib | - | - | fixed shape=VWI
       66 3A.0D | BLENDPD | Vx,Wx,Ib | - | - | fixed shape=VWI
       66 3A.0E | PBLENDW | Vx,Wx,Ib | - | - | fixed shape=VWI
@@ -504,6 +507,8 @@ enum OpcodeMapText {
       66 3A.62 | PCMPISTRM | Vdq,Wdq,Ib | OSZAPC | - | fixed shape=VWI
       66 3A.63 | PCMPISTRI | Vdq,Wdq,Ib | OSZAPC | - | fixed shape=VWI
       NP 3A.CC | SHA1RNDS4 | Vdq,Wdq,Ib | - | - | fixed shape=VWI
+      66 3A.CE | GF2P8AFFINEQB | Vx,Wx,Ib | - | - | fixed shape=VWI
+      66 3A.CF | GF2P8AFFINEINVQB | Vx,Wx,Ib | - | - | fixed shape=VWI
       66 3A.DF | AESKEYGENASSIST | Vdq,Wdq,Ib | - | - | fixed shape=VWI
       """#
     ),
@@ -935,19 +940,402 @@ enum OpcodeMapText {
     (
       "V0F",
       #"""
-      NP V38.F2 | ANDN | Gy,By,Ey | OSZC | AP | shape=GBE L0
-      NP V38.F3/1 | BLSR | By,Ey | OSZC | AP | shape=GBE L0
-      NP V38.F3/2 | BLSMSK | By,Ey | OSZC | AP | shape=GBE L0
-      NP V38.F3/3 | BLSI | By,Ey | OSZC | AP | shape=GBE L0
-      NP V38.F5 | BZHI | Gy,Ey,By | OSZC | AP | shape=GBE L0
-      F3 V38.F5 | PEXT | Gy,By,Ey | - | - | shape=GBE L0
-      F2 V38.F5 | PDEP | Gy,By,Ey | - | - | shape=GBE L0
-      F2 V38.F6 | MULX | Gy,By,Ey | - | - | shape=GBE L0
-      NP V38.F7 | BEXTR | Gy,Ey,By | OZC | SAP | shape=GBE L0
-      66 V38.F7 | SHLX | Gy,Ey,By | - | - | shape=GBE L0
-      F3 V38.F7 | SARX | Gy,Ey,By | - | - | shape=GBE L0
-      F2 V38.F7 | SHRX | Gy,Ey,By | - | - | shape=GBE L0
-      F2 V3A.F0 | RORX | Gy,Ey,Ib | - | - | L0
+      NP V0F.10 | VMOVUPS | Vps,Wps | - | - | +AVX
+      66 V0F.10 | VMOVUPD | Vpd,Wpd | - | - | +AVX
+      F3 V0F.10 | VMOVSS | Vss,Mss | - | - | LIG mem +AVX
+      F3 V0F.10 | VMOVSS | Vss,Hss,Uss | - | - | LIG reg +AVX
+      F2 V0F.10 | VMOVSD | Vsd,Msd | - | - | LIG mem +AVX
+      F2 V0F.10 | VMOVSD | Vsd,Hsd,Usd | - | - | LIG reg +AVX
+      NP V0F.11 | VMOVUPS | Wps,Vps | - | - | +AVX
+      66 V0F.11 | VMOVUPD | Wpd,Vpd | - | - | +AVX
+      F3 V0F.11 | VMOVSS | Mss,Vss | - | - | LIG mem +AVX
+      F3 V0F.11 | VMOVSS | Uss,Hss,Vss | - | - | LIG reg +AVX
+      F2 V0F.11 | VMOVSD | Msd,Vsd | - | - | LIG mem +AVX
+      F2 V0F.11 | VMOVSD | Usd,Hsd,Vsd | - | - | LIG reg +AVX
+      NP V0F.12 | VMOVLPS | Vq,Hq,Mq | - | - | L0 mem +AVX
+      NP V0F.12 | VMOVHLPS | Vq,Hq,Uq | - | - | L0 reg +AVX
+      66 V0F.12 | VMOVLPD | Vq,Hq,Mq | - | - | L0 mem +AVX
+      F3 V0F.12 | VMOVSLDUP | Vps,Wps | - | - | +AVX
+      F2 V0F.12 | VMOVDDUP | Vpd,Wq | - | - | +AVX
+      NP V0F.13 | VMOVLPS | Mq,Vq | - | - | L0 mem +AVX
+      66 V0F.13 | VMOVLPD | Mq,Vq | - | - | L0 mem +AVX
+      NP V0F.14 | VUNPCKLPS | Vx,Hx,Wx | - | - | +AVX
+      66 V0F.14 | VUNPCKLPD | Vx,Hx,Wx | - | - | +AVX
+      NP V0F.15 | VUNPCKHPS | Vx,Hx,Wx | - | - | +AVX
+      66 V0F.15 | VUNPCKHPD | Vx,Hx,Wx | - | - | +AVX
+      NP V0F.16 | VMOVHPS | Vq,Hq,Mq | - | - | L0 mem +AVX
+      NP V0F.16 | VMOVLHPS | Vq,Hq,Uq | - | - | L0 reg +AVX
+      66 V0F.16 | VMOVHPD | Vq,Hq,Mq | - | - | L0 mem +AVX
+      F3 V0F.16 | VMOVSHDUP | Vps,Wps | - | - | +AVX
+      NP V0F.17 | VMOVHPS | Mq,Vq | - | - | L0 mem +AVX
+      66 V0F.17 | VMOVHPD | Mq,Vq | - | - | L0 mem +AVX
+      NP V0F.28 | VMOVAPS | Vps,Wps | - | - | +AVX
+      66 V0F.28 | VMOVAPD | Vpd,Wpd | - | - | +AVX
+      NP V0F.29 | VMOVAPS | Wps,Vps | - | - | +AVX
+      66 V0F.29 | VMOVAPD | Wpd,Vpd | - | - | +AVX
+      F3 V0F.2A | VCVTSI2SS | Vss,Hss,Ey | - | - | LIG +AVX
+      F2 V0F.2A | VCVTSI2SD | Vsd,Hsd,Ey | - | - | LIG +AVX
+      NP V0F.2B | VMOVNTPS | Mps,Vps | - | - | mem +AVX
+      66 V0F.2B | VMOVNTPD | Mpd,Vpd | - | - | mem +AVX
+      F3 V0F.2C | VCVTTSS2SI | Gy,Wss | - | - | LIG +AVX
+      F2 V0F.2C | VCVTTSD2SI | Gy,Wsd | - | - | LIG +AVX
+      F3 V0F.2D | VCVTSS2SI | Gy,Wss | - | - | LIG +AVX
+      F2 V0F.2D | VCVTSD2SI | Gy,Wsd | - | - | LIG +AVX
+      NP V0F.2E | VUCOMISS | Vss,Wss | OSZAPC | - | LIG +AVX
+      66 V0F.2E | VUCOMISD | Vsd,Wsd | OSZAPC | - | LIG +AVX
+      NP V0F.2F | VCOMISS | Vss,Wss | OSZAPC | - | LIG +AVX
+      66 V0F.2F | VCOMISD | Vsd,Wsd | OSZAPC | - | LIG +AVX
+      NP V0F.50 | VMOVMSKPS | Gd,Ups | - | - | reg +AVX
+      66 V0F.50 | VMOVMSKPD | Gd,Upd | - | - | reg +AVX
+      NP V0F.51 | VSQRTPS | Vps,Wps | - | - | +AVX
+      66 V0F.51 | VSQRTPD | Vpd,Wpd | - | - | +AVX
+      F3 V0F.51 | VSQRTSS | Vss,Hss,Wss | - | - | LIG +AVX
+      F2 V0F.51 | VSQRTSD | Vsd,Hsd,Wsd | - | - | LIG +AVX
+      NP V0F.52 | VRSQRTPS | Vps,Wps | - | - | +AVX
+      F3 V0F.52 | VRSQRTSS | Vss,Hss,Wss | - | - | LIG +AVX
+      NP V0F.53 | VRCPPS | Vps,Wps | - | - | +AVX
+      F3 V0F.53 | VRCPSS | Vss,Hss,Wss | - | - | LIG +AVX
+      NP V0F.54 | VANDPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.54 | VANDPD | Vpd,Hpd,Wpd | - | - | +AVX
+      NP V0F.55 | VANDNPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.55 | VANDNPD | Vpd,Hpd,Wpd | - | - | +AVX
+      NP V0F.56 | VORPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.56 | VORPD | Vpd,Hpd,Wpd | - | - | +AVX
+      NP V0F.57 | VXORPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.57 | VXORPD | Vpd,Hpd,Wpd | - | - | +AVX
+      NP V0F.58 | VADDPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.58 | VADDPD | Vpd,Hpd,Wpd | - | - | +AVX
+      F3 V0F.58 | VADDSS | Vss,Hss,Wss | - | - | LIG +AVX
+      F2 V0F.58 | VADDSD | Vsd,Hsd,Wsd | - | - | LIG +AVX
+      NP V0F.59 | VMULPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.59 | VMULPD | Vpd,Hpd,Wpd | - | - | +AVX
+      F3 V0F.59 | VMULSS | Vss,Hss,Wss | - | - | LIG +AVX
+      F2 V0F.59 | VMULSD | Vsd,Hsd,Wsd | - | - | LIG +AVX
+      NP V0F.5A | VCVTPS2PD | Vpd,Wps/2 | - | - | +AVX
+      66 V0F.5A | VCVTPD2PS | Vps/2,Wpd | - | - | +AVX
+      F3 V0F.5A | VCVTSS2SD | Vsd,Hsd,Wss | - | - | LIG +AVX
+      F2 V0F.5A | VCVTSD2SS | Vss,Hss,Wsd | - | - | LIG +AVX
+      NP V0F.5B | VCVTDQ2PS | Vps,Wx | - | - | +AVX
+      66 V0F.5B | VCVTPS2DQ | Vx,Wps | - | - | +AVX
+      F3 V0F.5B | VCVTTPS2DQ | Vx,Wps | - | - | +AVX
+      NP V0F.5C | VSUBPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.5C | VSUBPD | Vpd,Hpd,Wpd | - | - | +AVX
+      F3 V0F.5C | VSUBSS | Vss,Hss,Wss | - | - | LIG +AVX
+      F2 V0F.5C | VSUBSD | Vsd,Hsd,Wsd | - | - | LIG +AVX
+      NP V0F.5D | VMINPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.5D | VMINPD | Vpd,Hpd,Wpd | - | - | +AVX
+      F3 V0F.5D | VMINSS | Vss,Hss,Wss | - | - | LIG +AVX
+      F2 V0F.5D | VMINSD | Vsd,Hsd,Wsd | - | - | LIG +AVX
+      NP V0F.5E | VDIVPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.5E | VDIVPD | Vpd,Hpd,Wpd | - | - | +AVX
+      F3 V0F.5E | VDIVSS | Vss,Hss,Wss | - | - | LIG +AVX
+      F2 V0F.5E | VDIVSD | Vsd,Hsd,Wsd | - | - | LIG +AVX
+      NP V0F.5F | VMAXPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.5F | VMAXPD | Vpd,Hpd,Wpd | - | - | +AVX
+      F3 V0F.5F | VMAXSS | Vss,Hss,Wss | - | - | LIG +AVX
+      F2 V0F.5F | VMAXSD | Vsd,Hsd,Wsd | - | - | LIG +AVX
+      66 V0F.60 | VPUNPCKLBW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.61 | VPUNPCKLWD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.62 | VPUNPCKLDQ | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.63 | VPACKSSWB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.64 | VPCMPGTB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.65 | VPCMPGTW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.66 | VPCMPGTD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.67 | VPACKUSWB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.68 | VPUNPCKHBW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.69 | VPUNPCKHWD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.6A | VPUNPCKHDQ | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.6B | VPACKSSDW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.6C | VPUNPCKLQDQ | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.6D | VPUNPCKHQDQ | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.6E | VMOVD | Vy,Ey | - | - | L0 +AVX
+      66 V0F.6F | VMOVDQA | Vx,Wx | - | - | +AVX
+      F3 V0F.6F | VMOVDQU | Vx,Wx | - | - | +AVX
+      66 V0F.70 | VPSHUFD | Vx,Wx,Ib | - | - | +AVX/AVX2
+      F3 V0F.70 | VPSHUFHW | Vx,Wx,Ib | - | - | +AVX/AVX2
+      F2 V0F.70 | VPSHUFLW | Vx,Wx,Ib | - | - | +AVX/AVX2
+      66 V0F.71/2 | VPSRLW | Hx,Ux,Ib | - | - | reg +AVX/AVX2
+      66 V0F.71/4 | VPSRAW | Hx,Ux,Ib | - | - | reg +AVX/AVX2
+      66 V0F.71/6 | VPSLLW | Hx,Ux,Ib | - | - | reg +AVX/AVX2
+      66 V0F.72/2 | VPSRLD | Hx,Ux,Ib | - | - | reg +AVX/AVX2
+      66 V0F.72/4 | VPSRAD | Hx,Ux,Ib | - | - | reg +AVX/AVX2
+      66 V0F.72/6 | VPSLLD | Hx,Ux,Ib | - | - | reg +AVX/AVX2
+      66 V0F.73/2 | VPSRLQ | Hx,Ux,Ib | - | - | reg +AVX/AVX2
+      66 V0F.73/3 | VPSRLDQ | Hx,Ux,Ib | - | - | reg +AVX/AVX2
+      66 V0F.73/6 | VPSLLQ | Hx,Ux,Ib | - | - | reg +AVX/AVX2
+      66 V0F.73/7 | VPSLLDQ | Hx,Ux,Ib | - | - | reg +AVX/AVX2
+      66 V0F.74 | VPCMPEQB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.75 | VPCMPEQW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.76 | VPCMPEQD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      NP V0F.77 | VZEROUPPER | - | - | - | L0 shape=none +AVX
+      NP V0F.77 | VZEROALL | - | - | - | L1 shape=none +AVX
+      66 V0F.7C | VHADDPD | Vpd,Hpd,Wpd | - | - | +AVX
+      F2 V0F.7C | VHADDPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.7D | VHSUBPD | Vpd,Hpd,Wpd | - | - | +AVX
+      F2 V0F.7D | VHSUBPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.7E | VMOVD | Ey,Vy | - | - | L0 +AVX
+      F3 V0F.7E | VMOVQ | Vq,Wq | - | - | L0 +AVX
+      66 V0F.7F | VMOVDQA | Wx,Vx | - | - | +AVX
+      F3 V0F.7F | VMOVDQU | Wx,Vx | - | - | +AVX
+      NP V0F.AE/2 | VLDMXCSR | Md | - | - | L0 mem fixed +AVX
+      NP V0F.AE/3 | VSTMXCSR | Md | - | - | L0 mem fixed +AVX
+      NP V0F.C2 | VCMPPS | Vps,Hps,Wps,Ib | - | - | +AVX
+      66 V0F.C2 | VCMPPD | Vpd,Hpd,Wpd,Ib | - | - | +AVX
+      F3 V0F.C2 | VCMPSS | Vss,Hss,Wss,Ib | - | - | LIG +AVX
+      F2 V0F.C2 | VCMPSD | Vsd,Hsd,Wsd,Ib | - | - | LIG +AVX
+      66 V0F.C4 | VPINSRW | Vdq,Hdq,RdMw,Ib | - | - | L0 +AVX
+      66 V0F.C5 | VPEXTRW | Gd,Udq,Ib | - | - | L0 reg +AVX
+      NP V0F.C6 | VSHUFPS | Vps,Hps,Wps,Ib | - | - | +AVX
+      66 V0F.C6 | VSHUFPD | Vpd,Hpd,Wpd,Ib | - | - | +AVX
+      66 V0F.D0 | VADDSUBPD | Vpd,Hpd,Wpd | - | - | +AVX
+      F2 V0F.D0 | VADDSUBPS | Vps,Hps,Wps | - | - | +AVX
+      66 V0F.D1 | VPSRLW | Vx,Hx,Wdq | - | - | +AVX/AVX2
+      66 V0F.D2 | VPSRLD | Vx,Hx,Wdq | - | - | +AVX/AVX2
+      66 V0F.D3 | VPSRLQ | Vx,Hx,Wdq | - | - | +AVX/AVX2
+      66 V0F.D4 | VPADDQ | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.D5 | VPMULLW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.D6 | VMOVQ | Wq,Vq | - | - | L0 +AVX
+      66 V0F.D7 | VPMOVMSKB | Gd,Ux | - | - | reg +AVX/AVX2
+      66 V0F.D8 | VPSUBUSB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.D9 | VPSUBUSW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.DA | VPMINUB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.DB | VPAND | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.DC | VPADDUSB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.DD | VPADDUSW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.DE | VPMAXUB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.DF | VPANDN | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.E0 | VPAVGB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.E1 | VPSRAW | Vx,Hx,Wdq | - | - | +AVX/AVX2
+      66 V0F.E2 | VPSRAD | Vx,Hx,Wdq | - | - | +AVX/AVX2
+      66 V0F.E3 | VPAVGW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.E4 | VPMULHUW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.E5 | VPMULHW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.E6 | VCVTTPD2DQ | Vdq/2,Wpd | - | - | +AVX
+      F3 V0F.E6 | VCVTDQ2PD | Vpd,Wdq/2 | - | - | +AVX
+      F2 V0F.E6 | VCVTPD2DQ | Vdq/2,Wpd | - | - | +AVX
+      66 V0F.E7 | VMOVNTDQ | Mx,Vx | - | - | mem +AVX
+      66 V0F.E8 | VPSUBSB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.E9 | VPSUBSW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.EA | VPMINSW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.EB | VPOR | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.EC | VPADDSB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.ED | VPADDSW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.EE | VPMAXSW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.EF | VPXOR | Vx,Hx,Wx | - | - | +AVX/AVX2
+      F2 V0F.F0 | VLDDQU | Vx,Mx | - | - | mem +AVX
+      66 V0F.F1 | VPSLLW | Vx,Hx,Wdq | - | - | +AVX/AVX2
+      66 V0F.F2 | VPSLLD | Vx,Hx,Wdq | - | - | +AVX/AVX2
+      66 V0F.F3 | VPSLLQ | Vx,Hx,Wdq | - | - | +AVX/AVX2
+      66 V0F.F4 | VPMULUDQ | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.F5 | VPMADDWD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.F6 | VPSADBW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.F7 | VMASKMOVDQU | Vdq,Udq | - | - | L0 reg shape=maskMove +AVX
+      66 V0F.F8 | VPSUBB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.F9 | VPSUBW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.FA | VPSUBD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.FB | VPSUBQ | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.FC | VPADDB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.FD | VPADDW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V0F.FE | VPADDD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.00 | VPSHUFB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.01 | VPHADDW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.02 | VPHADDD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.03 | VPHADDSW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.04 | VPMADDUBSW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.05 | VPHSUBW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.06 | VPHSUBD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.07 | VPHSUBSW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.08 | VPSIGNB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.09 | VPSIGNW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.0A | VPSIGND | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.0B | VPMULHRSW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.0C | VPERMILPS | Vx,Hx,Wx | - | - | W0 +AVX
+      66 V38.0D | VPERMILPD | Vx,Hx,Wx | - | - | W0 +AVX
+      66 V38.0E | VTESTPS | Vx,Wx | OSZAPC | - | W0 +AVX
+      66 V38.0F | VTESTPD | Vx,Wx | OSZAPC | - | W0 +AVX
+      66 V38.13 | VCVTPH2PS | Vps,Wph/2 | - | - | W0 +F16C
+      66 V38.16 | VPERMPS | Vqq,Hqq,Wqq | - | - | W0 L1 name=VPERMD +AVX2
+      66 V38.17 | VPTEST | Vx,Wx | OSZAPC | - | +AVX
+      66 V38.18 | VBROADCASTSS | Vx,Wss | - | - | W0 name=VPBROADCASTD +AVX
+      66 V38.19 | VBROADCASTSD | Vqq,Wsd | - | - | W0 L1 name=VPBROADCASTQ +AVX
+      66 V38.1A | VBROADCASTF128 | Vqq,Mdq | - | - | W0 L1 mem name=VBROADCASTI128 +AVX
+      66 V38.1C | VPABSB | Vx,Wx | - | - | +AVX/AVX2
+      66 V38.1D | VPABSW | Vx,Wx | - | - | +AVX/AVX2
+      66 V38.1E | VPABSD | Vx,Wx | - | - | +AVX/AVX2
+      66 V38.20 | VPMOVSXBW | Vx,Ux/Mq | - | - | +AVX/AVX2
+      66 V38.21 | VPMOVSXBD | Vx,Ux/Md | - | - | +AVX/AVX2
+      66 V38.22 | VPMOVSXBQ | Vx,Ux/Mw | - | - | +AVX/AVX2
+      66 V38.23 | VPMOVSXWD | Vx,Ux/Mq | - | - | +AVX/AVX2
+      66 V38.24 | VPMOVSXWQ | Vx,Ux/Md | - | - | +AVX/AVX2
+      66 V38.25 | VPMOVSXDQ | Vx,Ux/Mq | - | - | +AVX/AVX2
+      66 V38.28 | VPMULDQ | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.29 | VPCMPEQQ | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.2A | VMOVNTDQA | Vx,Mx | - | - | mem +AVX/AVX2
+      66 V38.2B | VPACKUSDW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.2C | VMASKMOVPS | Vx,Hx,Mx | - | - | W0 mem name=VPMASKMOVD +AVX
+      66 V38.2D | VMASKMOVPD | Vx,Hx,Mx | - | - | W0 mem name=VPMASKMOVQ +AVX
+      66 V38.2E | VMASKMOVPS | Mx,Hx,Vx | - | - | W0 mem name=VPMASKMOVD_WV +AVX
+      66 V38.2F | VMASKMOVPD | Mx,Hx,Vx | - | - | W0 mem name=VPMASKMOVQ_WV +AVX
+      66 V38.30 | VPMOVZXBW | Vx,Ux/Mq | - | - | +AVX/AVX2
+      66 V38.31 | VPMOVZXBD | Vx,Ux/Md | - | - | +AVX/AVX2
+      66 V38.32 | VPMOVZXBQ | Vx,Ux/Mw | - | - | +AVX/AVX2
+      66 V38.33 | VPMOVZXWD | Vx,Ux/Mq | - | - | +AVX/AVX2
+      66 V38.34 | VPMOVZXWQ | Vx,Ux/Md | - | - | +AVX/AVX2
+      66 V38.35 | VPMOVZXDQ | Vx,Ux/Mq | - | - | +AVX/AVX2
+      66 V38.36 | VPERMD | Vqq,Hqq,Wqq | - | - | W0 L1 +AVX2
+      66 V38.37 | VPCMPGTQ | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.38 | VPMINSB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.39 | VPMINSD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.3A | VPMINUW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.3B | VPMINUD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.3C | VPMAXSB | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.3D | VPMAXSD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.3E | VPMAXUW | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.3F | VPMAXUD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.40 | VPMULLD | Vx,Hx,Wx | - | - | +AVX/AVX2
+      66 V38.41 | VPHMINPOSUW | Vdq,Wdq | - | - | L0 +AVX
+      66 V38.45 | VPSRLVD | Vx,Hx,Wx | - | - | W0 +AVX2
+      66 V38.45 | VPSRLVQ | Vx,Hx,Wx | - | - | W1 +AVX2
+      66 V38.46 | VPSRAVD | Vx,Hx,Wx | - | - | W0 +AVX2
+      66 V38.47 | VPSLLVD | Vx,Hx,Wx | - | - | W0 +AVX2
+      66 V38.47 | VPSLLVQ | Vx,Hx,Wx | - | - | W1 +AVX2
+      66 V38.58 | VPBROADCASTD | Vx,Wd | - | - | W0 +AVX2
+      66 V38.59 | VPBROADCASTQ | Vx,Wq | - | - | W0 +AVX2
+      66 V38.5A | VBROADCASTI128 | Vqq,Mdq | - | - | W0 L1 mem +AVX2
+      66 V38.78 | VPBROADCASTB | Vx,Wb | - | - | W0 +AVX2
+      66 V38.79 | VPBROADCASTW | Vx,Ww | - | - | W0 +AVX2
+      66 V38.8C | VPMASKMOVD | Vx,Hx,Mx | - | - | W0 mem +AVX2
+      66 V38.8C | VPMASKMOVQ | Vx,Hx,Mx | - | - | W1 mem +AVX2
+      66 V38.8E | VPMASKMOVD | Mx,Hx,Vx | - | - | W0 mem name=VPMASKMOVD_WV +AVX2
+      66 V38.8E | VPMASKMOVQ | Mx,Hx,Vx | - | - | W1 mem name=VPMASKMOVQ_WV +AVX2
+      66 V38.90 | VPGATHERDD | Vx,Mvd,Hx | - | - | W0 mem rm=4 shape=gather +AVX2
+      66 V38.90 | VPGATHERDQ | Vx,Mvd,Hx | - | - | W1 mem rm=4 shape=gather +AVX2
+      66 V38.91 | VPGATHERQD | Vx/2,Mvq,Hx/2 | - | - | W0 mem rm=4 shape=gather +AVX2
+      66 V38.91 | VPGATHERQQ | Vx,Mvq,Hx | - | - | W1 mem rm=4 shape=gather +AVX2
+      66 V38.92 | VGATHERDPS | Vx,Mvd,Hx | - | - | W0 mem rm=4 shape=gather name=VPGATHERDD +AVX2
+      66 V38.92 | VGATHERDPD | Vx,Mvd,Hx | - | - | W1 mem rm=4 shape=gather name=VPGATHERDQ +AVX2
+      66 V38.93 | VGATHERQPS | Vx/2,Mvq,Hx/2 | - | - | W0 mem rm=4 shape=gather name=VPGATHERQD +AVX2
+      66 V38.93 | VGATHERQPD | Vx,Mvq,Hx | - | - | W1 mem rm=4 shape=gather name=VPGATHERQQ +AVX2
+      66 V38.96 | VFMADDSUB132PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMADDSUBPS +FMA
+      66 V38.96 | VFMADDSUB132PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMADDSUBPD +FMA
+      66 V38.97 | VFMSUBADD132PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMSUBADDPS +FMA
+      66 V38.97 | VFMSUBADD132PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMSUBADDPD +FMA
+      66 V38.98 | VFMADD132PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMADDPS +FMA
+      66 V38.98 | VFMADD132PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMADDPD +FMA
+      66 V38.99 | VFMADD132SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFMADDSS +FMA
+      66 V38.99 | VFMADD132SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFMADDSD +FMA
+      66 V38.9A | VFMSUB132PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMSUBPS +FMA
+      66 V38.9A | VFMSUB132PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMSUBPD +FMA
+      66 V38.9B | VFMSUB132SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFMSUBSS +FMA
+      66 V38.9B | VFMSUB132SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFMSUBSD +FMA
+      66 V38.9C | VFNMADD132PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFNMADDPS +FMA
+      66 V38.9C | VFNMADD132PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFNMADDPD +FMA
+      66 V38.9D | VFNMADD132SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFNMADDSS +FMA
+      66 V38.9D | VFNMADD132SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFNMADDSD +FMA
+      66 V38.9E | VFNMSUB132PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFNMSUBPS +FMA
+      66 V38.9E | VFNMSUB132PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFNMSUBPD +FMA
+      66 V38.9F | VFNMSUB132SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFNMSUBSS +FMA
+      66 V38.9F | VFNMSUB132SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFNMSUBSD +FMA
+      66 V38.A6 | VFMADDSUB213PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMADDSUBPS +FMA
+      66 V38.A6 | VFMADDSUB213PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMADDSUBPD +FMA
+      66 V38.A7 | VFMSUBADD213PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMSUBADDPS +FMA
+      66 V38.A7 | VFMSUBADD213PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMSUBADDPD +FMA
+      66 V38.A8 | VFMADD213PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMADDPS +FMA
+      66 V38.A8 | VFMADD213PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMADDPD +FMA
+      66 V38.A9 | VFMADD213SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFMADDSS +FMA
+      66 V38.A9 | VFMADD213SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFMADDSD +FMA
+      66 V38.AA | VFMSUB213PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMSUBPS +FMA
+      66 V38.AA | VFMSUB213PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMSUBPD +FMA
+      66 V38.AB | VFMSUB213SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFMSUBSS +FMA
+      66 V38.AB | VFMSUB213SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFMSUBSD +FMA
+      66 V38.AC | VFNMADD213PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFNMADDPS +FMA
+      66 V38.AC | VFNMADD213PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFNMADDPD +FMA
+      66 V38.AD | VFNMADD213SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFNMADDSS +FMA
+      66 V38.AD | VFNMADD213SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFNMADDSD +FMA
+      66 V38.AE | VFNMSUB213PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFNMSUBPS +FMA
+      66 V38.AE | VFNMSUB213PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFNMSUBPD +FMA
+      66 V38.AF | VFNMSUB213SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFNMSUBSS +FMA
+      66 V38.AF | VFNMSUB213SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFNMSUBSD +FMA
+      66 V38.B6 | VFMADDSUB231PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMADDSUBPS +FMA
+      66 V38.B6 | VFMADDSUB231PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMADDSUBPD +FMA
+      66 V38.B7 | VFMSUBADD231PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMSUBADDPS +FMA
+      66 V38.B7 | VFMSUBADD231PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMSUBADDPD +FMA
+      66 V38.B8 | VFMADD231PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMADDPS +FMA
+      66 V38.B8 | VFMADD231PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMADDPD +FMA
+      66 V38.B9 | VFMADD231SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFMADDSS +FMA
+      66 V38.B9 | VFMADD231SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFMADDSD +FMA
+      66 V38.BA | VFMSUB231PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFMSUBPS +FMA
+      66 V38.BA | VFMSUB231PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFMSUBPD +FMA
+      66 V38.BB | VFMSUB231SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFMSUBSS +FMA
+      66 V38.BB | VFMSUB231SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFMSUBSD +FMA
+      66 V38.BC | VFNMADD231PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFNMADDPS +FMA
+      66 V38.BC | VFNMADD231PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFNMADDPD +FMA
+      66 V38.BD | VFNMADD231SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFNMADDSS +FMA
+      66 V38.BD | VFNMADD231SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFNMADDSD +FMA
+      66 V38.BE | VFNMSUB231PS | Vx,Hx,Wx | - | - | W0 shape=FMA name=VFNMSUBPS +FMA
+      66 V38.BE | VFNMSUB231PD | Vx,Hx,Wx | - | - | W1 shape=FMA name=VFNMSUBPD +FMA
+      66 V38.BF | VFNMSUB231SS | Vss,Hss,Wss | - | - | W0 LIG shape=FMA name=VFNMSUBSS +FMA
+      66 V38.BF | VFNMSUB231SD | Vsd,Hsd,Wsd | - | - | W1 LIG shape=FMA name=VFNMSUBSD +FMA
+      66 V38.CF | VGF2P8MULB | Vx,Hx,Wx | - | - | W0 +AVX+GFNI
+      66 V38.DB | VAESIMC | Vdq,Wdq | - | - | L0 +AVX+AES
+      66 V38.DC | VAESENC | Vx,Hx,Wx | - | - | +AVX+AES/VAES
+      66 V38.DD | VAESENCLAST | Vx,Hx,Wx | - | - | +AVX+AES/VAES
+      66 V38.DE | VAESDEC | Vx,Hx,Wx | - | - | +AVX+AES/VAES
+      66 V38.DF | VAESDECLAST | Vx,Hx,Wx | - | - | +AVX+AES/VAES
+      NP V38.F2 | ANDN | Gy,By,Ey | OSZC | AP | shape=GBE L0 +BMI1
+      NP V38.F3/1 | BLSR | By,Ey | OSZC | AP | shape=GBE L0 +BMI1
+      NP V38.F3/2 | BLSMSK | By,Ey | OSZC | AP | shape=GBE L0 +BMI1
+      NP V38.F3/3 | BLSI | By,Ey | OSZC | AP | shape=GBE L0 +BMI1
+      NP V38.F5 | BZHI | Gy,Ey,By | OSZC | AP | shape=GBE L0 +BMI2
+      F3 V38.F5 | PEXT | Gy,By,Ey | - | - | shape=GBE L0 +BMI2
+      F2 V38.F5 | PDEP | Gy,By,Ey | - | - | shape=GBE L0 +BMI2
+      F2 V38.F6 | MULX | Gy,By,Ey | - | - | shape=GBE L0 +BMI2
+      NP V38.F7 | BEXTR | Gy,Ey,By | OZC | SAP | shape=GBE L0 +BMI1
+      66 V38.F7 | SHLX | Gy,Ey,By | - | - | shape=GBE L0 +BMI2
+      F3 V38.F7 | SARX | Gy,Ey,By | - | - | shape=GBE L0 +BMI2
+      F2 V38.F7 | SHRX | Gy,Ey,By | - | - | shape=GBE L0 +BMI2
+      66 V3A.00 | VPERMQ | Vqq,Wqq,Ib | - | - | W1 L1 +AVX2
+      66 V3A.01 | VPERMPD | Vqq,Wqq,Ib | - | - | W1 L1 name=VPERMQ +AVX2
+      66 V3A.02 | VPBLENDD | Vx,Hx,Wx,Ib | - | - | W0 +AVX2
+      66 V3A.04 | VPERMILPS | Vx,Wx,Ib | - | - | W0 name=VPERMILPS_I +AVX
+      66 V3A.05 | VPERMILPD | Vx,Wx,Ib | - | - | W0 name=VPERMILPD_I +AVX
+      66 V3A.06 | VPERM2F128 | Vqq,Hqq,Wqq,Ib | - | - | W0 L1 name=VPERM2I128 +AVX
+      66 V3A.08 | VROUNDPS | Vx,Wx,Ib | - | - | +AVX
+      66 V3A.09 | VROUNDPD | Vx,Wx,Ib | - | - | +AVX
+      66 V3A.0A | VROUNDSS | Vss,Hss,Wss,Ib | - | - | LIG +AVX
+      66 V3A.0B | VROUNDSD | Vsd,Hsd,Wsd,Ib | - | - | LIG +AVX
+      66 V3A.0C | VBLENDPS | Vx,Hx,Wx,Ib | - | - | +AVX
+      66 V3A.0D | VBLENDPD | Vx,Hx,Wx,Ib | - | - | +AVX
+      66 V3A.0E | VPBLENDW | Vx,Hx,Wx,Ib | - | - | +AVX/AVX2
+      66 V3A.0F | VPALIGNR | Vx,Hx,Wx,Ib | - | - | +AVX/AVX2
+      66 V3A.14 | VPEXTRB | RdMb,Vdq,Ib | - | - | L0 +AVX
+      66 V3A.15 | VPEXTRW | RdMw,Vdq,Ib | - | - | L0 +AVX
+      66 V3A.16 | VPEXTRD | Ey,Vdq,Ib | - | - | L0 +AVX
+      66 V3A.17 | VEXTRACTPS | Ed,Vdq,Ib | - | - | L0 +AVX
+      66 V3A.18 | VINSERTF128 | Vqq,Hqq,Wdq,Ib | - | - | W0 L1 name=VINSERTI128 +AVX
+      66 V3A.19 | VEXTRACTF128 | Wdq,Vqq,Ib | - | - | W0 L1 name=VEXTRACTI128 +AVX
+      66 V3A.1D | VCVTPS2PH | Wph/2,Vps,Ib | - | - | W0 +F16C
+      66 V3A.20 | VPINSRB | Vdq,Hdq,RdMb,Ib | - | - | L0 +AVX
+      66 V3A.21 | VINSERTPS | Vdq,Hdq,UdqMd,Ib | - | - | L0 +AVX
+      66 V3A.22 | VPINSRD | Vdq,Hdq,Ey,Ib | - | - | L0 +AVX
+      66 V3A.38 | VINSERTI128 | Vqq,Hqq,Wdq,Ib | - | - | W0 L1 +AVX2
+      66 V3A.39 | VEXTRACTI128 | Wdq,Vqq,Ib | - | - | W0 L1 +AVX2
+      66 V3A.40 | VDPPS | Vx,Hx,Wx,Ib | - | - | +AVX
+      66 V3A.41 | VDPPD | Vdq,Hdq,Wdq,Ib | - | - | L0 +AVX
+      66 V3A.42 | VMPSADBW | Vx,Hx,Wx,Ib | - | - | +AVX/AVX2
+      66 V3A.44 | VPCLMULQDQ | Vx,Hx,Wx,Ib | - | - | +AVX+PCLMULQDQ/VPCLMULQDQ
+      66 V3A.46 | VPERM2I128 | Vqq,Hqq,Wqq,Ib | - | - | W0 L1 +AVX2
+      66 V3A.4A | VBLENDVPS | Vx,Hx,Wx,Lx | - | - | W0 +AVX
+      66 V3A.4B | VBLENDVPD | Vx,Hx,Wx,Lx | - | - | W0 +AVX
+      66 V3A.4C | VPBLENDVB | Vx,Hx,Wx,Lx | - | - | W0 +AVX/AVX2
+      66 V3A.60 | VPCMPESTRM | Vdq,Wdq,Ib | OSZAPC | - | L0 width=y +AVX
+      66 V3A.61 | VPCMPESTRI | Vdq,Wdq,Ib | OSZAPC | - | L0 width=y +AVX
+      66 V3A.62 | VPCMPISTRM | Vdq,Wdq,Ib | OSZAPC | - | L0 +AVX
+      66 V3A.63 | VPCMPISTRI | Vdq,Wdq,Ib | OSZAPC | - | L0 +AVX
+      66 V3A.CE | VGF2P8AFFINEQB | Vx,Hx,Wx,Ib | - | - | W1 +AVX+GFNI
+      66 V3A.CF | VGF2P8AFFINEINVQB | Vx,Hx,Wx,Ib | - | - | W1 +AVX+GFNI
+      66 V3A.DF | VAESKEYGENASSIST | Vdq,Wdq,Ib | - | - | L0 +AVX+AES
+      F2 V3A.F0 | RORX | Gy,Ey,Ib | - | - | L0 +BMI2
       """#
     ),
   ]

@@ -1,62 +1,129 @@
 import ApusDiff
 
-/// Development stub.
+/// `apus difftest`.
 enum DifftestCommand {
+  /// The word that starts the worker of the host oracle; not for users.
+  static let workerWord = "difftest-worker"
+
+  /// Does what the words after `difftest` ask and returns the exit status.
   static func main(_ arguments: [String]) -> Int32 {
-    #if os(Linux) && arch(x86_64)
-    var settings = Generator.Settings()
-    var mode = CaseMode.long64
-    var count: UInt64 = 100_000
-    var patterns: [String] = []
-    var shrink = 40
-    var it = arguments.makeIterator()
-    while let a = it.next() {
-      switch a {
-      case "--seed": settings.seed = UInt64(it.next() ?? "") ?? 1
-      case "--count": count = UInt64(it.next() ?? "") ?? 1
-      case "--mode": mode = CaseMode(name: it.next() ?? "") ?? .long64
-      case "--forms": patterns.append(it.next() ?? "")
-      case "--faults": settings.provokesFaults = true
-      case "--exact": settings.comparesUndefinedFlags = true
-      case "--seq": settings.sequenceInterval = Int(it.next() ?? "") ?? 8
-      case "--shrink": shrink = Int(it.next() ?? "") ?? 8
-      default: Host.report("? \(a)")
-      }
-    }
+    _ = Host.openStandardStreams()
+    Signals.ignoreBrokenPipes()
     do {
-      let oracle = try HostOracle(program: "/proc/self/exe", arguments: ["difftest-worker"])
-      let subject = UserMachine()
-      settings.components = oracle.components & subject.components
-      print(oracle.provenance, oracle.components, subject.components)
-      let list = FormList(mode: mode, patterns: patterns, features: oracle.features, components: settings.components)
-      print("\(list.forms.count) forms, \(list.excluded.count) rows excluded")
-      let run = DifferentialRun(
-        oracle: oracle, subject: subject, generator: Generator(list, mode: mode, settings: settings))
-      let start = Clock.monotonic
-      do { try run.run(count: count) { _ in true } } catch { print("FAILURE", error.message) }
-      let seconds = Double(Clock.monotonic - start) / 1e9
-      let s = run.summary
-      print("\(s.cases) cases, \(s.mismatches) mismatches, \(s.exceptions) exceptions, \(s.timeouts) timeouts, \(s.unjudged) unjudged; \(Int(Double(s.cases) / seconds)) per second")
-      for v in 0..<256 where s.vectors[v] != 0 { print("vector \(v): \(s.vectors[v])") }
-      let shrinker = Shrinker { r throws(DiffFailure) in try run.rerun(r) }
-      for m in s.samples.prefix(shrink) {
-        var m2 = m
-        m2 = (try? shrinker.shrink(m)) ?? m
-        m2.record.withUnsafeMutableBytes { p in
-          let r = p.baseAddress!
-          let form = Int(r.get(CaseRecord.form, UInt32.self))
-          let name = form < list.forms.count ? "\(list.forms[form].name)  [\(s.mismatchesByForm[form])/\(s.casesByForm[form])]" : "sequence [\(s.mismatchesByForm.last!)]"
-          let len = Int(r.get(CaseRecord.codeLength, UInt32.self))
-          let code = (0..<len).map { r.get(CaseRecord.code + $0, UInt8.self) }
-          print("--", name, "code", Hex.text(code), "steps", r.get(CaseRecord.steps, UInt8.self))
-          for d in m2.differences.prefix(9) { print("    \(d.name): apus \(d.apus) oracle \(d.oracle) \(d.bits)") }
-        }
+      let options = try DifftestOptions.parse(arguments)
+      switch options.action {
+      case .help:
+        try DifftestOutput.write(DifftestOptions.help, to: "-")
+        return ExitCode.success.status
+      case .list: return try list(options)
+      case .run:
+        if case .vectors(let path) = options.oracle { return try VectorRun.run(path, options) }
+        return try GeneratedRun(options, try makeOracle(options)).run()
+      case .replay: return try replay(options)
+      case .emit: return try CorpusWriter.emit(options, try makeOracle(options))
       }
-      for i in list.forms.indices where s.mismatchesByForm[i] != 0 { print("M \(list.forms[i].name): \(s.mismatchesByForm[i])/\(s.casesByForm[i])") }
-      return s.mismatches == 0 ? 0 : 1
-    } catch { Host.report("apus: \(error)"); return 5 }
+    } catch {
+      Host.report("apus: \(error.message)")
+      return error.code.status
+    }
+  }
+
+  /// Turns a failure of the tester into one of the program.
+  static func failure(_ failure: DiffFailure) -> Failure {
+    switch failure {
+    case .badInput, .file: Failure(.badInput, failure.message)
+    case .usage: Failure(.usage, failure.message)
+    case .oracle, .unavailable: Failure(.hostResources, failure.message)
+    }
+  }
+
+  static func checked<T>(_ body: () throws(DiffFailure) -> T) throws(Failure) -> T {
+    do { return try body() } catch { throw failure(error) }
+  }
+
+  static func makeOracle(_ options: DifftestOptions) throws(Failure) -> any Oracle {
+    if case .exec(let command) = options.oracle {
+      return try checked { () throws(DiffFailure) in try ExecOracle(command: command) }
+    }
+    #if os(Linux) && arch(x86_64)
+      return try checked { () throws(DiffFailure) in
+        try HostOracle(program: "/proc/self/exe", arguments: [workerWord])
+      }
     #else
-    return 5
+      throw failure(.unavailable("host", "it needs Linux on an x86-64 processor"))
     #endif
+  }
+
+  static func settings(
+    _ options: DifftestOptions, components: UInt64
+  ) -> Generator.Settings {
+    var settings = Generator.Settings()
+    settings.seed = options.seed
+    settings.provokesFaults = options.provokesFaults
+    settings.sequenceInterval = options.sequenceInterval
+    settings.comparesUndefinedFlags = options.comparesUndefinedFlags
+    settings.components = components
+    return settings
+  }
+
+  static func forms(
+    _ options: DifftestOptions, oracle: (any Oracle)?, components: UInt64
+  ) throws(Failure) -> FormList {
+    let list = FormList(
+      mode: options.mode, patterns: options.patterns, features: oracle?.features, components: components)
+    guard !list.forms.isEmpty || !list.excluded.isEmpty else {
+      throw Failure.usage("--forms", "no form of \(options.mode.name) contains that")
+    }
+    return list
+  }
+
+  private static func list(_ options: DifftestOptions) throws(Failure) -> Int32 {
+    let list = try forms(options, oracle: nil, components: 7)
+    var text = ""
+    for form in list.forms { text += form.name + "\n" }
+    for (row, reason) in list.excluded { text += "# \(FormList.rowName(row)): \(reason)\n" }
+    try DifftestOutput.write(text, to: "-")
+    return ExitCode.success.status
+  }
+
+  /// Runs stored cases, against their own results or an oracle.
+  private static func replay(_ options: DifftestOptions) throws(Failure) -> Int32 {
+    var failed = false
+    let oracle: (any Oracle)?
+    switch options.oracle {
+    case .host, .exec: oracle = try makeOracle(options)
+    case .vectors, nil: oracle = nil
+    }
+    let subject = UserMachine()
+    for path in options.paths {
+      let bytes = try HostFile.load(path, limit: HostFile.largestImage)
+      let cases = try checked { () throws(DiffFailure) in try CaseFileReader.read(bytes, file: path) }
+      let replay = Replay(subject: subject, oracle: oracle)
+      for stored in cases {
+        guard
+          let mismatch = try checked({ () throws(DiffFailure) in try replay.run(stored, file: path) })
+        else { continue }
+        failed = true
+        try DifftestOutput.write(MismatchReport.text(mismatch, name: stored.name), to: "-")
+      }
+      try DifftestOutput.write("\(path): \(cases.count) cases\(failed ? "" : " agree")\n", to: "-")
+    }
+    return failed ? 1 : 0
+  }
+}
+
+/// Files and streams that the command writes.
+enum DifftestOutput {
+  /// Writes text to a file that is created or replaced; `-` is standard output.
+  static func write(_ text: String, to path: String) throws(Failure) {
+    if path == "-" {
+      let result = Host.write(Array(text.utf8), to: 1)
+      guard result.error == 0 || Host.isBrokenPipe(result.error) else {
+        throw Failure(
+          .hostResources, "standard output: cannot be written: \(Host.text(forError: result.error))")
+      }
+      return
+    }
+    try HostFile.save(path, Array(text.utf8))
   }
 }
