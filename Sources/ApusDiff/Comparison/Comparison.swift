@@ -42,7 +42,9 @@ package struct Comparison: Sendable {
       a.get(MachineImage.selectors + 8, UInt32.self) ^ b.get(MachineImage.selectors + 8, UInt32.self))
     // See `savesPointers`.
     let saves = Self.savesPointers(b)
-    difference |= (a.get(MachineImage.fcw, UInt64.self) ^ b.get(MachineImage.fcw, UInt64.self)) & (saves ? ~0 : 0xFFFF_FFFF_FFFF)
+    difference |=
+      (a.get(MachineImage.fcw, UInt64.self) ^ b.get(MachineImage.fcw, UInt64.self))
+      & (saves ? ~0 : 0xFFFF_FFFF_FFFF)
     if saves {
       difference |= a.get(MachineImage.fip, UInt64.self) ^ b.get(MachineImage.fip, UInt64.self)
       difference |= a.get(MachineImage.fdp, UInt64.self) ^ b.get(MachineImage.fdp, UInt64.self)
@@ -157,7 +159,8 @@ package struct Comparison: Sendable {
     _ found: inout [Difference]
   ) {
     let names = [
-      "RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15",
+      "RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R8", "R9", "R10", "R11", "R12", "R13", "R14",
+      "R15",
     ]
     // Outside 64-bit mode the upper halves are undefined (SDM Vol. 1, "General-Purpose Registers in 64-Bit Mode").
     let mask: UInt64 = mode == .long64 ? ~0 : 0xFFFF_FFFF

@@ -19,7 +19,11 @@ extension Comparison {
       let at = MachineImage.st + index * 16
       let ours = (a.get(at, UInt64.self), a.get(at + 8, UInt16.self))
       let theirs = (b.get(at, UInt64.self), b.get(at + 8, UInt16.self))
-      if ours == theirs || isLoose && Self.isNear(ours, theirs, argument: initial.get(MachineImage.st + 8, UInt16.self)) { continue }
+      if ours == theirs
+        || isLoose && Self.isNear(ours, theirs, argument: initial.get(MachineImage.st + 8, UInt16.self))
+      {
+        continue
+      }
       found.append(
         Difference(
           "ST\(index)", Hex.text(UInt64(ours.1), 4) + Hex.text(ours.0, 16),

@@ -52,7 +52,9 @@ package struct CaseFileReader {
       reader.line += 1
       try reader.take(line)
     }
-    guard reader.part == .outside, let result = reader.cases.last?.outcome else { throw reader.bad("\"done\"") }
+    guard reader.part == .outside, let result = reader.cases.last?.outcome else {
+      throw reader.bad("\"done\"")
+    }
     return result
   }
 
@@ -131,7 +133,8 @@ package struct CaseFileReader {
     case "code":
       let slots = UInt64(LinearLayout.slotSize)
       let at = try number(words.dropFirst().first, 0xFFFF_FFFF, "the address of the code")
-      guard at >= LinearLayout.code, at < LinearLayout.code + UInt64(LinearLayout.codeSize), at % slots == 0 else {
+      guard at >= LinearLayout.code, at < LinearLayout.code + UInt64(LinearLayout.codeSize), at % slots == 0
+      else {
         throw bad("the address of a code slot")
       }
       let code = try bytes(words.dropFirst(2).first, 1...(LinearLayout.slotSize - 5))
@@ -190,7 +193,8 @@ package struct CaseFileReader {
     let values = try bytes(words.dropFirst(2).first, 1...64)
     let size = UInt64(LinearLayout.dataSize)
     guard at >= LinearLayout.data, at - LinearLayout.data <= size - UInt64(values.count) else {
-      throw bad("memory within \(Hex.text(LinearLayout.data, 8)) and \(Hex.text(LinearLayout.data + size, 8))")
+      throw bad(
+        "memory within \(Hex.text(LinearLayout.data, 8)) and \(Hex.text(LinearLayout.data + size, 8))")
     }
     let offset = Int(at - LinearLayout.data)
     if part == .input {

@@ -59,7 +59,8 @@ package enum CaseFileWriter {
   }
 
   /// The fields of an image; only those that differ from another image, or that are not zero.
-  static func fields(_ image: UnsafeMutableRawPointer, changedFrom other: UnsafeMutableRawPointer?) -> String {
+  static func fields(_ image: UnsafeMutableRawPointer, changedFrom other: UnsafeMutableRawPointer?) -> String
+  {
     var text = ""
     func differs(_ offset: Int, _ count: Int) -> Bool {
       (offset..<(offset + count)).contains { image.get($0, UInt8.self) != other?.get($0, UInt8.self) ?? 0 }
@@ -96,7 +97,8 @@ enum CaseFields {
   }
 
   static let registers = [
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+    "r15",
   ]
   static let scalars: [Scalar] =
     [

@@ -100,7 +100,9 @@ private struct JSONReader {
     while at < bytes.count, bytes[at] != UInt8(ascii: "\"") {
       if bytes[at] == UInt8(ascii: "\\"), at + 1 < bytes.count {
         at += 1
-        if bytes[at] != UInt8(ascii: "\""), bytes[at] != UInt8(ascii: "\\") { text.append(UInt8(ascii: "\\")) }
+        if bytes[at] != UInt8(ascii: "\""), bytes[at] != UInt8(ascii: "\\") {
+          text.append(UInt8(ascii: "\\"))
+        }
       }
       text.append(bytes[at])
       at += 1
@@ -113,7 +115,9 @@ private struct JSONReader {
   private mutating func number() throws(DiffFailure) -> JSONValue {
     let start = at
     while at < bytes.count, "+-.eE0123456789".utf8.contains(bytes[at]) { at += 1 }
-    guard let value = Double(String(decoding: bytes[start..<at], as: UTF8.self)) else { throw bad("a number") }
+    guard let value = Double(String(decoding: bytes[start..<at], as: UTF8.self)) else {
+      throw bad("a number")
+    }
     return .number(value)
   }
 }

@@ -80,7 +80,9 @@ package struct MOOFile: Sendable {
       guard range.upperBound - at >= 8 else { throw bad(at, "a chunk of at least 8 bytes") }
       let id = String(decoding: data[at..<(at + 4)], as: UTF8.self)
       let length = try word(at..<range.upperBound, 4, 4)
-      guard range.upperBound - at - 8 >= length else { throw bad(at + 4, "a length of at most \(range.upperBound - at - 8)") }
+      guard range.upperBound - at - 8 >= length else {
+        throw bad(at + 4, "a length of at most \(range.upperBound - at - 8)")
+      }
       try body(id, (at + 8)..<(at + 8 + length))
       at += 8 + length
     }
@@ -89,7 +91,9 @@ package struct MOOFile: Sendable {
   /// A text or byte chunk: its length, then its content.
   private func counted(_ range: Range<Int>) throws(DiffFailure) -> ArraySlice<UInt8> {
     let count = try word(range, 0, 4)
-    guard count <= range.count - 4 else { throw bad(range.lowerBound, "a length of at most \(range.count - 4)") }
+    guard count <= range.count - 4 else {
+      throw bad(range.lowerBound, "a length of at most \(range.count - 4)")
+    }
     return data[(range.lowerBound + 4)..<(range.lowerBound + 4 + count)]
   }
 
@@ -122,7 +126,9 @@ package struct MOOFile: Sendable {
         }
       } else if id == "RAM " {
         let count = try word(body, 0, 4)
-        guard count <= (body.count - 4) / 5 else { throw bad(body.lowerBound, "at most \((body.count - 4) / 5) bytes") }
+        guard count <= (body.count - 4) / 5 else {
+          throw bad(body.lowerBound, "at most \((body.count - 4) / 5) bytes")
+        }
         for index in 0..<count {
           let address = try word(body, 4 + index * 5, 4)
           guard address <= Self.addressLimit else {

@@ -106,7 +106,9 @@ extension CaseRecord {
   @inline(__always)
   package static func slotOffset(_ record: UnsafeMutableRawPointer) -> Int? {
     let offset = record.get(codeAddress, UInt64.self) &- LinearLayout.code
-    guard offset < UInt64(LinearLayout.codeSize), offset % UInt64(LinearLayout.slotSize) == 0 else { return nil }
+    guard offset < UInt64(LinearLayout.codeSize), offset % UInt64(LinearLayout.slotSize) == 0 else {
+      return nil
+    }
     return Int(offset)
   }
 
@@ -117,6 +119,8 @@ extension CaseRecord {
     let next = record.get(codeAddress, UInt64.self) &+ UInt64(length) &+ 5
     record.put(code + length, 0xE9 as UInt8)
     record.put(code + length + 1, UInt32(truncatingIfNeeded: mode.exit &- next))
-    for offset in (length + 5)..<max(length + 5, LinearLayout.slotSize) { record.put(code + offset, 0xCC as UInt8) }
+    for offset in (length + 5)..<max(length + 5, LinearLayout.slotSize) {
+      record.put(code + offset, 0xCC as UInt8)
+    }
   }
 }

@@ -8,7 +8,7 @@ package struct FormList: Sendable {
 
   /// All forms of `mode` whose name contains one of the patterns, ignoring case; of all, if there is none.
   /// Rows that need what the oracle lacks are excluded.
-  package init(mode: CaseMode, patterns: [String] = [], features: HostFeatures? = nil, components: UInt64 = 7) {
+  package init(mode: CaseMode, patterns: [String] = [], features: HostFeatures? = nil) {
     var forms: [Form] = []
     var excluded: [(row: Int, reason: String)] = []
     let reasons = Dictionary(
@@ -23,7 +23,7 @@ package struct FormList: Sendable {
       guard !its.isEmpty else { continue }
       if let reason = reasons[row.mnemonic] {
         excluded.append((index, reason))
-      } else if let missing = features?.missing(row, components) {
+      } else if let missing = features?.missing(row) {
         excluded.append((index, missing))
       } else {
         forms += its
@@ -38,7 +38,8 @@ package struct FormList: Sendable {
     // In 64-bit mode these bytes are prefixes, not undefined opcodes.
     let isPrefix =
       row.map == .oneByte && row.options.contains("i64")
-      && ((0x40...0x4F).contains(row.opcodes.lowerBound) || [0x62, 0xC4, 0xC5].contains(row.opcodes.lowerBound))
+      && ((0x40...0x4F).contains(row.opcodes.lowerBound)
+        || [0x62, 0xC4, 0xC5].contains(row.opcodes.lowerBound))
     if isPrefix && mode == .long64 { return [] }
     for opcode in row.opcodes {
       for isMemory in operandKinds(row) {
@@ -81,7 +82,9 @@ package struct FormList: Sendable {
     guard !row.options.contains("fixed") else { return [.normal] }
     let varies = row.operands.contains { $0.dropFirst().contains("v") || $0.dropFirst().contains("z") }
     let hasY = row.operands.contains { $0.hasSuffix("y") } || row.options.contains("width=y")
-    let byte = row.operands.contains { $0 == "Eb" || $0 == "Gb" || $0 == "AL" || $0 == "Zb" || $0.hasSuffix("b") }
+    let byte = row.operands.contains {
+      $0 == "Eb" || $0 == "Gb" || $0 == "AL" || $0 == "Zb" || $0.hasSuffix("b")
+    }
     var sizes: [Form.OperandSize] = [.normal]
     let isGeneral = varies || (row.operands.isEmpty && !hasY) || (!byte && !hasY)
     if isGeneral && row.prefix != .x66 && row.prefix != .none { sizes.append(.word) }
@@ -169,43 +172,19 @@ extension Form {
   private static func comparison(_ row: OpcodeRow) -> ComparisonOptions {
     switch row.mnemonic {
     case "F2XM1", "FYL2X", "FYL2XP1", "FPTAN", "FPATAN", "FSIN", "FCOS", "FSINCOS": return .transcendental
-    case "RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS", "VRCPPS", "VRCPSS", "VRSQRTPS", "VRSQRTSS": return .approximation
+    case "RCPPS", "RCPSS", "RSQRTPS", "RSQRTSS", "VRCPPS", "VRCPSS", "VRSQRTPS", "VRSQRTSS":
+      return .approximation
     default: return []
     }
   }
 
   private static func readsFlags(_ mnemonic: String) -> Bool {
     switch mnemonic {
-    case "ADC", "SBB", "RCL", "RCR", "Jcc", "SETcc", "CMOVcc", "LOOPE", "LOOPNE", "PUSHF", "LAHF", "CMC", "SALC",
+    case "ADC", "SBB", "RCL", "RCR", "Jcc", "SETcc", "CMOVcc", "LOOPE", "LOOPNE", "PUSHF", "LAHF", "CMC",
+      "SALC",
       "INTO", "DAA", "DAS", "AAA", "AAS", "ADCX", "ADOX", "INC", "DEC":
       return true
     default: return mnemonic.hasPrefix("FCMOV")
     }
-  }
-}
-
-extension HostFeatures {
-  /// What of a row the host lacks, or nil.
-  func missing(_ row: OpcodeRow, _ components: UInt64) -> String? {
-    func lacks(_ word: UInt32, _ bit: UInt32, _ name: String) -> String? {
-      word & 1 << bit == 0 ? "this processor lacks \(name)" : nil
-    }
-    let name = row.mnemonic
-    if row.map.isVEX && !row.operands.contains(where: { $0.hasPrefix("G") || $0.hasPrefix("B") }) {
-      if xcr0 & 4 == 0 { return "this processor, or its kernel, lacks AVX" }
-    }
-    if name.hasPrefix("SHA1") || name.hasPrefix("SHA256") { return lacks(structured, 29, "SHA") }
-    if name.contains("AES") { return lacks(basic, 25, "AES") }
-    if name == "PCLMULQDQ" { return lacks(basic, 1, "PCLMULQDQ") }
-    if name.hasPrefix("VF") && name.contains("M") && row.map == .vex38 { return lacks(basic, 12, "FMA") }
-    if name == "ADCX" || name == "ADOX" { return lacks(structured, 19, "ADX") }
-    if name == "MOVBE" { return lacks(basic, 22, "MOVBE") }
-    if name == "POPCNT" { return lacks(basic, 23, "POPCNT") }
-    if name == "LZCNT" { return lacks(extended, 5, "ABM") }
-    if ["ANDN", "BLSR", "BLSMSK", "BLSI", "BEXTR", "TZCNT"].contains(name) { return lacks(structured, 3, "BMI1") }
-    if ["BZHI", "PEXT", "PDEP", "MULX", "SHLX", "SARX", "SHRX", "RORX"].contains(name) {
-      return lacks(structured, 8, "BMI2")
-    }
-    return nil
   }
 }

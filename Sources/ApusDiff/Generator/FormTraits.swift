@@ -48,13 +48,15 @@ struct FormTraits {
   }
 
   private static let plainSpecials: Set<Special> = [
-    .none, .bitOffset, .divide, .compareExchange, .compareExchangePair, .decimal, .maskMove, .translate, .mxcsr,
+    .none, .bitOffset, .divide, .compareExchange, .compareExchangePair, .decimal, .maskMove, .translate,
+    .mxcsr,
   ]
 
   /// Instructions that fault at CPL 3, trap, or change what everything after them means.
   private static let unusual: Set<String> = [
     "HLT", "CLI", "STI", "IN", "OUT", "INS", "OUTS", "INT", "INT1", "INT3", "INTO", "BOUND", "LLDT", "LTR",
-    "LGDT", "LIDT", "LMSW", "INVLPG", "MONITOR", "MWAIT", "CLAC", "STAC", "XSETBV", "SWAPGS", "CLTS", "SYSRET",
+    "LGDT", "LIDT", "LMSW", "INVLPG", "MONITOR", "MWAIT", "CLAC", "STAC", "XSETBV", "SWAPGS", "CLTS",
+    "SYSRET",
     "INVD", "WBINVD", "WRMSR", "RDMSR", "SYSEXIT", "UD0", "UD1", "UD2", "RSM", "XSAVES", "XRSTORS", "INVPCID",
     "WRFSBASE", "WRGSBASE",
   ]
@@ -98,7 +100,8 @@ extension Generator {
   /// host happens to run.
   mutating func selector() -> UInt16 {
     let values: [UInt16] = [
-      0, 1, 2, 3, 0x08, 0x0B, 0x10, 0x13, 0x18, 0x1B, 0x20, 0x23, 0x28, 0x2B, 0x2B, 0x2B, 0x2A, 0x29, 0x30, 0x33,
+      0, 1, 2, 3, 0x08, 0x0B, 0x10, 0x13, 0x18, 0x1B, 0x20, 0x23, 0x28, 0x2B, 0x2B, 0x2B, 0x2A, 0x29, 0x30,
+      0x33,
       0x38, 0x3B, 0x60, 0x63, 0x6B, 0x73, 0x80, 0x83, 0xFFF8, 0xFFFB, 0x04, 0x07, 0x0F, 0x2F, 0x7FFF, 0xFFFC,
     ]
     return values[random.below(values.count)]

@@ -130,12 +130,15 @@ extension Generator {
     setAddressRegister(&writer, encoding, base, offset &- encoding.displacement)
   }
 
-  private mutating func baseAndIndex(_ writer: inout CaseWriter, _ encoding: inout Encoding, _ offset: UInt64) {
+  private mutating func baseAndIndex(_ writer: inout CaseWriter, _ encoding: inout Encoding, _ offset: UInt64)
+  {
     let choice = random.next()
     let low = UInt8(truncatingIfNeeded: choice) & 7
     var index = UInt8(truncatingIfNeeded: choice >> 3) & 7
     let base = Int(low) | Int(encoding.rex & 1) << 3
-    if index == 4 && encoding.rex & 2 == 0 || Int(index) | Int(encoding.rex & 2) << 2 == base { index = index ^ 1 }
+    if index == 4 && encoding.rex & 2 == 0 || Int(index) | Int(encoding.rex & 2) << 2 == base {
+      index = index ^ 1
+    }
     if index == 4 && encoding.rex & 2 == 0 { index = 6 }
     let indexRegister = Int(index) | Int(encoding.rex & 2) << 2
     let scale = UInt8(truncatingIfNeeded: choice >> 8) & 3
@@ -252,7 +255,9 @@ extension Generator {
   }
 
   private func emitLegacyPrefixes(_ writer: inout CaseWriter, _ form: Form, _ choice: UInt64) {
-    if form.size == .word || (form.map == .oneByte && form.mandatory == 0 && choice & 127 == 0 && form.group == .x87) {
+    if form.size == .word
+      || (form.map == .oneByte && form.mandatory == 0 && choice & 127 == 0 && form.group == .x87)
+    {
       writer.emit(0x66)
     }
     if form.allowsLock ? choice >> 8 & 3 == 0 : choice >> 8 & 127 == 0 { writer.emit(0xF0) }

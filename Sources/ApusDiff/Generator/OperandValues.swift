@@ -52,7 +52,8 @@ struct OperandValues {
     let sign = UInt32(truncatingIfNeeded: choice >> 63) << 31
     let low = UInt32(truncatingIfNeeded: choice >> 8)
     switch choice & 7 {
-    case 0, 1, 2: return sign | singleEdges[Int(truncatingIfNeeded: choice >> 32 & 0xFFFF) % singleEdges.count]
+    case 0, 1, 2:
+      return sign | singleEdges[Int(truncatingIfNeeded: choice >> 32 & 0xFFFF) % singleEdges.count]
     // Of the size of one, with few or many bits.
     case 3, 4: return sign | (0x3F80_0000 &+ ((low & 7) << 23) &- (3 << 23)) | low >> 9
     case 5: return sign | (0x3F80_0000 &+ ((low & 31) << 23)) | (low >> 9 & 0x70_0000)
@@ -65,7 +66,8 @@ struct OperandValues {
     let choice = random.next()
     let sign = choice & 1 << 63
     switch choice & 7 {
-    case 0, 1, 2: return sign | doubleEdges[Int(truncatingIfNeeded: choice >> 32 & 0xFFFF) % doubleEdges.count]
+    case 0, 1, 2:
+      return sign | doubleEdges[Int(truncatingIfNeeded: choice >> 32 & 0xFFFF) % doubleEdges.count]
     case 3, 4: return sign | 0x3FE0_0000_0000_0000 &+ ((choice >> 8 & 3) << 52) | random.next() >> 12
     case 5: return sign | 0x3FF0_0000_0000_0000 &+ ((choice >> 8 & 63) << 52) | (choice & 0xF << 48)
     default: return random.next()
@@ -89,7 +91,8 @@ struct OperandValues {
     case 7: return (random.next() | integerBit, sign)
     case 8: return (~0, sign | 0x7FFE)
     // Integers of up to 64 bits and halves between them.
-    case 9, 10: return (random.next() & (~0 << (choice >> 58)) | integerBit, sign | 0x3FFE + UInt16(choice >> 8 & 66))
+    case 9, 10:
+      return (random.next() & (~0 << (choice >> 58)) | integerBit, sign | 0x3FFE + UInt16(choice >> 8 & 66))
     case 11, 12: return (random.next() | integerBit, sign | 0x3FF8 + UInt16(choice >> 8 & 15))
     default: return (random.next() | integerBit, sign | UInt16(truncatingIfNeeded: choice >> 16) & 0x7FFF)
     }

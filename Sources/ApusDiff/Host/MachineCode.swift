@@ -6,7 +6,9 @@ struct MachineCode {
   mutating func emit(_ values: UInt8...) { bytes += values }
 
   mutating func emit32(_ value: UInt64) {
-    for shift in stride(from: 0 as UInt64, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
+    for shift in stride(from: 0 as UInt64, to: 32, by: 8) {
+      bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+    }
   }
 
   mutating func emit64(_ value: UInt64) {

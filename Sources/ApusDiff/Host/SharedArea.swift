@@ -59,7 +59,8 @@
     ) -> UnsafeMutableRawPointer? {
       let fixedNoReplace: Int32 = 0x10_0000
       let wanted = address.flatMap { UnsafeMutableRawPointer(bitPattern: UInt($0)) }
-      let got = mmap(wanted, size, protection, flags | (wanted == nil ? 0 : fixedNoReplace), descriptor, offset)
+      let got = mmap(
+        wanted, size, protection, flags | (wanted == nil ? 0 : fixedNoReplace), descriptor, offset)
       guard let got, got != MAP_FAILED, wanted == nil || got == wanted else { return nil }
       return got
     }

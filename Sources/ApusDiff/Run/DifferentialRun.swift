@@ -44,7 +44,8 @@ package final class DifferentialRun {
     outcome.initializeMemory(as: UInt8.self, repeating: 0, count: OutcomeRecord.size)
     let count = generator.forms.count + 1
     summary = RunSummary(
-      casesByForm: [UInt64](repeating: 0, count: count), mismatchesByForm: [UInt64](repeating: 0, count: count))
+      casesByForm: [UInt64](repeating: 0, count: count),
+      mismatchesByForm: [UInt64](repeating: 0, count: count))
   }
 
   deinit { outcome.deallocate() }

@@ -92,7 +92,9 @@ package final class ExecOracle: Oracle {
     var lines: [String] = []
     repeat {
       lines.append(try line(Self.patience, expecting: "an answer to case \(number)"))
-      guard lines.count <= Self.answerLimit else { throw badAnswer(lines[0], "at most 400 lines up to \"done\"") }
+      guard lines.count <= Self.answerLimit else {
+        throw badAnswer(lines[0], "at most 400 lines up to \"done\"")
+      }
     } while lines.last != "done"
     let bytes = DifferentialRun.bytes(record, CaseRecord.size)
     do {

@@ -9,7 +9,8 @@ package enum MismatchReport {
       let length = min(Int(record.get(CaseRecord.codeLength, UInt32.self)), LinearLayout.slotSize)
       let code = (0..<length).map { record.get(CaseRecord.code + $0, UInt8.self) }
       text += "  bytes   \(Hex.text(code))\n"
-      text += indented("  input   ", CaseFileWriter.text(record, name: name).split(separator: "\n").dropFirst(1))
+      text += indented(
+        "  input   ", CaseFileWriter.text(record, name: name).split(separator: "\n").dropFirst(1))
       text += indented("  apus    ", CaseFileWriter.results(record, apus).split(separator: "\n").dropLast())
       text += indented("  oracle  ", CaseFileWriter.results(record, oracle).split(separator: "\n").dropLast())
     }
@@ -47,7 +48,9 @@ package enum MismatchReport {
     copy.record.withUnsafeMutableBytes { record in
       copy.apus.withUnsafeMutableBytes { apus in
         copy.oracle.withUnsafeMutableBytes { oracle in
-          if let a = record.baseAddress, let b = apus.baseAddress, let c = oracle.baseAddress { body(a, b, c) }
+          if let a = record.baseAddress, let b = apus.baseAddress, let c = oracle.baseAddress {
+            body(a, b, c)
+          }
         }
       }
     }

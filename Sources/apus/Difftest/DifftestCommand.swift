@@ -67,10 +67,9 @@ enum DifftestCommand {
   }
 
   static func forms(
-    _ options: DifftestOptions, oracle: (any Oracle)?, components: UInt64
+    _ options: DifftestOptions, oracle: (any Oracle)?
   ) throws(Failure) -> FormList {
-    let list = FormList(
-      mode: options.mode, patterns: options.patterns, features: oracle?.features, components: components)
+    let list = FormList(mode: options.mode, patterns: options.patterns, features: oracle?.features)
     guard !list.forms.isEmpty || !list.excluded.isEmpty else {
       throw Failure.usage("--forms", "no form of \(options.mode.name) contains that")
     }
@@ -78,7 +77,7 @@ enum DifftestCommand {
   }
 
   private static func list(_ options: DifftestOptions) throws(Failure) -> Int32 {
-    let list = try forms(options, oracle: nil, components: 7)
+    let list = try forms(options, oracle: nil)
     var text = ""
     for form in list.forms { text += form.name + "\n" }
     for (row, reason) in list.excluded { text += "# \(FormList.rowName(row)): \(reason)\n" }

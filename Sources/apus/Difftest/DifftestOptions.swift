@@ -31,7 +31,9 @@ package struct DifftestOptions: Equatable {
   package static func parse(_ arguments: [String]) throws(Failure) -> DifftestOptions {
     var options = DifftestOptions()
     var words = arguments[...]
-    let actions: [String: Action] = ["run": .run, "replay": .replay, "emit": .emit, "forms": .list, "help": .help]
+    let actions: [String: Action] = [
+      "run": .run, "replay": .replay, "emit": .emit, "forms": .list, "help": .help,
+    ]
     if let first = words.first, let action = actions[first] {
       options.action = action
       words = words.dropFirst()
@@ -117,7 +119,8 @@ package struct DifftestOptions: Equatable {
     let isGenerated: Bool
     if case .vectors = oracle { isGenerated = false } else { isGenerated = action == .run || action == .emit }
     if isGenerated && !mode.isUserMode {
-      throw Failure.usage("--mode", "\(mode.name) is for vectors; cases are generated for long64 and compat32")
+      throw Failure.usage(
+        "--mode", "\(mode.name) is for vectors; cases are generated for long64 and compat32")
     }
   }
 

@@ -21,7 +21,7 @@ struct GeneratedRun {
     self.oracle = oracle
     let subject = UserMachine()
     let components = oracle.components & subject.components
-    list = try DifftestCommand.forms(options, oracle: oracle, components: components)
+    list = try DifftestCommand.forms(options, oracle: oracle)
     guard !list.forms.isEmpty else {
       throw Failure.usage("--forms", "the oracle can judge none of these forms")
     }
@@ -85,7 +85,8 @@ struct GeneratedRun {
       try HostFile.makeDirectory(directory)
       let path = "\(directory)/mismatch-\(index + 1).cases"
       try DifftestOutput.write(
-        CaseFileWriter.head(provenance: oracle.provenance) + MismatchReport.stored(small, name: name), to: path)
+        CaseFileWriter.head(provenance: oracle.provenance) + MismatchReport.stored(small, name: name),
+        to: path)
       files.append(path)
     }
     return files
@@ -94,8 +95,10 @@ struct GeneratedRun {
   private func summaryText(_ seconds: Double) -> String {
     let summary = campaign.summary
     let rate = seconds > 0 ? Double(summary.cases) / seconds : 0
-    var text = "\(summary.cases) cases in \(Text.fixed(seconds, places: 1)) s (\(Text.fixed(rate, places: 0)) "
-    text += "per second), seed \(options.seed), \(options.mode.name), oracle \(oracle.name): \(oracle.provenance)\n"
+    var text =
+      "\(summary.cases) cases in \(Text.fixed(seconds, places: 1)) s (\(Text.fixed(rate, places: 0)) "
+    text +=
+      "per second), seed \(options.seed), \(options.mode.name), oracle \(oracle.name): \(oracle.provenance)\n"
     let tested = summary.casesByForm.dropLast().filter { $0 != 0 }.count
     text += "\(tested) of \(list.forms.count) forms tested; \(list.excluded.count) rows have no oracle\n"
     text += "\(summary.exceptions) ended in an exception, \(summary.timeouts) were endless, "

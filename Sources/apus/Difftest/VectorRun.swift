@@ -89,7 +89,7 @@ enum VectorRun {
 /// `apus difftest emit DIR`.
 enum CorpusWriter {
   static func emit(_ options: DifftestOptions, _ oracle: any Oracle) throws(Failure) -> Int32 {
-    let list = try DifftestCommand.forms(options, oracle: oracle, components: oracle.components)
+    let list = try DifftestCommand.forms(options, oracle: oracle)
     var settings = DifftestCommand.settings(options, components: oracle.components)
     settings.sequenceInterval = 0
     let generator = Generator(list, mode: options.mode, settings: settings)
