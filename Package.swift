@@ -24,7 +24,8 @@ let package = Package(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
     .target(
-      name: "ApusDiff", dependencies: ["ApusBase", "ApusCPU", "ApusInstructionSet"], swiftSettings: strict),
+      name: "ApusDiff", dependencies: ["ApusBase", "ApusCPU", "ApusInstructionSet"], exclude: ["FORMATS.md"],
+      swiftSettings: strict),
     .executableTarget(
       name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusDiff", "ApusMachine"],
       swiftSettings: strict),
@@ -34,7 +35,8 @@ let package = Package(
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"], swiftSettings: strict),
     .testTarget(
       name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"], swiftSettings: strict),
-    .testTarget(name: "ApusDiffTests", dependencies: ["ApusCPU", "ApusDiff", "apus"], swiftSettings: strict),
+    .testTarget(
+      name: "ApusDiffTests", dependencies: ["ApusDiff", "ApusInstructionSet", "apus"], swiftSettings: strict),
     .testTarget(
       name: "ApusInstructionSetTests", dependencies: ["ApusInstructionSet"], swiftSettings: strict),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"], swiftSettings: strict),

@@ -43,6 +43,8 @@ extension HostFeatures {
         name: "VPCLMULQDQ", isMet: structured2(10), applies: { isVector($0) && $0.mnemonic.contains("CLMUL") }
       ),
       Requirement(name: "GFNI", isMet: structured2(8), applies: containing("GF2P8")),
+      Requirement(
+        name: "SERIALIZE", isMet: { $0.structured3 >> 14 & 1 != 0 }, applies: named("SERIALIZE")),
       Requirement(name: "SHA", isMet: structured(29), applies: containing("SHA1", "SHA256")),
       Requirement(name: "AES", isMet: basic(25), applies: containing("AES")),
       Requirement(name: "PCLMULQDQ", isMet: basic(1), applies: containing("CLMUL")),

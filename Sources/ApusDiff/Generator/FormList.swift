@@ -41,6 +41,8 @@ package struct FormList: Sendable {
       && ((0x40...0x4F).contains(row.opcodes.lowerBound)
         || [0x62, 0xC4, 0xC5].contains(row.opcodes.lowerBound))
     if isPrefix && mode == .long64 { return [] }
+    // The opcode is ARPL there.
+    if row.mnemonic == "MOVSXD" && mode != .long64 { return [] }
     for opcode in row.opcodes {
       for isMemory in operandKinds(row) {
         for size in sizes(row, mode) {

@@ -213,7 +213,7 @@ package protocol Oracle: AnyObject {
     /// CPUID 1:ECX, 7:EBX and 8000_0001:ECX of the host, for rows that need a feature.
     package var features: HostFeatures? {
       HostFeatures(
-        basic: leaf(1).ecx, structured: leaf(2).ebx, structured2: leaf(2).ecx, extended: leaf(4).ecx,
+        basic: leaf(1).ecx, structured: leaf(2).ebx, structured2: leaf(2).ecx, structured3: leaf(2).edx, extended: leaf(4).ecx,
         xcr0: components)
     }
   }
@@ -221,10 +221,11 @@ package protocol Oracle: AnyObject {
 
 /// Feature words of CPUID that decide which rows the host can judge.
 package struct HostFeatures: Sendable {
-  /// 1:ECX, 7:EBX, 7:ECX, 8000_0001:ECX, XCR0.
+  /// 1:ECX, 7:EBX, 7:ECX, 7:EDX, 8000_0001:ECX, XCR0.
   package var basic: UInt32
   package var structured: UInt32
   package var structured2: UInt32
+  package var structured3: UInt32
   package var extended: UInt32
   package var xcr0: UInt64
 }

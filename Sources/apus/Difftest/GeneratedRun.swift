@@ -49,7 +49,7 @@ struct GeneratedRun {
     if isTerminal { Self.clearProgress() }
     let seconds = Double(Clock.monotonic - start) / 1e9
     // The cases so far are kept, whatever ended the run.
-    let files = failure == nil ? try report() : []
+    let files = try report(reduces: failure == nil)
     var text = summaryText(seconds)
     if options.showsCoverage { text += coverageText() }
     try DifftestOutput.write(text, to: "-")
@@ -73,12 +73,14 @@ struct GeneratedRun {
 
   private static func clearProgress() { Host.showStatus("") }
 
-  /// Reduces and prints the mismatches and writes their files, whose paths it returns.
-  private func report() throws(Failure) -> [String] {
+  /// Prints the mismatches, reduced if the oracle still works, and writes their files, whose paths it returns.
+  private func report(reduces: Bool) throws(Failure) -> [String] {
     var files: [String] = []
     let shrinker = Shrinker { record throws(DiffFailure) in try campaign.rerun(record) }
     for (index, sample) in campaign.summary.samples.prefix(options.sampleLimit).enumerated() {
-      let small = try DifftestCommand.checked { () throws(DiffFailure) in try shrinker.shrink(sample) }
+      let small =
+        reduces
+        ? try DifftestCommand.checked { () throws(DiffFailure) in try shrinker.shrink(sample) } : sample
       let name = list.caseName(small.record)
       try DifftestOutput.write(MismatchReport.text(small, name: name) + "\n", to: "-")
       guard let directory = options.outputDirectory else { continue }
