@@ -106,7 +106,7 @@ package struct Difference: Equatable, Sendable {
   /// The bits that differ, by name, where bits have names.
   package let bits: String
 
-  init(_ name: String, _ apus: String, _ oracle: String, bits: String = "") {
+  package init(_ name: String, _ apus: String, _ oracle: String, bits: String = "") {
     self.name = name
     self.apus = apus
     self.oracle = oracle

@@ -119,6 +119,12 @@ extension Generator {
     }
   }
 
+  /// Where a far branch may lead: the exit is code of the case's own mode alone.
+  mutating func farTarget(_ writer: CaseWriter, _ selector: UInt16) -> UInt64 {
+    let target = codeAddress(writer)
+    return target == mode.exit && selector | 3 != mode.selectors[1] ? writer.address + 100 : target
+  }
+
   /// An address that is not of data memory as a rule: absent, read-only, non-canonical, the kernel's, the edges
   /// of what is there.
   mutating func anyAddress() -> UInt64 {

@@ -316,8 +316,9 @@ extension Generator {
         writer.emit(target, encoding.hasAddressPrefix ? 2 : 4)
       }
     case .far:
-      writer.emit(codeAddress(writer), operandSize)
-      writer.emit(UInt64(selector()), 2)
+      let code = selector()
+      writer.emit(farTarget(writer, code), operandSize)
+      writer.emit(UInt64(code), 2)
     case .enter:
       writer.emit(random.oneIn(4) ? OperandValues.integer(&random) : random.next() & 0x1FF, 2)
       writer.emit(random.oneIn(2) ? 0 : OperandValues.integer(&random), 1)

@@ -11,8 +11,9 @@ extension Generator {
     case .selector: values.put(0, selector())
     case .farPointer:
       let size = form.size == .word ? 2 : form.size == .quadword ? 8 : 4
-      values.put(0, codeAddress(writer))
-      values.put(size, selector())
+      let code = selector()
+      values.put(0, farTarget(writer, code))
+      values.put(size, code)
     case .codePointer: values.put(0, codeAddress(writer))
     case .mxcsr: if !random.oneIn(8) { values.put(0, values.get(0, UInt32.self) & 0xFFFF) }
     case .fxrstor, .xrstor:
@@ -120,8 +121,8 @@ extension Generator {
     let size = form.size == .word ? 2 : form.size == .quadword ? 8 : 4
     guard let values = writer.patch(writer.gpr(MachineImage.rsp), 48, .integers, &random) else { return }
     let choice = random.next()
-    let target = codeAddress(writer)
     let code: UInt16 = choice & 3 == 0 ? selector() : writer.mode.selectors[1]
+    let target = farTarget(writer, code)
     values.put(0, target)
     values.put(size, UInt64(code))
     values.put(size * 2, UInt64(choice >> 8 & 0x24_0CD5 | 0x202))

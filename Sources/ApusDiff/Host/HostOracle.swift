@@ -213,7 +213,8 @@ package protocol Oracle: AnyObject {
     /// CPUID 1:ECX, 7:EBX and 8000_0001:ECX of the host, for rows that need a feature.
     package var features: HostFeatures? {
       HostFeatures(
-        basic: leaf(1).ecx, structured: leaf(2).ebx, structured2: leaf(2).ecx, structured3: leaf(2).edx, extended: leaf(4).ecx,
+        basic: leaf(1).ecx, structured: leaf(2).ebx, structured2: leaf(2).ecx, structured3: leaf(2).edx,
+        extended: leaf(4).ecx,
         xcr0: components)
     }
   }
@@ -228,4 +229,16 @@ package struct HostFeatures: Sendable {
   package var structured3: UInt32
   package var extended: UInt32
   package var xcr0: UInt64
+
+  package init(
+    basic: UInt32, structured: UInt32, structured2: UInt32, structured3: UInt32, extended: UInt32,
+    xcr0: UInt64
+  ) {
+    self.basic = basic
+    self.structured = structured
+    self.structured2 = structured2
+    self.structured3 = structured3
+    self.extended = extended
+    self.xcr0 = xcr0
+  }
 }

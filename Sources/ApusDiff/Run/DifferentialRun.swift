@@ -4,6 +4,13 @@ package struct Mismatch: Sendable {
   package var apus: [UInt8]
   package var oracle: [UInt8]
   package var differences: [Difference]
+
+  package init(record: [UInt8], apus: [UInt8], oracle: [UInt8], differences: [Difference]) {
+    self.record = record
+    self.apus = apus
+    self.oracle = oracle
+    self.differences = differences
+  }
 }
 
 /// What a run found.

@@ -93,9 +93,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     )
   }
 
-  /// The linear address of the environment, or of the whole state, with every page checked.
-  private func x87Area(_ op: OpPointer, _ size: Int, _ access: UInt32) throws(Exit) -> UInt64 {
+  /// The linear address of the environment, or of the whole state, with every page checked. Its words have to be
+  /// aligned if alignment is checked, the registers behind them need not.
+  private func x87Area<T: OperandWidth>(
+    _ op: OpPointer, _ size: Int, _ access: UInt32, _: T.Type
+  ) throws(Exit) -> UInt64 {
     let linear = try segmentedAddress(op, size, access)
+    let word: UInt64 = T.self == UInt16.self ? 2 : 4
+    if pointee.alignmentCheck && linear & (word - 1) != 0 { throw fault(.AC, 0) }
     let last = (linear &+ UInt64(size - 1)) & pointee.linearMask
     _ = try translate(linear, access | userBit)
     if (linear ^ last) & ~0xFFF != 0 { _ = try translate(last, access | userBit) }
@@ -167,7 +172,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `FNSTENV`: then all exceptions are masked.
   func FNSTENV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     try checkX87()
-    let linear = try x87Area(op, T.self == UInt16.self ? 14 : 28, Access.write)
+    let linear = try x87Area(op, T.self == UInt16.self ? 14 : 28, Access.write, T.self)
     try storeEnvironment(linear, T.self)
     pointee.x87.control |= X87Control.exceptionMasks
     updateX87Summary()
@@ -175,20 +180,31 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func FLDENV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     try beginX87()
-    try loadEnvironment(try x87Area(op, T.self == UInt16.self ? 14 : 28, Access.read), T.self)
+    let linear = try x87Area(op, T.self == UInt16.self ? 14 : 28, Access.read, T.self)
+    try loadEnvironment(linear, T.self)
+  }
+
+  /// Runs `body`, whose accesses are checked already, without alignment checks.
+  private func unaligned(_ body: () throws(Exit) -> Void) throws(Exit) {
+    let isChecking = pointee.alignmentCheck
+    pointee.alignmentCheck = false
+    defer { pointee.alignmentCheck = isChecking }
+    try body()
   }
 
   /// `FNSAVE`: environment, ST(0)–ST(7), then as `FNINIT`.
   func FNSAVE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     try checkX87()
     let size = T.self == UInt16.self ? 14 : 28
-    let linear = try x87Area(op, size + 80, Access.write)
+    let linear = try x87Area(op, size + 80, Access.write, T.self)
     try storeEnvironment(linear, T.self)
-    for index in 0..<8 as Range<UInt8> {
-      let register = stackRegister(index)
-      let at = linear &+ UInt64(size) &+ UInt64(index) * 10
-      try Slow.store(self, at & pointee.linearMask, significand(register).pointee)
-      try Slow.store(self, (at &+ 8) & pointee.linearMask, exponent(register).pointee)
+    try unaligned { () throws(Exit) in
+      for index in 0..<8 as Range<UInt8> {
+        let register = stackRegister(index)
+        let at = linear &+ UInt64(size) &+ UInt64(index) * 10
+        try Slow.store(self, at & pointee.linearMask, significand(register).pointee)
+        try Slow.store(self, (at &+ 8) & pointee.linearMask, exponent(register).pointee)
+      }
     }
     initializeX87()
   }
@@ -196,13 +212,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func FRSTOR<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     try beginX87()
     let size = T.self == UInt16.self ? 14 : 28
-    let linear = try x87Area(op, size + 80, Access.read)
+    let linear = try x87Area(op, size + 80, Access.read, T.self)
     try loadEnvironment(linear, T.self)
-    for index in 0..<8 as Range<UInt8> {
-      let register = stackRegister(index)
-      let at = linear &+ UInt64(size) &+ UInt64(index) * 10
-      significand(register).pointee = try Slow.load(self, at & pointee.linearMask)
-      exponent(register).pointee = try Slow.load(self, (at &+ 8) & pointee.linearMask)
+    try unaligned { () throws(Exit) in
+      for index in 0..<8 as Range<UInt8> {
+        let register = stackRegister(index)
+        let at = linear &+ UInt64(size) &+ UInt64(index) * 10
+        significand(register).pointee = try Slow.load(self, at & pointee.linearMask)
+        exponent(register).pointee = try Slow.load(self, (at &+ 8) & pointee.linearMask)
+      }
     }
   }
 }
