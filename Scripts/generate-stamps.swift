@@ -412,6 +412,121 @@ func defineDeadVariants() {
   }
 }
 
+// MARK: Hot forms of instructions on vector registers
+
+/// How the stamps ask for the memory operand: arguments of `VectorForm.isReady` after the access.
+let wholeVector = ""
+let aligned = ", isAligned: true"
+let unaligned = ", isAligned: false"
+func bytes(_ count: Int) -> String { ", size: \(count)" }
+
+struct HotVector {
+  var ready = wholeVector
+  var isStore = false
+  /// The call of a function of `HostFloatingPoint` that takes the place of the body; `&f` means that it sets flags.
+  var host: String?
+}
+
+let hotVectors: [String: HotVector] = {
+  var hot: [String: HotVector] = [:]
+  for name in [
+    "PADDB", "PADDW", "PADDD", "PADDQ", "PSUBB", "PSUBW", "PSUBD", "PSUBQ", "PAND", "PANDN", "POR", "PXOR", "PCMPEQB",
+    "PCMPEQW", "PCMPEQD", "PCMPEQQ", "PCMPGTB", "PCMPGTW", "PCMPGTD", "PMULLW", "PMULHW", "PMULUDQ", "PMULLD", "PMADDWD",
+    "PMINUB", "PMAXUB", "PMINSW", "PMAXSW", "PMINSD", "PMAXSD", "PMINUD", "PMAXUD", "PUNPCKLBW", "PUNPCKLWD",
+    "PUNPCKLDQ", "PUNPCKLQDQ", "PUNPCKHBW", "PUNPCKHWD", "PUNPCKHDQ", "PUNPCKHQDQ", "UNPCKLPS", "UNPCKHPS", "PSHUFD",
+    "SHUFPS", "SHUFPD", "PACKUSWB", "PACKSSDW",
+  ] { hot[name] = HotVector() }
+  for name in ["PSLLW_I", "PSLLD_I", "PSLLQ_I", "PSRLW_I", "PSRLD_I", "PSRLQ_I", "PSRAW_I", "PSRAD_I", "MOVHLPS", "MOVLHPS", "PMOVMSKB", "MOVMSKPD", "MOVMSKPS", "VZEROUPPER"] {
+    hot[name] = HotVector(ready: bytes(0))
+  }
+  hot["MOVAPS"] = HotVector(ready: aligned)
+  hot["MOVAPS_WV"] = HotVector(ready: aligned, isStore: true)
+  hot["MOVUPS"] = HotVector(ready: unaligned)
+  hot["MOVUPS_WV"] = HotVector(ready: unaligned, isStore: true)
+  for (name, size) in [("MOVSS", 4), ("MOVSD", 8), ("MOVQ", 8), ("MOVLPS", 8), ("MOVHPS", 8)] {
+    hot[name] = HotVector(ready: bytes(size))
+    hot["\(name)_WV"] = HotVector(ready: bytes(size), isStore: true)
+  }
+  hot["MOVD"] = HotVector(ready: "width")
+  hot["MOVD_EV"] = HotVector(ready: "width", isStore: true)
+  for (name, size) in [("VPBROADCASTB", 1), ("VPBROADCASTW", 2), ("VPBROADCASTD", 4), ("VPBROADCASTQ", 8)] {
+    hot[name] = HotVector(ready: bytes(size))
+  }
+  for name in ["VBROADCASTI128", "VINSERTI128"] { hot[name] = HotVector(ready: bytes(16)) }
+  hot["VEXTRACTI128"] = HotVector(ready: bytes(16), isStore: true)
+  for (name, operation) in [
+    ("ADD", "Add"), ("SUB", "Subtract"), ("MUL", "Multiply"), ("DIV", "Divide"), ("MIN", "Minimum"), ("MAX", "Maximum"),
+  ] {
+    hot["\(name)PS"] = HotVector(host: "hostPackedSingle(, Host\(operation).self)")
+    hot["\(name)PD"] = HotVector(host: "hostPackedDouble(, Host\(operation).self)")
+    hot["\(name)SS"] = HotVector(ready: bytes(4), host: "hostScalarSingle(, Host\(operation).self)")
+    hot["\(name)SD"] = HotVector(ready: bytes(8), host: "hostScalarDouble(, Host\(operation).self)")
+  }
+  for prefix in ["", "U"] {
+    hot["\(prefix)COMISS"] = HotVector(ready: bytes(4), host: "hostCompareSingle(, &f)")
+    hot["\(prefix)COMISD"] = HotVector(ready: bytes(8), host: "hostCompareDouble(, &f)")
+  }
+  for (name, ready) in [
+    ("CVTSI2SD", "width"), ("CVTSI2SS", "width"), ("CVTTSD2SI", bytes(8)), ("CVTTSS2SI", bytes(4)),
+  ] { hot[name] = HotVector(ready: ready, host: "host\(name)(, width)") }
+  for suffix in ["S", "D"] {
+    hot["CMPP\(suffix)"] = HotVector(host: "hostMask\(suffix == "S" ? "Single" : "Double")()")
+  }
+  hot["CVTSS2SD"] = HotVector(ready: bytes(4), host: "hostCVTSS2SD()")
+  hot["CVTSD2SS"] = HotVector(ready: bytes(8), host: "hostCVTSD2SS()")
+  return hot
+}()
+
+/// The encodings in which a hot instruction exists, and whether its width varies.
+func defineHotVectors() {
+  var encodingsOf: [String: Set<String>] = [:]
+  var variable: Set<String> = []
+  for row in rows where row.isVector && hotVectors[row.name] != nil {
+    let (encoding, wide) = encodings(row)
+    encodingsOf[row.name, default: []].formUnion([encoding, wide])
+    if !row.options.contains("fixed") { variable.insert(row.name) }
+  }
+  for (name, encodings) in encodingsOf.sorted(by: { $0.key < $1.key }) {
+    for encoding in encodings.sorted() {
+      let hot = hotVectors[name]!
+      if variable.contains(name) {
+        base("v_\(name)_\(encoding)_r")
+        for w in 0..<4 { hotVector(name, hot, encoding, nil, w) }
+        base("v_\(name)_\(encoding)_m")
+        for w in 0..<4 { for address in addresses { hotVector(name, hot, encoding, address, w) } }
+      } else {
+        base("v_\(name)_\(encoding)")
+        let isRegister = rows.allSatisfy { $0.name != name || $0.mod == "reg" || $0.shape == "none" }
+        for address in isRegister ? [nil] : [nil] + addresses { hotVector(name, hot, encoding, address, nil) }
+      }
+    }
+  }
+}
+
+/// One stamp: a register form, or a memory form with this kind of address.
+func hotVector(_ name: String, _ hot: HotVector, _ encoding: String, _ address: String?, _ width: Int?) {
+  if let width, width < 2 { return hole() }
+  let type = width.map { ", \(widths[$0]).self" } ?? ""
+  let slow = "{ c, o in cold(c, o) { cpu, op throws(Exit) in try \(encoding)<AnySource>.\(name)(cpu, op\(type)) } }"
+  guard address != "AddressS" else { return forms.append(Form(comment: name, fast: nil, slow: slow)) }
+  let form = "\(encoding)<\(address.map { "MemorySource<\($0)>" } ?? "RegisterSource")>"
+  let ready = hot.ready == "width" ? bytes(1 << (width ?? 0)) : hot.ready
+  let access = hot.isStore ? "Access.write" : "Access.read"
+  let guarded = "guard \(form).isReady(cpu(c), op(o), \(access)\(ready))"
+  let miss = "else { return missed(c, o, r, s, k) }; "
+  var fast = "{ c, o, r, s, k in "
+  if let host = hot.host {
+    let call = host.replacingOccurrences(of: "(", with: "(cpu(c), op(o)").replacingOccurrences(of: ", width", with: type)
+    let flags = host.contains("&f")
+    if flags { fast += "var f = LazyFlags(r, s, k); " }
+    fast += "\(guarded), \(form).\(call) \(miss)return go(c, op(o) + 1, \(flags ? "f" : "LazyFlags(r, s, k)")) }"
+  } else {
+    fast += "\(guarded) \(miss)do throws(Exit) { try \(form).\(name)(cpu(c), op(o)\(type)) } "
+      + "catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) }"
+  }
+  forms.append(Form(comment: name, fast: fast, slow: slow))
+}
+
 // MARK: Runs
 
 struct Run {
@@ -785,7 +900,13 @@ func entry(_ row: Row, _ opcode: Int) -> Entry {
   if e.shape == "GE" && row.operands[1] == "Eb" && e.width != "b" { e.options.append("byteSource") }
   if e.shape == "GE" && row.operands[1] == "Ew" && e.width != "w" { e.options.append("wordSource") }
   if e.shape == "nop" { return e }
-  if row.options.contains("hot") {
+  if row.isVector && hotVectors[row.name] != nil {
+    let (encoding, wide) = encodings(row)
+    let isFixed = row.options.contains("fixed")
+    e.options.append("hot")
+    e.register = bases["v_\(row.name)_\(encoding)\(isFixed ? "" : "_r")"]!
+    e.memory = bases[isFixed ? "v_\(row.name)_\(wide)" : "v_\(row.name)_\(encoding)_m"]!
+  } else if row.options.contains("hot") {
     let (register, memory, legacy) = hotNames(row, opcode, e.shape)
     func index(_ name: String) -> Int {
       guard let at = bases[name] else { fail("\(row.place): no form \(name)") }
@@ -826,11 +947,12 @@ for index in rows.indices where rows[index].isVector && width(of: rows[index]) !
 }
 
 defineHotForms()
+defineHotVectors()
 defineDeadVariants()
 defineRuns(maps + "Frequent.runs")
 defineAliases()
 let fastCount = forms.count
-for row in rows where !row.options.contains("hot") && !row.options.contains("nop") {
+for row in rows where !row.options.contains("hot") && !row.options.contains("nop") && !(row.isVector && hotVectors[row.name] != nil) {
   let (encoding, wide) = encodings(row)
   for encoding in row.isVector ? Set([encoding, wide]).sorted() : [encoding] {
     noteCold(

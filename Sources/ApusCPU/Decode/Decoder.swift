@@ -353,6 +353,9 @@ struct Decoder {
     let w = UInt16(width)
     if entry.options & OpcodeOption.fixed != 0 {
       op.pointee.form = isWideVector ? entry.memory : entry.register
+      if entry.options & OpcodeOption.hot != 0 && op.pointee.isMemory {
+        op.pointee.form += 1 + UInt16(addressForm)
+      }
     } else if entry.options & OpcodeOption.hot == 0 {
       op.pointee.form = entry.register + w
     } else if entry.legacy != 0 && width != 3 {
