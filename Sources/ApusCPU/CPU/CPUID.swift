@@ -33,8 +33,9 @@ enum Identification {
   /// 07H:EBX: FSGSBASE, TSC_ADJUST, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB,
   /// SHA.
   static let structured: UInt32 = bits(0, 1, 3, 5, 7, 8, 9, 10, 18, 19, 20, 23, 24, 29)
-  /// 07H:ECX: UMIP, GFNI, VAES, VPCLMULQDQ, LA57, RDPID.
-  static let structured2: UInt32 = bits(2, 8, 9, 10, 16, 22)
+  /// 07H:ECX without OSPKE: UMIP, PKU, GFNI, VAES, VPCLMULQDQ, LA57, RDPID.
+  static let structured2: UInt32 = bits(2, 3, 8, 9, 10, 16, 22)
+  static let ospke: UInt32 = bits(4)
   /// 07H:EDX: fast short REP MOVSB, SERIALIZE.
   static let structured3: UInt32 = bits(4, 14)
   /// 8000_0001H:EDX beyond those that repeat 01H: SYSCALL, NX, 1-GiB pages, RDTSCP, long mode.
@@ -131,7 +132,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case 6: return Leaf(eax: 1 << 2)
     case 7 where subleaf == 0:
       return Leaf(
-        ebx: Identification.structured, ecx: Identification.structured2,
+        ebx: Identification.structured,
+        ecx: Identification.structured2 | (pointee.cr4 & CR4.PKE != 0 ? Identification.ospke : 0),
         edx: Identification.structured3)
     case 0xB: return topologyLeaf(subleaf)
     case 0xD: return stateLeaf(subleaf)
@@ -155,13 +157,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// XSAVE: the supported state, and the size of its area: for what XCR0 enables, and for all of it.
   private func stateLeaf(_ subleaf: UInt32) -> Leaf {
-    let all = UInt32(XState.avxOffset + XState.avxSize)
-    let size = pointee.xcr0 & XState.avx != 0 ? all : UInt32(XState.legacySize + XState.headerSize)
+    let all = UInt32(XState.size(XState.supported, isCompacted: false))
+    let size = UInt32(XState.size(pointee.xcr0, isCompacted: false))
+    let compacted = UInt32(XState.size(pointee.xcr0, isCompacted: true))
     switch subleaf {
     case 0: return Leaf(eax: UInt32(XState.supported), ebx: size, ecx: all)
     // XSAVEOPT, XSAVEC and compacted XRSTOR, XGETBV of 1, XSAVES.
-    case 1: return Leaf(eax: 0xF, ebx: size)
+    case 1: return Leaf(eax: 0xF, ebx: compacted)
     case 2: return Leaf(eax: UInt32(XState.avxSize), ebx: UInt32(XState.avxOffset))
+    case 9: return Leaf(eax: UInt32(XState.pkruSize), ebx: UInt32(XState.pkruOffset))
     default: return Leaf()
     }
   }

@@ -135,6 +135,8 @@ package struct CPUState {
 
   // SIMD and x87 state.
   var mxcsr: UInt32 = 0x1F80
+  /// Access-disable and write-disable bits of the sixteen protection keys (SDM Vol. 3, "Protection Keys").
+  var pkru: UInt32 = 0
   /// `VectorFault` bits: kept in step with CR0, CR4 and XCR0 by `updateVectorFaults`.
   var vectorFaults: UInt8 = 0
   var x87 = X87State()

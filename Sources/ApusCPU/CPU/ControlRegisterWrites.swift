@@ -86,7 +86,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.cr4 = new
     updateVectorFaults()
     let translating: UInt64 =
-      CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.LA57
+      CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.LA57 | CR4.PKE
     if changed & translating != 0 { flushTranslations(.all) }
     pointee.attention = 1
   }

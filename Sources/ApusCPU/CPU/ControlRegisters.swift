@@ -34,9 +34,10 @@ enum CR4 {
   static let OSXSAVE: UInt64 = 1 << 18
   static let SMEP: UInt64 = 1 << 20
   static let SMAP: UInt64 = 1 << 21
+  static let PKE: UInt64 = 1 << 22
   static let writable: UInt64 =
     VME | PVI | TSD | DE | PSE | PAE | MCE | PGE | PCE | OSFXSR | OSXMMEXCPT | UMIP | LA57 | FSGSBASE
-    | PCIDE | OSXSAVE | SMEP | SMAP
+    | PCIDE | OSXSAVE | SMEP | SMAP | PKE
 }
 
 /// Bits of IA32_EFER.

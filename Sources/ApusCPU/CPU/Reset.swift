@@ -32,7 +32,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.stop = .none
     pointee.mxcsr = 0x1F80
     pointee.x87 = X87State()
-    for index in 0..<16 as Range<UInt8> { xmm(index).pointee = SIMD16(repeating: 0) }
+    for index in 0..<16 as Range<UInt8> { ymm(index).pointee = YMM(SIMD16(repeating: 0)) }
+    pointee.pkru = 0
     for name in [SegmentName.es, .ss, .ds, .fs, .gs] {
       segment(name).pointee = Segment()
       updateSegment(name)

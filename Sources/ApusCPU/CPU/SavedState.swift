@@ -9,7 +9,7 @@ extension Processor {
 
   /// Writes registers, time and what is pending as the section `Processor`. Memory is not in it.
   package func save(to writer: inout StateWriter) {
-    writer.section("Processor", version: 2) { w in
+    writer.section("Processor", version: 3) { w in
       cpu.saveRegisters(to: &w)
       cpu.saveSegmentation(to: &w)
       cpu.saveControl(to: &w)
@@ -78,6 +78,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   fileprivate func saveVectors(to w: inout StateWriter) {
     w.write(pointee.mxcsr)
+    w.write(pointee.pkru)
     let x87 = pointee.x87
     w.write(x87.control)
     w.write(x87.status)
