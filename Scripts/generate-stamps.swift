@@ -30,6 +30,8 @@ struct Row {
   var name: String
   var shape: String?
   var width: String?
+  /// `A`, or `A/B` for VEX.L = 0 and 1; of several joined by + the last decides, since AVX is in XCR0 already.
+  var features: String?
   var place: String
 
   var isVEX: Bool { map.hasPrefix("V") }
@@ -74,7 +76,7 @@ func parse(_ file: String, _ defaultMap: String) -> [Row] {
     var row = Row(
       map: map, opcodes: low...high, prefix: prefix, reg: reg, rm: nil, mod: nil, mnemonic: fields[1],
       operands: fields[2] == "-" ? [] : fields[2].split(separator: ",").map(String.init),
-      written: fields[3], undefined: fields[4], options: [], name: fields[1], shape: nil, width: nil, place: place)
+      written: fields[3], undefined: fields[4], options: [], name: fields[1], shape: nil, width: nil, features: nil, place: place)
     for option in fields[5].split(separator: " ").map(String.init) {
       if option.hasPrefix("name=") {
         row.name = String(option.dropFirst(5))
@@ -86,6 +88,8 @@ func parse(_ file: String, _ defaultMap: String) -> [Row] {
         row.rm = Int(option.dropFirst(3))
       } else if option == "mem" || option == "reg" {
         row.mod = option
+      } else if option.hasPrefix("+") {
+        row.features = String(option.dropFirst())
       } else {
         row.options.insert(option)
       }
@@ -715,6 +719,8 @@ struct Entry: Hashable {
   var register = 0
   var memory = 0
   var legacy = 0
+  var feature = 0
+  var wideFeature = 0
   var text: String {
     // A number, as operators in array literals cost the type checker time.
     var flags = 0
@@ -722,8 +728,33 @@ struct Entry: Hashable {
       guard let bit = optionBits[option] else { fail("OpcodeOption has no \(option)") }
       flags |= bit
     }
-    return "OpcodeEntry(shape: .\(shape), width: .\(width), options: \(flags), register: \(register), memory: \(memory), legacy: \(legacy))"
+    return "OpcodeEntry(shape: .\(shape), width: .\(width), options: \(flags), register: \(register), memory: \(memory), legacy: \(legacy)\(feature | wideFeature == 0 ? "" : ", feature: \(feature), wideFeature: \(wideFeature)"))"
   }
+}
+
+/// The numbers of the features, as CPUFeature.swift defines them.
+let featureNumbers: [String: Int] = {
+  let path = FileManager.default.currentDirectoryPath + "/Sources/ApusCPU/CPU/CPUFeature.swift"
+  guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { fail("cannot read \(path)") }
+  var numbers: [String: Int] = [:]
+  for line in text.components(separatedBy: "\n") {
+    let words = line.split(separator: " ").map(String.init)
+    if words.count == 4, words[0] == "case", words[2] == "=", let number = Int(words[3]) { numbers[words[1]] = number }
+  }
+  return numbers
+}()
+
+/// The features for VEX.L = 0 and 1.
+func featurePair(_ row: Row) -> (Int, Int) {
+  guard let features = row.features, let last = features.components(separatedBy: "+").last else { return (0, 0) }
+  let names = last.components(separatedBy: "/").map {
+    $0.lowercased().replacingOccurrences(of: ".", with: "_")
+  }
+  let numbers = names.map { name -> Int in
+    guard let number = featureNumbers[name] else { fail("\(row.place): no feature \(name)") }
+    return number
+  }
+  return (numbers[0], numbers[numbers.count - 1])
 }
 
 /// The letter of an operand code that gives the width, or nil.
@@ -899,6 +930,7 @@ func entry(_ row: Row, _ opcode: Int) -> Entry {
   if row.operands == ["Iw"] { e.options.append("wordSource") }
   if e.shape == "GE" && row.operands[1] == "Eb" && e.width != "b" { e.options.append("byteSource") }
   if e.shape == "GE" && row.operands[1] == "Ew" && e.width != "w" { e.options.append("wordSource") }
+  (e.feature, e.wideFeature) = featurePair(row)
   if e.shape == "nop" { return e }
   if row.isVector && hotVectors[row.name] != nil {
     let (encoding, wide) = encodings(row)

@@ -141,6 +141,14 @@ package struct CPUState {
   var vectorFaults: UInt8 = 0
   var x87 = X87State()
 
+  // The model: what it has, whose it is, and the bits that follow from that.
+  var features = CPUFeatures()
+  var isIntel = false
+  var signature: UInt32 = 0
+  var cr4Writable: UInt64 = 0
+  var eferWritable: UInt64 = 0
+  var xcr0Supported: UInt64 = 0
+
   // Counters for `--stats`; never read by the guest.
   var blocksDecoded: UInt64 = 0
   var tlbFills: UInt64 = 0

@@ -3,7 +3,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// counter starts at zero.
   func reset() {
     for index in 0..<16 as Range<UInt8> { setRegister(index << 3, UInt64(0)) }
-    self[.rdx] = UInt64(Identification.signature)
+    self[.rdx] = UInt64(pointee.signature)
     pointee.rip = 0xFFF0
     pointee.systemFlags = 2
     flags = LazyFlags(image: 0)

@@ -38,6 +38,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       w.write(table.limit)
     }
     w.write(pointee.cpl)
+    for word in 0..<8 { w.write(pointee.features[word: word]) }
+    w.write(pointee.signature)
+    w.write(pointee.isIntel)
   }
 
   private static func save(_ segment: Segment, to w: inout StateWriter) {

@@ -65,7 +65,10 @@ let slowStamps194: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SWAPGS(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSCALL(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSENTER(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt32.self) } },
@@ -77,12 +80,12 @@ let slowStamps194: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VBLENDVPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VBLENDVPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VBLENDVPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VCVTPH2PS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VCVTPH2PS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VCVTPS2PH(cpu, op) } },
 ]
 
 let slowStamps195: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VCVTPH2PS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VCVTPH2PS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VCVTPS2PH(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VCVTPS2PH(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERW(op) } },
@@ -104,12 +107,12 @@ let slowStamps195: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFMSUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMSUBPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFMSUBPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMSUBSD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMSUBSS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMADDPD(cpu, op) } },
 ]
 
 let slowStamps196: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMSUBSD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMSUBSS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMADDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFNMADDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMADDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFNMADDPS(cpu, op) } },
@@ -131,12 +134,12 @@ let slowStamps196: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPD_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPD_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPS_I(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPS_I(cpu, op) } },
 ]
 
 let slowStamps197: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPS_I(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPS_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMQ(cpu, op) } },
@@ -158,12 +161,12 @@ let slowStamps197: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPMASKMOVQ_WV(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSLLVD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSLLVD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSLLVQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSLLVQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSRAVD(cpu, op) } },
 ]
 
 let slowStamps198: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSLLVQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSLLVQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSRAVD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSRAVD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSRLVD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSRLVD(cpu, op) } },
@@ -185,12 +188,12 @@ let slowStamps198: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRMSR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRPKRU(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XGETBV(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XLAT(op) } },
 ]
 
 let slowStamps199: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRPKRU(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XGETBV(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XLAT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt32.self) } },
@@ -212,12 +215,12 @@ let slowStamps199: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt64.self) } },
 ]
 
 let slowStamps200: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSETBV(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.x87NoOperation(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },

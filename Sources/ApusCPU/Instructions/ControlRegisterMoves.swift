@@ -88,7 +88,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
     try requireCPL0()
     let value = pair
-    guard self[.rcx] & 0xFFFF_FFFF == 0, XState.isValid(value) else { throw fault(.GP, 0) }
+    guard self[.rcx] & 0xFFFF_FFFF == 0, XState.isValid(value, of: pointee.xcr0Supported) else {
+      throw fault(.GP, 0)
+    }
     pointee.xcr0 = value
     updateVectorFaults()
   }

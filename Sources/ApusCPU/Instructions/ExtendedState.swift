@@ -9,8 +9,6 @@ enum XState {
   static let avx: UInt64 = 4
   /// PKRU.
   static let pkru: UInt64 = 1 << 9
-  /// What XCR0 may have.
-  static let supported: UInt64 = x87 | sse | avx | pkru
   /// Where AVX state lies in either format, and how much it is.
   static let avxOffset = 576
   static let avxSize = 256
@@ -18,8 +16,8 @@ enum XState {
   static let pkruOffset = 2432
   static let pkruSize = 8
 
-  /// Whether XCR0 may be `value`: x87 state always, AVX state only with SSE state.
-  static func isValid(_ value: UInt64) -> Bool {
+  /// Whether XCR0 may be `value` where `supported` exists: x87 state always, AVX state only with SSE state.
+  static func isValid(_ value: UInt64, of supported: UInt64) -> Bool {
     value & x87 != 0 && value & ~supported == 0 && (value & avx == 0 || value & sse != 0)
   }
 
