@@ -31,6 +31,8 @@ struct Row {
   var name: String
   var shape: String?
   var width: String?
+  /// `A`, or `A/B` for VEX.L = 0 and 1; of several joined by + the last decides, since AVX is in XCR0 already.
+  var features: String?
   var place: String
 
   var isVEX: Bool { map.hasPrefix("V") }
@@ -75,7 +77,7 @@ func parse(_ file: String, _ defaultMap: String) -> [Row] {
     var row = Row(
       map: map, opcodes: low...high, prefix: prefix, reg: reg, rm: nil, mod: nil, mnemonic: fields[1],
       operands: fields[2] == "-" ? [] : fields[2].split(separator: ",").map(String.init),
-      written: fields[3], undefined: fields[4], options: [], name: fields[1], shape: nil, width: nil, place: place)
+      written: fields[3], undefined: fields[4], options: [], name: fields[1], shape: nil, width: nil, features: nil, place: place)
     for option in fields[5].split(separator: " ").map(String.init) {
       if option.hasPrefix("name=") {
         row.name = String(option.dropFirst(5))
@@ -87,6 +89,8 @@ func parse(_ file: String, _ defaultMap: String) -> [Row] {
         row.rm = Int(option.dropFirst(3))
       } else if option == "mem" || option == "reg" {
         row.mod = option
+      } else if option.hasPrefix("+") {
+        row.features = String(option.dropFirst())
       } else {
         row.options.insert(option)
       }
@@ -413,6 +417,121 @@ func defineDeadVariants() {
   }
 }
 
+// MARK: Hot forms of instructions on vector registers
+
+/// How the stamps ask for the memory operand: arguments of `VectorForm.isReady` after the access.
+let wholeVector = ""
+let aligned = ", isAligned: true"
+let unaligned = ", isAligned: false"
+func bytes(_ count: Int) -> String { ", size: \(count)" }
+
+struct HotVector {
+  var ready = wholeVector
+  var isStore = false
+  /// The call of a function of `HostFloatingPoint` that takes the place of the body; `&f` means that it sets flags.
+  var host: String?
+}
+
+let hotVectors: [String: HotVector] = {
+  var hot: [String: HotVector] = [:]
+  for name in [
+    "PADDB", "PADDW", "PADDD", "PADDQ", "PSUBB", "PSUBW", "PSUBD", "PSUBQ", "PAND", "PANDN", "POR", "PXOR", "PCMPEQB",
+    "PCMPEQW", "PCMPEQD", "PCMPEQQ", "PCMPGTB", "PCMPGTW", "PCMPGTD", "PMULLW", "PMULHW", "PMULUDQ", "PMULLD", "PMADDWD",
+    "PMINUB", "PMAXUB", "PMINSW", "PMAXSW", "PMINSD", "PMAXSD", "PMINUD", "PMAXUD", "PUNPCKLBW", "PUNPCKLWD",
+    "PUNPCKLDQ", "PUNPCKLQDQ", "PUNPCKHBW", "PUNPCKHWD", "PUNPCKHDQ", "PUNPCKHQDQ", "UNPCKLPS", "UNPCKHPS", "PSHUFD",
+    "SHUFPS", "SHUFPD", "PACKUSWB", "PACKSSDW",
+  ] { hot[name] = HotVector() }
+  for name in ["PSLLW_I", "PSLLD_I", "PSLLQ_I", "PSRLW_I", "PSRLD_I", "PSRLQ_I", "PSRAW_I", "PSRAD_I", "MOVHLPS", "MOVLHPS", "PMOVMSKB", "MOVMSKPD", "MOVMSKPS", "VZEROUPPER"] {
+    hot[name] = HotVector(ready: bytes(0))
+  }
+  hot["MOVAPS"] = HotVector(ready: aligned)
+  hot["MOVAPS_WV"] = HotVector(ready: aligned, isStore: true)
+  hot["MOVUPS"] = HotVector(ready: unaligned)
+  hot["MOVUPS_WV"] = HotVector(ready: unaligned, isStore: true)
+  for (name, size) in [("MOVSS", 4), ("MOVSD", 8), ("MOVQ", 8), ("MOVLPS", 8), ("MOVHPS", 8)] {
+    hot[name] = HotVector(ready: bytes(size))
+    hot["\(name)_WV"] = HotVector(ready: bytes(size), isStore: true)
+  }
+  hot["MOVD"] = HotVector(ready: "width")
+  hot["MOVD_EV"] = HotVector(ready: "width", isStore: true)
+  for (name, size) in [("VPBROADCASTB", 1), ("VPBROADCASTW", 2), ("VPBROADCASTD", 4), ("VPBROADCASTQ", 8)] {
+    hot[name] = HotVector(ready: bytes(size))
+  }
+  for name in ["VBROADCASTI128", "VINSERTI128"] { hot[name] = HotVector(ready: bytes(16)) }
+  hot["VEXTRACTI128"] = HotVector(ready: bytes(16), isStore: true)
+  for (name, operation) in [
+    ("ADD", "Add"), ("SUB", "Subtract"), ("MUL", "Multiply"), ("DIV", "Divide"), ("MIN", "Minimum"), ("MAX", "Maximum"),
+  ] {
+    hot["\(name)PS"] = HotVector(host: "hostPackedSingle(, Host\(operation).self)")
+    hot["\(name)PD"] = HotVector(host: "hostPackedDouble(, Host\(operation).self)")
+    hot["\(name)SS"] = HotVector(ready: bytes(4), host: "hostScalarSingle(, Host\(operation).self)")
+    hot["\(name)SD"] = HotVector(ready: bytes(8), host: "hostScalarDouble(, Host\(operation).self)")
+  }
+  for prefix in ["", "U"] {
+    hot["\(prefix)COMISS"] = HotVector(ready: bytes(4), host: "hostCompareSingle(, &f)")
+    hot["\(prefix)COMISD"] = HotVector(ready: bytes(8), host: "hostCompareDouble(, &f)")
+  }
+  for (name, ready) in [
+    ("CVTSI2SD", "width"), ("CVTSI2SS", "width"), ("CVTTSD2SI", bytes(8)), ("CVTTSS2SI", bytes(4)),
+  ] { hot[name] = HotVector(ready: ready, host: "host\(name)(, width)") }
+  for suffix in ["S", "D"] {
+    hot["CMPP\(suffix)"] = HotVector(host: "hostMask\(suffix == "S" ? "Single" : "Double")()")
+  }
+  hot["CVTSS2SD"] = HotVector(ready: bytes(4), host: "hostCVTSS2SD()")
+  hot["CVTSD2SS"] = HotVector(ready: bytes(8), host: "hostCVTSD2SS()")
+  return hot
+}()
+
+/// The encodings in which a hot instruction exists, and whether its width varies.
+func defineHotVectors() {
+  var encodingsOf: [String: Set<String>] = [:]
+  var variable: Set<String> = []
+  for row in rows where row.isVector && hotVectors[row.name] != nil {
+    let (encoding, wide) = encodings(row)
+    encodingsOf[row.name, default: []].formUnion([encoding, wide])
+    if !row.options.contains("fixed") { variable.insert(row.name) }
+  }
+  for (name, encodings) in encodingsOf.sorted(by: { $0.key < $1.key }) {
+    for encoding in encodings.sorted() {
+      let hot = hotVectors[name]!
+      if variable.contains(name) {
+        base("v_\(name)_\(encoding)_r")
+        for w in 0..<4 { hotVector(name, hot, encoding, nil, w) }
+        base("v_\(name)_\(encoding)_m")
+        for w in 0..<4 { for address in addresses { hotVector(name, hot, encoding, address, w) } }
+      } else {
+        base("v_\(name)_\(encoding)")
+        let isRegister = rows.allSatisfy { $0.name != name || $0.mod == "reg" || $0.shape == "none" }
+        for address in isRegister ? [nil] : [nil] + addresses { hotVector(name, hot, encoding, address, nil) }
+      }
+    }
+  }
+}
+
+/// One stamp: a register form, or a memory form with this kind of address.
+func hotVector(_ name: String, _ hot: HotVector, _ encoding: String, _ address: String?, _ width: Int?) {
+  if let width, width < 2 { return hole() }
+  let type = width.map { ", \(widths[$0]).self" } ?? ""
+  let slow = "{ c, o in cold(c, o) { cpu, op throws(Exit) in try \(encoding)<AnySource>.\(name)(cpu, op\(type)) } }"
+  guard address != "AddressS" else { return forms.append(Form(comment: name, fast: nil, slow: slow)) }
+  let form = "\(encoding)<\(address.map { "MemorySource<\($0)>" } ?? "RegisterSource")>"
+  let ready = hot.ready == "width" ? bytes(1 << (width ?? 0)) : hot.ready
+  let access = hot.isStore ? "Access.write" : "Access.read"
+  let guarded = "guard \(form).isReady(cpu(c), op(o), \(access)\(ready))"
+  let miss = "else { return missed(c, o, r, s, k) }; "
+  var fast = "{ c, o, r, s, k in "
+  if let host = hot.host {
+    let call = host.replacingOccurrences(of: "(", with: "(cpu(c), op(o)").replacingOccurrences(of: ", width", with: type)
+    let flags = host.contains("&f")
+    if flags { fast += "var f = LazyFlags(r, s, k); " }
+    fast += "\(guarded), \(form).\(call) \(miss)return go(c, op(o) + 1, \(flags ? "f" : "LazyFlags(r, s, k)")) }"
+  } else {
+    fast += "\(guarded) \(miss)do throws(Exit) { try \(form).\(name)(cpu(c), op(o)\(type)) } "
+      + "catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) }"
+  }
+  forms.append(Form(comment: name, fast: fast, slow: slow))
+}
+
 // MARK: Runs
 
 struct Run {
@@ -601,6 +720,8 @@ struct Entry: Hashable {
   var register = 0
   var memory = 0
   var legacy = 0
+  var feature = 0
+  var wideFeature = 0
   var text: String {
     // A number, as operators in array literals cost the type checker time.
     var flags = 0
@@ -608,8 +729,33 @@ struct Entry: Hashable {
       guard let bit = optionBits[option] else { fail("OpcodeOption has no \(option)") }
       flags |= bit
     }
-    return "OpcodeEntry(shape: .\(shape), width: .\(width), options: \(flags), register: \(register), memory: \(memory), legacy: \(legacy))"
+    return "OpcodeEntry(shape: .\(shape), width: .\(width), options: \(flags), register: \(register), memory: \(memory), legacy: \(legacy)\(feature | wideFeature == 0 ? "" : ", feature: \(feature), wideFeature: \(wideFeature)"))"
   }
+}
+
+/// The numbers of the features, as CPUFeature.swift defines them.
+let featureNumbers: [String: Int] = {
+  let path = FileManager.default.currentDirectoryPath + "/Sources/ApusCPU/CPU/CPUFeature.swift"
+  guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { fail("cannot read \(path)") }
+  var numbers: [String: Int] = [:]
+  for line in text.components(separatedBy: "\n") {
+    let words = line.split(separator: " ").map(String.init)
+    if words.count == 4, words[0] == "case", words[2] == "=", let number = Int(words[3]) { numbers[words[1]] = number }
+  }
+  return numbers
+}()
+
+/// The features for VEX.L = 0 and 1.
+func featurePair(_ row: Row) -> (Int, Int) {
+  guard let features = row.features, let last = features.components(separatedBy: "+").last else { return (0, 0) }
+  let names = last.components(separatedBy: "/").map {
+    $0.lowercased().replacingOccurrences(of: ".", with: "_")
+  }
+  let numbers = names.map { name -> Int in
+    guard let number = featureNumbers[name] else { fail("\(row.place): no feature \(name)") }
+    return number
+  }
+  return (numbers[0], numbers[numbers.count - 1])
 }
 
 /// The letter of an operand code that gives the width, or nil.
@@ -785,8 +931,15 @@ func entry(_ row: Row, _ opcode: Int) -> Entry {
   if row.operands == ["Iw"] { e.options.append("wordSource") }
   if e.shape == "GE" && row.operands[1] == "Eb" && e.width != "b" { e.options.append("byteSource") }
   if e.shape == "GE" && row.operands[1] == "Ew" && e.width != "w" { e.options.append("wordSource") }
+  (e.feature, e.wideFeature) = featurePair(row)
   if e.shape == "nop" { return e }
-  if row.options.contains("hot") {
+  if row.isVector && hotVectors[row.name] != nil {
+    let (encoding, wide) = encodings(row)
+    let isFixed = row.options.contains("fixed")
+    e.options.append("hot")
+    e.register = bases["v_\(row.name)_\(encoding)\(isFixed ? "" : "_r")"]!
+    e.memory = bases[isFixed ? "v_\(row.name)_\(wide)" : "v_\(row.name)_\(encoding)_m"]!
+  } else if row.options.contains("hot") {
     let (register, memory, legacy) = hotNames(row, opcode, e.shape)
     func index(_ name: String) -> Int {
       guard let at = bases[name] else { fail("\(row.place): no form \(name)") }
@@ -837,11 +990,12 @@ for index in rows.indices where rows[index].isVector && width(of: rows[index]) !
 }
 
 defineHotForms()
+defineHotVectors()
 defineDeadVariants()
 defineRuns(maps + "Frequent.runs")
 defineAliases()
 let fastCount = forms.count
-for row in rows where !row.options.contains("hot") && !row.options.contains("nop") {
+for row in rows where !row.options.contains("hot") && !row.options.contains("nop") && !(row.isVector && hotVectors[row.name] != nil) {
   let (encoding, wide) = encodings(row)
   for encoding in row.isVector ? Set([encoding, wide]).sorted() : [encoding] {
     noteCold(

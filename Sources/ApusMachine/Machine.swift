@@ -43,7 +43,7 @@ public final class Machine {
       }
     }
     self.regions = regions
-    processor = Processor(ram: ram, regions: regions, bus: board)
+    processor = Processor(ram: ram, regions: regions, bus: board, model: configuration.cpuModel)
     board.connect(processor)
     try start()
   }

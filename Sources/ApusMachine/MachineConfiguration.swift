@@ -1,4 +1,5 @@
 import ApusBase
+import ApusCPU
 import ApusDevices
 
 /// A disk and how it is attached.
@@ -48,8 +49,8 @@ public struct MachineConfiguration {
   public var tripleFaultResets = false
   /// Whether `Machine.run` itself passes the time in which the processor is halted, rather than return.
   public var skipsIdle = false
-  /// The processor's model. There is one so far, whatever the name.
-  public var cpuModel = "max"
+  /// The processor's model.
+  public var cpuModel = CPUModel.max
 
   /// A machine with 256 MiB of RAM that starts the built-in guest.
   public init() {}

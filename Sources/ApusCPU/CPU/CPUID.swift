@@ -1,12 +1,11 @@
 // SDM Vol. 2, `CPUID—CPU Identification`; AMD APM Vol. 3, appendix "Obtaining Processor Information Via the
-// CPUID Instruction". Every bit set here is a feature that works; see ModelSpecific.swift for the registers
-// that the leaves announce.
+// CPUID Instruction". Every bit set is a feature that works: see CPUModel.swift; and ModelSpecific.swift for the
+// registers that the leaves announce.
 
 /// What `CPUID` reports that does not depend on the guest.
 enum Identification {
-  /// Family 19h, model 21h, stepping 0; also EDX after reset.
-  static let signature: UInt32 = 0x00A2_0F10
-  static let vendor = RegisterText("AuthenticAMD")
+  static let amd = RegisterText("AuthenticAMD")
+  static let intel = RegisterText("GenuineIntel")
   static let hypervisor = RegisterText("ApusApusApus")
   static let brand: StaticString = "Apus x86-64 software processor                 "
   static let maximumBasicLeaf: UInt32 = 0x16
@@ -15,34 +14,16 @@ enum Identification {
   static let maximumHypervisorLeaf: UInt32 = 0x4000_0010
   /// The time-stamp counter and the APIC timer's input clock.
   static let clockFrequency: UInt32 = 1_000_000_000
-  /// With LA57, and without.
-  static let linearAddressBits: UInt32 = 57
   /// Bytes in a cache line.
   static let cacheLine: UInt32 = 64
 
-  /// 01H:EDX without APIC. Bits by number: FPU, VME, DE, PSE, TSC, MSR, PAE, MCE, CX8, SEP, MTRR, PGE, MCA,
-  /// CMOV, PAT, PSE-36, CLFSH, MMX, FXSR, SSE, SSE2.
-  static let features: UInt32 = bits(
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 17, 19, 23, 24, 25, 26)
+  /// 01H:EDX bit 9, which follows IA32_APIC_BASE.
   static let apic: UInt32 = bits(9)
-  /// 01H:ECX without OSXSAVE: SSE3, PCLMULQDQ, MONITOR, SSSE3, FMA, CMPXCHG16B, PCID, SSE4.1, SSE4.2, x2APIC,
-  /// MOVBE, POPCNT, TSC-deadline, AES, XSAVE, AVX, F16C, RDRAND, hypervisor.
-  static let features2: UInt32 = bits(
-    0, 1, 3, 9, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 28, 29, 30, 31)
+  /// 01H:ECX bit 27 and 07H:ECX bit 4, which follow CR4.
   static let osxsave: UInt32 = bits(27)
-  /// 07H:EBX: FSGSBASE, TSC_ADJUST, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, RDSEED, ADX, SMAP, CLFLUSHOPT, CLWB,
-  /// SHA.
-  static let structured: UInt32 = bits(0, 1, 3, 5, 7, 8, 9, 10, 18, 19, 20, 23, 24, 29)
-  /// 07H:ECX: UMIP, GFNI, VAES, VPCLMULQDQ, LA57, RDPID.
-  static let structured2: UInt32 = bits(2, 8, 9, 10, 16, 22)
-  /// 07H:EDX: fast short REP MOVSB, SERIALIZE.
-  static let structured3: UInt32 = bits(4, 14)
-  /// 8000_0001H:EDX beyond those that repeat 01H: SYSCALL, NX, 1-GiB pages, RDTSCP, long mode.
-  static let extended: UInt32 = bits(11, 20, 26, 27, 29)
-  /// The bits of 01H:EDX that 8000_0001H:EDX repeats.
+  static let ospke: UInt32 = bits(4)
+  /// The bits of 01H:EDX that 8000_0001H:EDX repeats on AMD's processors.
   static let repeated: UInt32 = 0x0183_F3FF
-  /// 8000_0001H:ECX: LAHF/SAHF in 64-bit mode, ABM (LZCNT), PREFETCHW.
-  static let extended2: UInt32 = bits(0, 5, 8)
   /// 8000_0008H:EBX: x87 error pointers always saved; an interpreter neither speculates past stores (SSB_NO)
   /// nor confuses branch types (BTC_NO).
   static let capacities: UInt32 = bits(2, 26, 29)
@@ -108,33 +89,39 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
+  private var vendor: (UInt32, UInt32, UInt32) {
+    (pointee.isIntel ? Identification.intel : Identification.amd).words
+  }
+
+  /// The highest leaf: the first processors with CPUID knew only 1.
+  private var maximumBasicLeaf: UInt32 { has(.sse2) ? Identification.maximumBasicLeaf : 1 }
+
   private var featureBits: UInt32 {
     let isEnabled = processor.bus.readMSR(0x1B).map { $0 & (1 << 11) != 0 } ?? false
-    return Identification.features | (isEnabled ? Identification.apic : 0)
+    return pointee.features[word: 0] & ~(isEnabled ? 0 : Identification.apic)
   }
 
   private func basicLeaf(_ leaf: UInt32, _ subleaf: UInt32) -> Leaf {
+    guard leaf <= maximumBasicLeaf else { return Leaf() }
     switch leaf {
-    case 0:
-      let words = Identification.vendor.words
-      return Leaf(
-        eax: Identification.maximumBasicLeaf, ebx: words.0, ecx: words.2, edx: words.1)
+    case 0: return Leaf(eax: maximumBasicLeaf, ebx: vendor.0, ecx: vendor.2, edx: vendor.1)
     case 1:
       let hasXSAVE = pointee.cr4 & CR4.OSXSAVE != 0
       return Leaf(
-        eax: Identification.signature,
+        eax: pointee.signature,
         // One logical processor, APIC ID 0; CLFLUSH size in quadwords.
-        ebx: 1 << 16 | (Identification.cacheLine / 8) << 8,
-        ecx: Identification.features2 | (hasXSAVE ? Identification.osxsave : 0), edx: featureBits)
-    case 5: return Leaf(eax: Identification.cacheLine, ebx: Identification.cacheLine)
+        ebx: has(.clflush) ? 1 << 16 | (Identification.cacheLine / 8) << 8 : 0,
+        ecx: pointee.features[word: 1] | (hasXSAVE ? Identification.osxsave : 0), edx: featureBits)
+    case 5 where has(.monitor): return Leaf(eax: Identification.cacheLine, ebx: Identification.cacheLine)
     // ARAT: the APIC timer never stops.
     case 6: return Leaf(eax: 1 << 2)
     case 7 where subleaf == 0:
       return Leaf(
-        ebx: Identification.structured, ecx: Identification.structured2,
-        edx: Identification.structured3)
-    case 0xB: return topologyLeaf(subleaf)
-    case 0xD: return stateLeaf(subleaf)
+        ebx: pointee.features[word: 2],
+        ecx: pointee.features[word: 3] | (pointee.cr4 & CR4.PKE != 0 ? Identification.ospke : 0),
+        edx: pointee.features[word: 4])
+    case 0xB where has(.x2apic): return topologyLeaf(subleaf)
+    case 0xD where has(.xsave): return stateLeaf(subleaf)
     // TSC / crystal clock = 1 / 1.
     case 0x15: return Leaf(eax: 1, ebx: 1, ecx: Identification.clockFrequency)
     case 0x16:
@@ -155,18 +142,23 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// XSAVE: the supported state, and the size of its area: for what XCR0 enables, and for all of it.
   private func stateLeaf(_ subleaf: UInt32) -> Leaf {
-    let all = UInt32(XState.avxOffset + XState.avxSize)
-    let size = pointee.xcr0 & XState.avx != 0 ? all : UInt32(XState.legacySize + XState.headerSize)
+    let supported = pointee.xcr0Supported
+    let all = UInt32(XState.size(supported, isCompacted: false))
+    let size = UInt32(XState.size(pointee.xcr0, isCompacted: false))
+    let compacted = UInt32(XState.size(pointee.xcr0, isCompacted: true))
     switch subleaf {
-    case 0: return Leaf(eax: UInt32(XState.supported), ebx: size, ecx: all)
-    // XSAVEOPT, XSAVEC and compacted XRSTOR, XGETBV of 1, XSAVES.
-    case 1: return Leaf(eax: 0xF, ebx: size)
-    case 2: return Leaf(eax: UInt32(XState.avxSize), ebx: UInt32(XState.avxOffset))
+    case 0: return Leaf(eax: UInt32(truncatingIfNeeded: supported), ebx: size, ecx: all)
+    case 1: return Leaf(eax: pointee.features[word: 7], ebx: has(.xsavec) ? compacted : 0)
+    case 2 where supported & XState.avx != 0:
+      return Leaf(eax: UInt32(XState.avxSize), ebx: UInt32(XState.avxOffset))
+    case 9 where supported & XState.pkru != 0:
+      return Leaf(eax: UInt32(XState.pkruSize), ebx: UInt32(XState.pkruOffset))
     default: return Leaf()
     }
   }
 
   private func hypervisorLeaf(_ leaf: UInt32) -> Leaf {
+    guard has(.hypervisor) else { return Leaf() }
     switch leaf {
     case Identification.hypervisorLeaf:
       let words = Identification.hypervisor.words
@@ -180,16 +172,21 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
+  /// Processors before `SYSCALL` had no extended leaves.
   private func extendedLeaf(_ leaf: UInt32) -> Leaf {
+    guard has(.syscall) else { return Leaf() }
+    let isIntel = pointee.isIntel
     switch leaf & 0xFFFF {
     case 0:
-      let words = Identification.vendor.words
-      return Leaf(
-        eax: Identification.maximumExtendedLeaf, ebx: words.0, ecx: words.2, edx: words.1)
+      if isIntel { return Leaf(eax: 0x8000_0008) }
+      return Leaf(eax: Identification.maximumExtendedLeaf, ebx: vendor.0, ecx: vendor.2, edx: vendor.1)
     case 1:
+      let repeated = isIntel ? 0 : featureBits & Identification.repeated
+      // Intel's processors show SYSCALL in 64-bit mode alone, where it works.
+      let hidden: UInt32 = isIntel && !is64Bit ? 1 << 11 : 0
       return Leaf(
-        eax: Identification.signature, ecx: Identification.extended2,
-        edx: Identification.extended | (featureBits & Identification.repeated))
+        eax: isIntel ? 0 : pointee.signature, ecx: pointee.features[word: 6],
+        edx: pointee.features[word: 5] & ~hidden | repeated)
     case 2, 3, 4:
       let at = Int((leaf & 0xFFFF) - 2) * 16
       let text = Identification.brand
@@ -197,16 +194,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         eax: RegisterText.word(text, at), ebx: RegisterText.word(text, at + 4),
         ecx: RegisterText.word(text, at + 8), edx: RegisterText.word(text, at + 12))
     // TLBs: 64 entries, fully associative. L1 caches: 32 KiB, 8 ways, 1 line per tag, 64-byte lines.
-    case 5: return Leaf(eax: 0xFF40_FF40, ebx: 0xFF40_FF40, ecx: 0x2008_0140, edx: 0x2008_0140)
+    case 5 where !isIntel: return Leaf(eax: 0xFF40_FF40, ebx: 0xFF40_FF40, ecx: 0x2008_0140, edx: 0x2008_0140)
     // L2 TLBs: none reported. L2 cache: 512 KiB, 8 ways. No L3.
     case 6: return Leaf(ecx: 0x0200_6140)
     // Invariant TSC.
     case 7: return Leaf(edx: 1 << 8)
     case 8:
+      let linear: UInt32 = has(.la57) ? 57 : has(.lm) ? 48 : 32
       return Leaf(
-        eax: Identification.linearAddressBits << 8 | UInt32(physicalAddressBits),
-        ebx: Identification.capacities)
-    case 0x21: return Leaf(eax: Identification.security, ecx: Identification.security2)
+        eax: linear << 8 | UInt32(physicalAddressBits), ebx: isIntel ? 0 : Identification.capacities)
+    case 0x21 where !isIntel: return Leaf(eax: Identification.security, ecx: Identification.security2)
     default: return Leaf()
     }
   }

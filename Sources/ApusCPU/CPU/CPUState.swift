@@ -135,9 +135,19 @@ package struct CPUState {
 
   // SIMD and x87 state.
   var mxcsr: UInt32 = 0x1F80
+  /// Access-disable and write-disable bits of the sixteen protection keys (SDM Vol. 3, "Protection Keys").
+  var pkru: UInt32 = 0
   /// `VectorFault` bits: kept in step with CR0, CR4 and XCR0 by `updateVectorFaults`.
   var vectorFaults: UInt8 = 0
   var x87 = X87State()
+
+  // The model: what it has, whose it is, and the bits that follow from that.
+  var features = CPUFeatures()
+  var isIntel = false
+  var signature: UInt32 = 0
+  var cr4Writable: UInt64 = 0
+  var eferWritable: UInt64 = 0
+  var xcr0Supported: UInt64 = 0
 
   // Counters for `--stats`; never read by the guest.
   var blocksDecoded: UInt64 = 0

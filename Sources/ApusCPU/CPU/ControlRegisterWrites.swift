@@ -70,7 +70,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// `MOV CR4`.
   func writeCR4(_ new: UInt64) throws(Exit) {
-    guard new & ~CR4.writable == 0 else { throw fault(.GP, 0) }
+    guard new & ~pointee.cr4Writable == 0 else { throw fault(.GP, 0) }
     let changed = new ^ pointee.cr4
     if isLongMode {
       guard new & CR4.PAE != 0, changed & CR4.LA57 == 0 else { throw fault(.GP, 0) }
@@ -86,7 +86,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.cr4 = new
     updateVectorFaults()
     let translating: UInt64 =
-      CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.LA57
+      CR4.PSE | CR4.PAE | CR4.PGE | CR4.PCIDE | CR4.SMEP | CR4.SMAP | CR4.LA57 | CR4.PKE
     if changed & translating != 0 { flushTranslations(.all) }
     pointee.attention = 1
   }
@@ -100,8 +100,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// WRMSR to EFER; false means #GP(0). LMA is the processor's and ignored.
   func writeEFER(_ value: UInt64) -> Bool {
-    guard value & ~(EFER.writable | EFER.LMA) == 0 else { return false }
-    let new = value & EFER.writable | pointee.efer & EFER.LMA
+    guard value & ~(pointee.eferWritable | EFER.LMA) == 0 else { return false }
+    let new = value & pointee.eferWritable | pointee.efer & EFER.LMA
     let changed = new ^ pointee.efer
     if changed & EFER.LME != 0 && pointee.cr0 & CR0.PG != 0 { return false }
     pointee.efer = new

@@ -14,7 +14,7 @@ enum CR0 {
   static let writable: UInt64 = PE | MP | EM | TS | NE | WP | AM | NW | CD | PG
 }
 
-/// Bits of CR4.
+/// Bits of CR4; which of them exist depends on the model.
 enum CR4 {
   static let VME: UInt64 = 1
   static let PVI: UInt64 = 1 << 1
@@ -34,12 +34,10 @@ enum CR4 {
   static let OSXSAVE: UInt64 = 1 << 18
   static let SMEP: UInt64 = 1 << 20
   static let SMAP: UInt64 = 1 << 21
-  static let writable: UInt64 =
-    VME | PVI | TSD | DE | PSE | PAE | MCE | PGE | PCE | OSFXSR | OSXMMEXCPT | UMIP | LA57 | FSGSBASE
-    | PCIDE | OSXSAVE | SMEP | SMAP
+  static let PKE: UInt64 = 1 << 22
 }
 
-/// Bits of IA32_EFER.
+/// Bits of IA32_EFER; which of them exist depends on the model.
 enum EFER {
   static let SCE: UInt64 = 1
   static let LME: UInt64 = 1 << 8
@@ -47,7 +45,6 @@ enum EFER {
   static let NXE: UInt64 = 1 << 11
   /// AMD APM Vol. 2, "Extended Feature Enable Register (EFER)": automatic IBRS, storage only.
   static let AIBRSE: UInt64 = 1 << 21
-  static let writable: UInt64 = SCE | LME | NXE | AIBRSE
 }
 
 extension UnsafeMutablePointer where Pointee == CPUState {

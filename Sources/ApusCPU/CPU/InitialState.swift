@@ -59,8 +59,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.rip = state.rip
     pointee.cr0 = (state.cr0 & CR0.writable) | CR0.ET
     pointee.cr3 = state.cr3
-    pointee.cr4 = state.cr4 & CR4.writable
-    pointee.efer = state.efer & (EFER.writable | EFER.LMA)
+    pointee.cr4 = state.cr4 & pointee.cr4Writable
+    pointee.efer = state.efer & (pointee.eferWritable | EFER.LMA)
     pointee.gdtr = DescriptorTable(base: state.gdtr.base, limit: state.gdtr.limit)
     pointee.idtr = DescriptorTable(base: state.idtr.base, limit: state.idtr.limit)
     rflags = state.rflags

@@ -71,9 +71,37 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard writeMSR(UInt32(truncatingIfNeeded: self[.rcx]), pair, op) else { throw fault(.GP, 0) }
   }
 
+  /// Whether the model has the register: those of features, and those that one vendor's processors have.
+  private func exists(_ index: UInt32) -> Bool {
+    switch index {
+    case MSR.timeStampCounter: return has(.tsc)
+    case MSR.tscAdjust: return has(.tsc_adjust)
+    case MSR.tscDeadline: return has(.tsc_deadline)
+    case MSR.apicBase: return has(.apic)
+    case MSR.x2APIC: return has(.x2apic)
+    case MSR.efer: return pointee.eferWritable != 0
+    case MSR.star: return has(.syscall)
+    case MSR.lstar, MSR.cstar, MSR.sfmask, MSR.fsBase, MSR.gsBase, MSR.kernelGSBase: return has(.lm)
+    case MSR.tscAux: return has(.rdtscp)
+    case MSR.sysenterCS, MSR.sysenterESP, MSR.sysenterEIP: return has(.sep)
+    case MSR.pat: return has(.pat)
+    case MSR.mtrrCap, MSR.mtrrDefType, MSR.mtrrVariable, MSR.mtrrFixed64K, MSR.mtrrFixed16K,
+      MSR.mtrrFixed4K:
+      return has(.mtrr)
+    case MSR.mcgCap, MSR.mcgStatus, MSR.machineCheckBanks: return has(.mca)
+    case MSR.xss: return has(.xsaves)
+    case MSR.miscEnable, MSR.platformID: return true
+    case MSR.specCtrl, MSR.predCmd: return !pointee.isIntel && has(.lm)
+    case MSR.patchLevel, MSR.debugCtl: return has(.cmov)
+    case 0xC001_0000...0xC001_FFFF: return !pointee.isIntel && has(.lm)
+    default: return true
+    }
+  }
+
   // MARK: Reading
 
   private func readMSR(_ index: UInt32, _ op: OpPointer) -> UInt64? {
+    guard exists(index) else { return nil }
     switch index {
     case MSR.timeStampCounter: return timeStamp(op)
     case MSR.tscAdjust: return pointee.msr.tscOffset
@@ -124,6 +152,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// False means #GP(0), and nothing has changed.
   private func writeMSR(_ index: UInt32, _ value: UInt64, _ op: OpPointer) -> Bool {
+    guard exists(index) else { return false }
     switch index {
     case MSR.timeStampCounter: moveTimeStamp(value &- timeSinceReset(op), op)
     case MSR.tscAdjust: moveTimeStamp(value, op)

@@ -52,7 +52,7 @@ public final class Processor {
   private let specialOps: UnsafeMutablePointer<DecodedOp>
 
   /// A processor in its reset state over `ram`, with `regions` mapping physical addresses to it.
-  package init(ram: GuestRAM, regions: [MemoryRegion], bus: any SystemBus) {
+  package init(ram: GuestRAM, regions: [MemoryRegion], bus: any SystemBus, model: CPUModel = .max) {
     self.ram = ram
     self.bus = bus
     let block = UnsafeMutableRawPointer.allocate(byteCount: Layout.blockSize, alignment: 4096)
@@ -90,6 +90,7 @@ public final class Processor {
     cpu.pointee.owner = Unmanaged.passUnretained(self)
     map(regions)
     cpu.prepareCaches()
+    cpu.adopt(model)
     cpu.reset()
   }
 

@@ -3,7 +3,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// counter starts at zero.
   func reset() {
     for index in 0..<16 as Range<UInt8> { setRegister(index << 3, UInt64(0)) }
-    self[.rdx] = UInt64(Identification.signature)
+    self[.rdx] = UInt64(pointee.signature)
     pointee.rip = 0xFFF0
     pointee.systemFlags = 2
     flags = LazyFlags(image: 0)
@@ -32,7 +32,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.stop = .none
     pointee.mxcsr = 0x1F80
     pointee.x87 = X87State()
-    for index in 0..<16 as Range<UInt8> { xmm(index).pointee = SIMD16(repeating: 0) }
+    for index in 0..<16 as Range<UInt8> { ymm(index).pointee = YMM(SIMD16(repeating: 0)) }
+    pointee.pkru = 0
     for name in [SegmentName.es, .ss, .ds, .fs, .gs] {
       segment(name).pointee = Segment()
       updateSegment(name)

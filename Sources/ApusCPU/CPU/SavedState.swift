@@ -9,7 +9,7 @@ extension Processor {
 
   /// Writes registers, time and what is pending as the section `Processor`. Memory is not in it.
   package func save(to writer: inout StateWriter) {
-    writer.section("Processor", version: 2) { w in
+    writer.section("Processor", version: 3) { w in
       cpu.saveRegisters(to: &w)
       cpu.saveSegmentation(to: &w)
       cpu.saveControl(to: &w)
@@ -38,6 +38,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       w.write(table.limit)
     }
     w.write(pointee.cpl)
+    for word in 0..<8 { w.write(pointee.features[word: word]) }
+    w.write(pointee.signature)
+    w.write(pointee.isIntel)
   }
 
   private static func save(_ segment: Segment, to w: inout StateWriter) {
@@ -78,6 +81,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   fileprivate func saveVectors(to w: inout StateWriter) {
     w.write(pointee.mxcsr)
+    w.write(pointee.pkru)
     let x87 = pointee.x87
     w.write(x87.control)
     w.write(x87.status)

@@ -274,6 +274,15 @@ struct Decoder {
     let first = OpcodeTables.alternatives[Int(entry.register)]
     let hasModRM = first.entry.shape != .none || first.reg != 0xFF || first.rm != 0xFF || first.mod != 3
     modRM = hasModRM ? byte() : 0xC0
+    let found = match(entry, prefix, mode)
+    // Without their features F3 BC and F3 BD are `BSF` and `BSR` with a prefix that means nothing.
+    if (found.register == Form.TZCNT_rr || found.register == Form.LZCNT_rr) && !isPresent(found) {
+      return match(entry, 1, mode)
+    }
+    return found
+  }
+
+  private func match(_ entry: OpcodeEntry, _ prefix: UInt8, _ mode: UInt8) -> OpcodeEntry {
     let mod: UInt8 = modRM >= 0xC0 ? 2 : 1
     for index in Int(entry.register)..<(Int(entry.register) + Int(entry.memory)) {
       let alternative = OpcodeTables.alternatives[index]
@@ -288,7 +297,13 @@ struct Decoder {
     return OpcodeEntry.undefined
   }
 
+  /// Whether the model has the instruction, at this vector length.
+  private func isPresent(_ entry: OpcodeEntry) -> Bool {
+    cpu.pointee.features.contains(number: isWideVector ? entry.wideFeature : entry.feature)
+  }
+
   private func isValid(_ entry: OpcodeEntry) -> Bool {
+    guard isPresent(entry) else { return false }
     if entry.options & (is64 ? OpcodeOption.invalid64 : OpcodeOption.only64) != 0 { return false }
     let isRegister = modRM >= 0xC0
     if entry.options & OpcodeOption.memoryOnly != 0 && isRegister { return false }
@@ -353,6 +368,9 @@ struct Decoder {
     let w = UInt16(width)
     if entry.options & OpcodeOption.fixed != 0 {
       op.pointee.form = isWideVector ? entry.memory : entry.register
+      if entry.options & OpcodeOption.hot != 0 && op.pointee.isMemory {
+        op.pointee.form += 1 + UInt16(addressForm)
+      }
     } else if entry.options & OpcodeOption.hot == 0 {
       op.pointee.form = entry.register + w
     } else if entry.legacy != 0 && width != 3 {

@@ -88,6 +88,9 @@ struct OpcodeEntry {
   var memory: UInt16
   /// The stamps outside 64-bit operand size, for instructions whose hot form is 64-bit only.
   var legacy: UInt16
+  /// The `CPUFeature` without which it is #UD: in general, and with VEX.L = 1.
+  var feature: UInt8 = 0
+  var wideFeature: UInt8 = 0
 
   static let undefined = OpcodeEntry(
     shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0)

@@ -5,6 +5,7 @@
 
 extension VectorForm {
   /// Zeroes what lies above bit 127 of the registers that the mode can name.
+  @inline(__always)
   static func VZEROUPPER(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     for index in 0..<cpu.vectorCount { cpu.ymm(index).pointee.high = SIMD16(repeating: 0) }
@@ -24,42 +25,49 @@ extension VectorForm {
     commit(cpu, op, YMM(lane, lane))
   }
 
+  @inline(__always)
   static func VPBROADCASTB(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let lane: UInt8 =
       Source.isMemory(op) ? try Source.load(cpu, op, UInt8.self) : cpu.xmm(op.pointee.base).pointee[0]
     broadcast(cpu, op, SIMD16(repeating: lane))
   }
+  @inline(__always)
   static func VPBROADCASTW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     broadcast(cpu, op, SIMD16(words: SIMD8(repeating: try second2(cpu, op))))
   }
   /// Also `VBROADCASTSS`.
+  @inline(__always)
   static func VPBROADCASTD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     broadcast(cpu, op, SIMD16(doublewords: SIMD4(repeating: try second4(cpu, op))))
   }
   /// Also `VBROADCASTSD`.
+  @inline(__always)
   static func VPBROADCASTQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     broadcast(cpu, op, SIMD16(quadwords: SIMD2(repeating: try second8(cpu, op))))
   }
   /// Also `VBROADCASTF128`.
+  @inline(__always)
   static func VBROADCASTI128(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     broadcast(cpu, op, try second16(cpu, op))
   }
 
   /// Also `VEXTRACTF128`.
+  @inline(__always)
   static func VEXTRACTI128(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let source = cpu.ymm(op.pointee.destination).pointee
     let lane = immediate8(op) & 1 == 0 ? source.low : source.high
-    if op.pointee.isMemory { return try cpu.store16(op, lane) }
+    if Source.isMemory(op) { return try Source.store(cpu, op, lane) }
     set(cpu, op.pointee.base, YMM(lane))
   }
 
   /// Also `VINSERTF128`.
+  @inline(__always)
   static func VINSERTI128(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let lane = try second16(cpu, op)

@@ -88,9 +88,35 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
     try requireCPL0()
     let value = pair
-    guard self[.rcx] & 0xFFFF_FFFF == 0, XState.isValid(value) else { throw fault(.GP, 0) }
+    guard self[.rcx] & 0xFFFF_FFFF == 0, XState.isValid(value, of: pointee.xcr0Supported) else {
+      throw fault(.GP, 0)
+    }
     pointee.xcr0 = value
     updateVectorFaults()
+  }
+
+  // MARK: Protection keys
+
+  func RDPKRU(_ op: OpPointer) throws(Exit) {
+    guard pointee.cr4 & CR4.PKE != 0 else { throw fault(.UD) }
+    guard self[.rcx] & 0xFFFF_FFFF == 0 else { throw fault(.GP, 0) }
+    setPair(UInt64(pointee.pkru))
+  }
+
+  func WRPKRU(_ op: OpPointer) throws(Exit) {
+    guard pointee.cr4 & CR4.PKE != 0 else { throw fault(.UD) }
+    guard (self[.rcx] | self[.rdx]) & 0xFFFF_FFFF == 0 else { throw fault(.GP, 0) }
+    setPKRU(UInt32(truncatingIfNeeded: self[.rax]))
+  }
+
+  /// What the old rights let into the TLB has to go.
+  func setPKRU(_ value: UInt32) {
+    guard value != pointee.pkru else { return }
+    pointee.pkru = value
+    if pointee.cr4 & CR4.PKE != 0 {
+      flushTranslations(.all)
+      pointee.attention = 1
+    }
   }
 
   /// EDX:EAX.

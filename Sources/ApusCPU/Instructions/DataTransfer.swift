@@ -373,6 +373,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `CMPXCHG8B`, and `CMPXCHG16B` with REX.W, which wants its operand aligned.
   func CMPXCHG8B<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     if T.self == UInt64.self {
+      guard has(.cx16) else { throw fault(.UD) }
       try compareExchangePair(op, UInt64.self, isAligned: true)
     } else {
       try compareExchangePair(op, UInt32.self, isAligned: false)

@@ -7,15 +7,34 @@ enum XState {
   static let sse: UInt64 = 2
   /// Bits 255:128 of the vector registers.
   static let avx: UInt64 = 4
-  /// What XCR0 may have.
-  static let supported: UInt64 = x87 | sse | avx
-  /// Where AVX state lies in the standard format, and how much it is.
+  /// PKRU.
+  static let pkru: UInt64 = 1 << 9
+  /// Where AVX state lies in either format, and how much it is.
   static let avxOffset = 576
   static let avxSize = 256
+  /// Where PKRU lies in the standard format, as on AMD's processors, and its size.
+  static let pkruOffset = 2432
+  static let pkruSize = 8
 
-  /// Whether XCR0 may be `value`: x87 state always, AVX state only with SSE state.
-  static func isValid(_ value: UInt64) -> Bool {
+  /// Whether XCR0 may be `value` where `supported` exists: x87 state always, AVX state only with SSE state.
+  static func isValid(_ value: UInt64, of supported: UInt64) -> Bool {
     value & x87 != 0 && value & ~supported == 0 && (value & avx == 0 || value & sse != 0)
+  }
+
+  /// Bytes of an area with these components; in the compacted format extended components lie one behind the
+  /// other (SDM Vol. 1, "Extended Region of an XSAVE Area").
+  static func size(_ components: UInt64, isCompacted: Bool) -> Int {
+    let base = legacySize + headerSize
+    if isCompacted {
+      return base + (components & avx != 0 ? avxSize : 0) + (components & pkru != 0 ? pkruSize : 0)
+    }
+    if components & pkru != 0 { return pkruOffset + pkruSize }
+    return components & avx != 0 ? avxOffset + avxSize : base
+  }
+
+  /// Where PKRU lies in an area with these components.
+  static func pkruOffset(_ components: UInt64, isCompacted: Bool) -> UInt64 {
+    UInt64(isCompacted ? size(components & avx, isCompacted: true) : pkruOffset)
   }
 
   /// The area of `FXSAVE`, then the header.
@@ -203,23 +222,20 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private static var bitsOffset: UInt64 { 512 }
   private static var compactionOffset: UInt64 { 520 }
 
-  /// The area as far as these components reach, in either format.
   private func xsaveArea(
-    _ op: OpPointer, _ components: UInt64, _ access: UInt32
+    _ op: OpPointer, _ components: UInt64, isCompacted: Bool, _ access: UInt32
   ) throws(Exit) -> UInt64 {
     try checkXSAVE()
-    let hasAVX = components & XState.avx != 0
-    let size = hasAVX ? XState.avxOffset + XState.avxSize : XState.legacySize + XState.headerSize
-    return try area(op, size, align: 64, access)
+    return try area(op, XState.size(components, isCompacted: isCompacted), align: 64, access)
   }
 
   /// The standard format. Every component counts as in use and modified, which the architecture allows
   /// (XINUSE, XMODIFIED), so `XSAVEOPT` saves as much as `XSAVE`.
   func XSAVE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     let requested = pair & pointee.xcr0
-    let linear = try xsaveArea(op, requested, Access.modify)
+    let linear = try xsaveArea(op, requested, isCompacted: false, Access.modify)
     let old: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
-    try storeComponents(linear, requested, is64: T.self == UInt64.self)
+    try storeComponents(linear, requested, isCompacted: false, is64: T.self == UInt64.self)
     try Slow.store(self, at(linear, Self.bitsOffset), old & ~requested | requested)
   }
 
@@ -227,12 +243,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try XSAVE(op, T.self)
   }
 
-  /// The compacted format: x87 and SSE state lie in the legacy region in it too, and AVX state, the first
-  /// extended component, where the standard format has it.
+  /// The compacted format: x87 and SSE state lie in the legacy region in it too.
   func XSAVEC<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     let requested = pair & pointee.xcr0
-    let linear = try xsaveArea(op, requested, Access.write)
-    try storeComponents(linear, requested, is64: T.self == UInt64.self)
+    let linear = try xsaveArea(op, requested, isCompacted: true, Access.write)
+    try storeComponents(linear, requested, isCompacted: true, is64: T.self == UInt64.self)
     try Slow.store(self, at(linear, Self.bitsOffset), requested)
     try Slow.store(self, at(linear, Self.compactionOffset), requested | XState.compacted)
   }
@@ -244,17 +259,23 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try XSAVEC(op, T.self)
   }
 
-  private func storeComponents(_ linear: UInt64, _ components: UInt64, is64: Bool) throws(Exit) {
+  private func storeComponents(
+    _ linear: UInt64, _ components: UInt64, isCompacted: Bool, is64: Bool
+  ) throws(Exit) {
     if components & XState.x87 != 0 { try storeX87(linear, is64: is64) }
     if components & XState.sse != 0 {
       try storeVectors(linear)
       try storeMXCSR(linear)
     }
     if components & XState.avx != 0 { try storeUpperHalves(linear) }
+    if components & XState.pkru != 0 {
+      let offset = XState.pkruOffset(components, isCompacted: isCompacted)
+      try Slow.store(self, at(linear, offset), UInt64(pointee.pkru))
+    }
   }
 
   func XRSTOR<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    let linear = try xsaveArea(op, 0, Access.read)
+    let linear = try xsaveArea(op, 0, isCompacted: false, Access.read)
     let present: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
     let compaction: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset))
     let isCompacted = compaction & XState.compacted != 0
@@ -265,18 +286,18 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       let rest: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset + 8))
       guard compaction == 0, rest == 0, present & ~pointee.xcr0 == 0 else { throw fault(.GP, 0) }
     }
-    try loadComponents(op, present, isCompacted: isCompacted, is64: T.self == UInt64.self)
+    try loadComponents(op, present, isCompacted ? compaction : nil, is64: T.self == UInt64.self)
   }
 
   func XRSTORS<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
     try requireCPL0()
-    let linear = try xsaveArea(op, 0, Access.read)
+    let linear = try xsaveArea(op, 0, isCompacted: false, Access.read)
     let present: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
     let compaction: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset))
     guard compaction & XState.compacted != 0 else { throw fault(.GP, 0) }
     try checkCompactedHeader(linear, present, compaction)
-    try loadComponents(op, present, isCompacted: true, is64: T.self == UInt64.self)
+    try loadComponents(op, present, compaction, is64: T.self == UInt64.self)
   }
 
   private func checkCompactedHeader(
@@ -292,11 +313,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Loads what is requested and present, initializes what is requested and absent. The standard format
   /// loads MXCSR with SSE requested even if absent (SDM Vol. 1, "Operation of XRSTOR").
+  /// `compaction` is XCOMP_BV of a compacted area, whose components all have their places.
   private func loadComponents(
-    _ op: OpPointer, _ present: UInt64, isCompacted: Bool, is64: Bool
+    _ op: OpPointer, _ present: UInt64, _ compaction: UInt64?, is64: Bool
   ) throws(Exit) {
     let requested = pair & pointee.xcr0
-    let linear = try xsaveArea(op, requested & present, Access.read)
+    let isCompacted = compaction != nil
+    let linear = try xsaveArea(
+      op, compaction ?? (requested & present), isCompacted: isCompacted, Access.read)
     var mxcsr = pointee.mxcsr
     // The standard format keeps MXCSR with AVX state too.
     if requested & (XState.sse | (isCompacted ? 0 : XState.avx)) != 0 {
@@ -319,6 +343,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       } else {
         for index in 0..<vectorCount { ymm(index).pointee.high = SIMD16(repeating: 0) }
       }
+    }
+    if requested & XState.pkru != 0 {
+      var value: UInt64 = 0
+      if present & XState.pkru != 0 {
+        let offset = XState.pkruOffset(compaction ?? 0, isCompacted: isCompacted)
+        value = try Slow.load(self, at(linear, offset))
+      }
+      // Last, as it may make the area unreadable.
+      setPKRU(UInt32(truncatingIfNeeded: value))
     }
   }
 }

@@ -1,9 +1,11 @@
-// `SYSCALL`, `SYSRET`, `SYSENTER`, `SYSEXIT` as AMD processors define them (AMD APM Vol. 2, "Fast System Call
-// and Return"; Vol. 3, the instructions' pages): `SYSCALL` works in every mode, `SYSENTER` not in long mode.
+// `SYSCALL`, `SYSRET`, `SYSENTER`, `SYSEXIT`. On AMD's processors `SYSCALL` works in every mode and `SYSENTER` not
+// in long mode (AMD APM Vol. 2, "Fast System Call and Return"; Vol. 3, the instructions' pages); on Intel's
+// `SYSCALL` works in 64-bit mode alone and `SYSENTER` in every protected mode (SDM Vol. 2, their pages; Vol. 3,
+// "Fast System Calls in 64-Bit Mode").
 
 extension UnsafeMutablePointer where Pointee == CPUState {
   func SYSCALL(_ op: OpPointer) throws(Exit) -> OpPointer {
-    guard pointee.efer & EFER.SCE != 0 else { throw fault(.UD) }
+    guard pointee.efer & EFER.SCE != 0, is64Bit || !pointee.isIntel else { throw fault(.UD) }
     let star = pointee.msr.star
     let selector = UInt16(truncatingIfNeeded: star >> 32)
     let target: UInt64
@@ -26,13 +28,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return enter(op, cpl: 0, rip: target)
   }
 
-  /// `SYSRET`; with REX.W to 64-bit mode. A return address that is not canonical faults when it is fetched,
-  /// in user mode.
+  /// `SYSRET`; with REX.W to 64-bit mode. A return address that is not canonical faults when it is fetched, in
+  /// user mode; on Intel's processors at once, in kernel mode.
   /// Departs from hardware: SS gets the attributes of a flat stack segment, which AMD processors leave as
   /// they were.
   func SYSRET<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
-    guard pointee.efer & EFER.SCE != 0 else { throw fault(.UD) }
+    guard pointee.efer & EFER.SCE != 0, is64Bit || !pointee.isIntel else { throw fault(.UD) }
     guard hasDescriptors, pointee.cpl == 0 else { throw fault(.GP, 0) }
+    if pointee.isIntel && T.self == UInt64.self {
+      guard isCanonical(self[.rcx]) else { throw fault(.GP, 0) }
+    }
     let selector = UInt16(truncatingIfNeeded: pointee.msr.star >> 48)
     let to64 = T.self == UInt64.self
     let target = to64 ? self[.rcx] : self[.rcx] & 0xFFFF_FFFF
@@ -51,24 +56,29 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   func SYSENTER(_ op: OpPointer) throws(Exit) -> OpPointer {
-    guard !isLongMode else { throw fault(.UD) }
+    guard !isLongMode || pointee.isIntel else { throw fault(.UD) }
     let selector = UInt16(truncatingIfNeeded: pointee.msr.sysenterCS)
     guard isProtected, selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
     pointee.systemFlags &= ~(RFLAGS.VM | RFLAGS.IF | RFLAGS.RF)
-    loadFlatCode(selector & 0xFFFC, dpl: 0, isLong: false)
+    let mask: UInt64 = isLongMode ? ~0 : 0xFFFF_FFFF
+    loadFlatCode(selector & 0xFFFC, dpl: 0, isLong: isLongMode)
     loadFlatStack((selector & 0xFFFC) &+ 8, dpl: 0)
-    self[.rsp] = pointee.msr.sysenterESP & 0xFFFF_FFFF
-    return enter(op, cpl: 0, rip: pointee.msr.sysenterEIP & 0xFFFF_FFFF)
+    self[.rsp] = pointee.msr.sysenterESP & mask
+    return enter(op, cpl: 0, rip: pointee.msr.sysenterEIP & mask)
   }
 
-  func SYSEXIT(_ op: OpPointer) throws(Exit) -> OpPointer {
-    guard !isLongMode else { throw fault(.UD) }
+  /// `SYSEXIT`; with REX.W, on Intel's processors, to 64-bit mode.
+  func SYSEXIT<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
+    guard !isLongMode || pointee.isIntel else { throw fault(.UD) }
     let selector = UInt16(truncatingIfNeeded: pointee.msr.sysenterCS)
     guard hasDescriptors, pointee.cpl == 0, selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
-    let target = self[.rdx] & 0xFFFF_FFFF
-    loadFlatCode((selector &+ 16) | 3, dpl: 3, isLong: false)
-    loadFlatStack((selector &+ 24) | 3, dpl: 3)
-    self[.rsp] = self[.rcx] & 0xFFFF_FFFF
+    let to64 = T.self == UInt64.self
+    let mask: UInt64 = to64 ? ~0 : 0xFFFF_FFFF
+    let (target, stack) = (self[.rdx] & mask, self[.rcx] & mask)
+    guard isCanonical(target), isCanonical(stack) else { throw fault(.GP, 0) }
+    loadFlatCode((selector &+ (to64 ? 32 : 16)) | 3, dpl: 3, isLong: to64)
+    loadFlatStack((selector &+ (to64 ? 40 : 24)) | 3, dpl: 3)
+    self[.rsp] = stack
     return enter(op, cpl: 3, rip: target)
   }
 

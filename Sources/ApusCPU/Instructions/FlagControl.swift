@@ -20,11 +20,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// AH is bits 7:0 of RFLAGS: SF ZF 0 AF 0 PF 1 CF.
   func LAHF(_ op: OpPointer) throws(Exit) {
+    guard !is64Bit || has(.lahf_lm) else { throw fault(.UD) }
     let image = flags.image & ~RFLAGS.OF | 2
     setRegister(GPR.rax.slot + 1, UInt8(truncatingIfNeeded: image))
   }
 
   func SAHF(_ op: OpPointer) throws(Exit) {
+    guard !is64Bit || has(.lahf_lm) else { throw fault(.UD) }
     let ah: UInt8 = register(GPR.rax.slot + 1)
     let mask = RFLAGS.arithmetic & ~RFLAGS.OF
     flags = LazyFlags(image: (flags.image & RFLAGS.OF) | (UInt64(ah) & mask))

@@ -86,32 +86,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return linear
   }
 
-  /// Loads through the TLB where the segment is flat, with everything else where that fails.
-  @inline(__always)
-  private func load<T>(_ op: OpPointer, _ type: T.Type) throws(Exit) -> T {
-    try AnySource.load(self, op, T.self)
-  }
-
-  @inline(__always)
-  private func store<T>(_ op: OpPointer, _ value: T) throws(Exit) {
-    if _fastPath(op.pointee.isFlat) {
-      do throws(Exit) { return try Fast.store(self, effectiveAddress(op), value) } catch {}
-    }
-    try storeOperand(op, value)
-  }
-
   @inline(never)
-  func load8(_ op: OpPointer) throws(Exit) -> UInt64 { try load(op, UInt64.self) }
+  func load8(_ op: OpPointer) throws(Exit) -> UInt64 { try AnySource.load(self, op, UInt64.self) }
   @inline(never)
-  func load4(_ op: OpPointer) throws(Exit) -> UInt32 { try load(op, UInt32.self) }
+  func load4(_ op: OpPointer) throws(Exit) -> UInt32 { try AnySource.load(self, op, UInt32.self) }
   @inline(never)
-  func store32(_ op: OpPointer, _ value: YMM) throws(Exit) { try store(op, value) }
-  @inline(never)
-  func store16(_ op: OpPointer, _ value: SIMD16<UInt8>) throws(Exit) { try store(op, value) }
-  @inline(never)
-  func store8(_ op: OpPointer, _ value: UInt64) throws(Exit) { try store(op, value) }
-  @inline(never)
-  func store4(_ op: OpPointer, _ value: UInt32) throws(Exit) { try store(op, value) }
+  func store8(_ op: OpPointer, _ value: UInt64) throws(Exit) { try AnySource.store(self, op, value) }
 
   /// The Q operand: an MMX register, or 8 bytes.
   @inline(__always)

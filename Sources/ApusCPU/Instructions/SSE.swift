@@ -7,6 +7,7 @@
 
 extension VectorForm {
   /// Memory must be aligned to the vector length, with VEX too.
+  @inline(__always)
   static func MOVAPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     guard Source.isMemory(op) else { return commit(cpu, op, value(cpu, op.pointee.base)) }
@@ -17,14 +18,15 @@ extension VectorForm {
     )
   }
 
+  @inline(__always)
   static func MOVAPS_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let data = value(cpu, op.pointee.destination)
-    guard op.pointee.isMemory else { return set(cpu, op.pointee.base, data) }
-    let linear = try cpu.alignedAddress(op, isWide ? 32 : 16, Access.write)
-    if isWide { try Slow.store(cpu, linear, data) } else { try Slow.store(cpu, linear, data.low) }
+    guard Source.isMemory(op) else { return set(cpu, op.pointee.base, data) }
+    if isWide { try Source.storeAligned(cpu, op, data) } else { try Source.storeAligned(cpu, op, data.low) }
   }
 
+  @inline(__always)
   static func MOVUPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     guard Source.isMemory(op) else { return commit(cpu, op, value(cpu, op.pointee.base)) }
@@ -33,11 +35,12 @@ extension VectorForm {
     )
   }
 
+  @inline(__always)
   static func MOVUPS_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let data = value(cpu, op.pointee.destination)
-    guard op.pointee.isMemory else { return set(cpu, op.pointee.base, data) }
-    if isWide { try cpu.store32(op, data) } else { try cpu.store16(op, data.low) }
+    guard Source.isMemory(op) else { return set(cpu, op.pointee.base, data) }
+    if isWide { try Source.store(cpu, op, data) } else { try Source.store(cpu, op, data.low) }
   }
 }
 
@@ -46,6 +49,7 @@ extension VectorForm {
 /// From memory the rest of the register is zeroed; between registers `MOVSS` and `MOVSD` take it from the first
 /// source, `MOVQ` zeroes it.
 extension VectorForm {
+  @inline(__always)
   static func MOVSS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     if Source.isMemory(op) {
@@ -55,15 +59,17 @@ extension VectorForm {
     }
   }
 
+  @inline(__always)
   static func MOVSS_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let data = cpu.xmm(op.pointee.destination).pointee.doublewords
-    if op.pointee.isMemory { return try cpu.store4(op, data[0]) }
+    if Source.isMemory(op) { return try Source.store(cpu, op, data[0]) }
     var result = isVEX ? first(cpu, op).low.doublewords : cpu.xmm(op.pointee.base).pointee.doublewords
     result[0] = data[0]
     set(cpu, op.pointee.base, YMM(SIMD16(doublewords: result)))
   }
 
+  @inline(__always)
   static func MOVSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     if Source.isMemory(op) {
@@ -73,37 +79,47 @@ extension VectorForm {
     }
   }
 
+  @inline(__always)
   static func MOVSD_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let data = cpu.xmm(op.pointee.destination).pointee.quadwords
-    if op.pointee.isMemory { return try cpu.store8(op, data[0]) }
+    if Source.isMemory(op) { return try Source.store(cpu, op, data[0]) }
     let kept = isVEX ? first(cpu, op).low : cpu.xmm(op.pointee.base).pointee
     set(cpu, op.pointee.base, YMM(SIMD16(quadwords: SIMD2(data[0], kept.quadwords[1]))))
   }
 
+  @inline(__always)
   static func MOVQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     commit(cpu, op, SIMD16(vector64: try second8(cpu, op)))
   }
 
+  @inline(__always)
   static func MOVQ_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let data = cpu.xmm(op.pointee.destination).pointee.quadwords[0]
-    if op.pointee.isMemory { return try cpu.store8(op, data) }
+    if Source.isMemory(op) { return try Source.store(cpu, op, data) }
     set(cpu, op.pointee.base, YMM(SIMD16(vector64: data)))
   }
 
   /// `MOVD V,Ed` and, with W, `MOVQ V,Eq`.
+  @inline(__always)
   static func MOVD<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
     try require(cpu)
-    let value: T = try cpu.readE(op)
+    let value = try general(cpu, op, T.self)
     commit(cpu, op, SIMD16(vector64: value.zeroExtended))
   }
 
   /// `MOVD Ed,V` and, with W, `MOVQ Eq,V`.
+  @inline(__always)
   static func MOVD_EV<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
     try require(cpu)
-    try cpu.writeE(op, T(truncatingIfNeeded: cpu.xmm(op.pointee.destination).pointee.quadwords[0]))
+    let value = T(truncatingIfNeeded: cpu.xmm(op.pointee.destination).pointee.quadwords[0])
+    if Source.isMemory(op) {
+      try Source.store(cpu, op, value)
+    } else {
+      cpu.setRegister(op.pointee.base, value)
+    }
   }
 }
 
@@ -111,31 +127,37 @@ extension VectorForm {
 
 /// The forms with PD move the same bits as those with PS.
 extension VectorForm {
+  @inline(__always)
   static func MOVLPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     commitScalar(cpu, op, try second8(cpu, op))
   }
 
+  @inline(__always)
   static func MOVLPS_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
-    try cpu.store8(op, cpu.xmm(op.pointee.destination).pointee.quadwords[0])
+    try Source.store(cpu, op, cpu.xmm(op.pointee.destination).pointee.quadwords[0])
   }
 
+  @inline(__always)
   static func MOVHPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let high = try second8(cpu, op)
     commit(cpu, op, SIMD16(quadwords: SIMD2(first(cpu, op).low.quadwords[0], high)))
   }
 
+  @inline(__always)
   static func MOVHPS_WV(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
-    try cpu.store8(op, cpu.xmm(op.pointee.destination).pointee.quadwords[1])
+    try Source.store(cpu, op, cpu.xmm(op.pointee.destination).pointee.quadwords[1])
   }
 
+  @inline(__always)
   static func MOVHLPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try packed(cpu, op) { SIMD16(quadwords: SIMD2($1.quadwords[1], $0.quadwords[1])) }
   }
 
+  @inline(__always)
   static func MOVLHPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try packed(cpu, op) { SIMD16(quadwords: SIMD2($0.quadwords[0], $1.quadwords[0])) }
   }
@@ -144,17 +166,22 @@ extension VectorForm {
 // MARK: Shuffles, unpacks and masks
 
 extension VectorForm {
+  @inline(__always)
   static func SHUFPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try shuffled(cpu, op, PackedInteger.SHUFPS) }
+  @inline(__always)
   static func SHUFPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try blended(cpu, op, 2, PackedInteger.SHUFPD)
   }
+  @inline(__always)
   static func UNPCKLPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try packed(cpu, op, PackedInteger.PUNPCKLDQ)
   }
+  @inline(__always)
   static func UNPCKHPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try packed(cpu, op, PackedInteger.PUNPCKHDQ)
   }
 
+  @inline(__always)
   static func MOVMSKPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let source = value(cpu, op.pointee.base)
@@ -162,6 +189,7 @@ extension VectorForm {
     cpu.setRegister(op.pointee.destination, PackedInteger.MOVMSKPS(source.low) | high)
   }
 
+  @inline(__always)
   static func MOVMSKPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try require(cpu)
     let source = value(cpu, op.pointee.base)

@@ -116,19 +116,25 @@ extension VectorForm {
 
 extension VectorForm {
   static func PMULDQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMULDQ) }
+  @inline(__always)
   static func PCMPEQQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PCMPEQQ) }
   static func PCMPGTQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PCMPGTQ) }
   static func PACKUSDW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try packed(cpu, op, PackedInteger.PACKUSDW)
   }
   static func PMINSB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINSB) }
+  @inline(__always)
   static func PMINSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINSD) }
   static func PMINUW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINUW) }
+  @inline(__always)
   static func PMINUD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINUD) }
   static func PMAXSB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXSB) }
+  @inline(__always)
   static func PMAXSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXSD) }
   static func PMAXUW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXUW) }
+  @inline(__always)
   static func PMAXUD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXUD) }
+  @inline(__always)
   static func PMULLD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMULLD) }
   static func PHMINPOSUW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try packed(cpu, op, PackedInteger.PHMINPOSUW)

@@ -5,7 +5,7 @@
 extension VectorForm {
   static func CVTSI2SS<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
     try require(cpu)
-    let integer: T = try cpu.readE(op)
+    let integer = try general(cpu, op, T.self)
     var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
     let result = Binary32.convert(Int64(bitPattern: integer.signExtended), &context)
     try cpu.report(context)
@@ -14,7 +14,7 @@ extension VectorForm {
 
   static func CVTSI2SD<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
     try require(cpu)
-    let integer: T = try cpu.readE(op)
+    let integer = try general(cpu, op, T.self)
     var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
     let result = Binary64.convert(Int64(bitPattern: integer.signExtended), &context)
     try cpu.report(context)
@@ -273,6 +273,6 @@ extension VectorForm {
     _ = try cpu.slowPointer(linear, isWide ? 16 : 8, Access.write)
     cpu.pointee.bounceSize = 0
     try cpu.report(context)
-    if isWide { try cpu.store16(op, result) } else { try cpu.store8(op, result.quadwords[0]) }
+    if isWide { try Source.store(cpu, op, result) } else { try Source.store(cpu, op, result.quadwords[0]) }
   }
 }

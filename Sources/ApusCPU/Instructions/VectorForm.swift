@@ -52,13 +52,18 @@ protocol VectorSource {
   static func load<T>(_ cpu: CPU, _ op: OpPointer, _ type: T.Type) throws(Exit) -> T
   /// Bytes of the memory operand, which must be aligned to their number, else #GP(0).
   static func loadAligned<T>(_ cpu: CPU, _ op: OpPointer, _ type: T.Type) throws(Exit) -> T
+  /// The same for an operand that is stored.
+  static func store<T>(_ cpu: CPU, _ op: OpPointer, _ value: T) throws(Exit)
+  static func storeAligned<T>(_ cpu: CPU, _ op: OpPointer, _ value: T) throws(Exit)
+  /// Whether none of the above would miss. Hot stamps ask before they run a body: see `Fast.reaches`.
+  static func reaches(_ cpu: CPU, _ op: OpPointer, _ size: Int, isAligned: Bool, _ access: UInt32) -> Bool
 }
 
 /// A register or memory, as the op tells: the slow forms.
 enum AnySource: VectorSource {
   @inline(__always) static func isMemory(_ op: OpPointer) -> Bool { op.pointee.isMemory }
 
-  @inline(__always)
+  @inline(never)
   static func load<T>(_ cpu: CPU, _ op: OpPointer, _ type: T.Type) throws(Exit) -> T {
     if _fastPath(op.pointee.isFlat) {
       do throws(Exit) { return try Fast.load(cpu, cpu.effectiveAddress(op), T.self) } catch {}
@@ -66,10 +71,27 @@ enum AnySource: VectorSource {
     return try cpu.loadOperand(op)
   }
 
-  @inline(__always)
+  @inline(never)
   static func loadAligned<T>(_ cpu: CPU, _ op: OpPointer, _ type: T.Type) throws(Exit) -> T {
     try Slow.load(cpu, cpu.alignedAddress(op, MemoryLayout<T>.size, Access.read))
   }
+
+  @inline(never)
+  static func store<T>(_ cpu: CPU, _ op: OpPointer, _ value: T) throws(Exit) {
+    if _fastPath(op.pointee.isFlat) {
+      do throws(Exit) { return try Fast.store(cpu, cpu.effectiveAddress(op), value) } catch {}
+    }
+    try cpu.storeOperand(op, value)
+  }
+
+  @inline(never)
+  static func storeAligned<T>(_ cpu: CPU, _ op: OpPointer, _ value: T) throws(Exit) {
+    try Slow.store(cpu, cpu.alignedAddress(op, MemoryLayout<T>.size, Access.write), value)
+  }
+
+  static func reaches(
+    _ cpu: CPU, _ op: OpPointer, _ size: Int, isAligned: Bool, _ access: UInt32
+  ) -> Bool { false }
 }
 
 /// A register: the hot stamps of register forms.
@@ -77,6 +99,12 @@ enum RegisterSource: VectorSource {
   @inline(__always) static func isMemory(_ op: OpPointer) -> Bool { false }
   static func load<T>(_ cpu: CPU, _ op: OpPointer, _ type: T.Type) throws(Exit) -> T { throw Exit() }
   static func loadAligned<T>(_ cpu: CPU, _ op: OpPointer, _ type: T.Type) throws(Exit) -> T { throw Exit() }
+  static func store<T>(_ cpu: CPU, _ op: OpPointer, _ value: T) throws(Exit) { throw Exit() }
+  static func storeAligned<T>(_ cpu: CPU, _ op: OpPointer, _ value: T) throws(Exit) { throw Exit() }
+  @inline(__always)
+  static func reaches(
+    _ cpu: CPU, _ op: OpPointer, _ size: Int, isAligned: Bool, _ access: UInt32
+  ) -> Bool { true }
 }
 
 /// Memory that the TLB reaches: the hot stamps of memory forms.
@@ -94,6 +122,26 @@ enum MemorySource<Address: AddressForm>: VectorSource {
     guard _fastPath(linear & UInt64(MemoryLayout<T>.size - 1) == 0) else { throw Exit() }
     return try Fast.load(cpu, linear, T.self)
   }
+
+  @inline(__always)
+  static func store<T>(_ cpu: CPU, _ op: OpPointer, _ value: T) throws(Exit) {
+    try Fast.store(cpu, Address.unchecked(cpu, op), value)
+  }
+
+  @inline(__always)
+  static func storeAligned<T>(_ cpu: CPU, _ op: OpPointer, _ value: T) throws(Exit) {
+    let linear = Address.unchecked(cpu, op)
+    guard _fastPath(linear & UInt64(MemoryLayout<T>.size - 1) == 0) else { throw Exit() }
+    try Fast.store(cpu, linear, value)
+  }
+
+  @inline(__always)
+  static func reaches(
+    _ cpu: CPU, _ op: OpPointer, _ size: Int, isAligned: Bool, _ access: UInt32
+  ) -> Bool {
+    let linear = Address.unchecked(cpu, op)
+    return _fastPath(!isAligned || linear & UInt64(size - 1) == 0) && Fast.reaches(cpu, linear, size, access)
+  }
 }
 
 // MARK: Operands
@@ -103,6 +151,25 @@ extension VectorForm {
   @inline(__always)
   static func require(_ cpu: CPU) throws(Exit) {
     if isVEX { try cpu.requireAVX() } else { try cpu.requireSSE() }
+  }
+
+  /// Whether a body can run in threaded code: its instruction is available, and its memory operand of the
+  /// vector's width (without VEX an aligned one), of that width always aligned or never, or of `size` bytes, is
+  /// in reach. The stamps ask; see `Fast.reaches`.
+  @inline(__always)
+  static func isReady(_ cpu: CPU, _ op: OpPointer, _ access: UInt32) -> Bool {
+    isReady(cpu, op, access, isAligned: !isVEX)
+  }
+  @inline(__always)
+  static func isReady(_ cpu: CPU, _ op: OpPointer, _ access: UInt32, isAligned: Bool) -> Bool {
+    isReady(cpu, op, access, size: isWide ? 32 : 16, isAligned: isAligned)
+  }
+  @inline(__always)
+  static func isReady(
+    _ cpu: CPU, _ op: OpPointer, _ access: UInt32, size: Int, isAligned: Bool = false
+  ) -> Bool {
+    _fastPath(cpu.pointee.vectorFaults & (isVEX ? VectorFault.avx : VectorFault.sse) == 0)
+      && Source.reaches(cpu, op, size, isAligned: isAligned, access)
   }
 
   /// The first source: VEX.vvvv, or the destination.
@@ -150,6 +217,12 @@ extension VectorForm {
   static func second2(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> UInt16 {
     Source.isMemory(op)
       ? try Source.load(cpu, op, UInt16.self) : cpu.xmm(op.pointee.base).pointee.words[0]
+  }
+
+  /// The general register in ModRM.rm, or memory.
+  @inline(__always)
+  static func general<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) -> T {
+    Source.isMemory(op) ? try Source.load(cpu, op, T.self) : cpu.register(op.pointee.base)
   }
 
   /// Writes a result of the vector length to a register.

@@ -60,7 +60,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return code
   }
 
-  /// Walks the page tables. `failure` gets P (1) and RSVD (8) of the error code when the result is nil.
+  /// Walks the page tables. `failure` gets P (1), RSVD (8) and PK (20h) of the error code when the result is nil.
   /// Without `updating` nothing is written: for debuggers and the instruction decoder's probes.
   func walk(
     _ linear: UInt64, _ kind: UInt32, updating: Bool, _ failure: inout UInt32
@@ -122,8 +122,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         }
         continue
       }
-      guard isPermitted(rights, noExecute, kind) else {
-        failure = 1
+      let violatesKey = rights & PageEntry.user != 0 && isForbidden(byKey: entry >> 59 & 15, kind)
+      guard isPermitted(rights, noExecute, kind), !violatesKey else {
+        failure = violatesKey ? 0x21 : 1
         return nil
       }
       if updating { markUsed(at, entry, kind) }
@@ -207,6 +208,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       }
     }
     return kind & Access.write == 0 || rights & PageEntry.writable != 0 || pointee.cr0 & CR0.WP == 0
+  }
+
+  /// Whether PKRU forbids a data access to a user page with this protection key (SDM Vol. 3, "Determination of
+  /// Access Rights"). Supervisor code may write what is only write-disabled while CR0.WP is 0.
+  private func isForbidden(byKey key: UInt64, _ kind: UInt32) -> Bool {
+    guard pointee.cr4 & CR4.PKE != 0, isLongMode, kind & Access.fetch == 0 else { return false }
+    let bits = pointee.pkru >> UInt32(truncatingIfNeeded: key * 2)
+    if bits & 1 != 0 { return true }
+    return bits & 2 != 0 && kind & Access.write != 0
+      && (kind & Access.user != 0 || pointee.cr0 & CR0.WP != 0)
   }
 
   private func pdpte(_ index: Int) -> UInt64 {

@@ -76,21 +76,6 @@ extension OptionParser {
     }
   }
 
-  mutating func setCPU(_ text: String) throws(Failure) {
-    let entries = KeyValueList(text, impliedKey: "model").entries
-    guard let model = entries.first?.value, entries.first?.key == "model", CPUModels.isKnown(model) else {
-      throw refuse("'\(text)' does not start with a CPU model of QEMU's, such as max or qemu64")
-    }
-    options.cpuModel = model
-    if !CPUModels.generic.contains(model) {
-      notice("\(current): accepted by name; the guest sees the features that Apus has, not those of \(model)")
-    }
-    let flags = entries.dropFirst().map { entry in entry.value.map { "\(entry.key)=\($0)" } ?? entry.key }
-    if !flags.isEmpty {
-      notice("\(current): feature flags have no effect: \(flags.joined(separator: ","))")
-    }
-  }
-
   mutating func setCPUCount(_ text: String) throws(Failure) {
     var total: UInt64?
     var product: UInt64 = 1
@@ -305,31 +290,5 @@ extension OptionParser {
     }
     options.successCode = Int32(number)
     if options.debugExitPorts == nil { options.debugExitPorts = DebugExit.usualPorts }
-  }
-}
-
-/// The CPU models that QEMU's users name.
-enum CPUModels {
-  /// Names that promise no particular processor.
-  static let generic = ["max", "host", "base", "qemu64", "kvm64"]
-
-  private static let named = [
-    "486", "pentium", "pentium2", "pentium3", "qemu32", "kvm32", "coreduo", "core2duo", "n270", "athlon",
-    "phenom", "Conroe", "Penryn", "Nehalem", "Westmere", "SandyBridge", "IvyBridge", "Haswell", "Broadwell",
-    "Skylake-Client", "Skylake-Server", "Cascadelake-Server", "Cooperlake", "Icelake-Server",
-    "SapphireRapids", "GraniteRapids", "SierraForest", "Denverton", "Snowridge", "KnightsMill", "Opteron_G1",
-    "Opteron_G2", "Opteron_G3", "Opteron_G4", "Opteron_G5", "EPYC", "EPYC-Rome", "EPYC-Milan", "EPYC-Genoa",
-    "Dhyana",
-  ]
-
-  /// Whether QEMU knows the model, perhaps with a version (`-v2`) or a variant (`-noTSX`, `-IBRS`, `-IBPB`).
-  static func isKnown(_ model: String) -> Bool {
-    if generic.contains(model) { return true }
-    return named.contains { name in
-      guard model.hasPrefix(name) else { return false }
-      let variant = model.dropFirst(name.count)
-      return ["", "-noTSX", "-IBRS", "-IBPB", "-noTSX-IBRS"].contains(variant)
-        || (variant.hasPrefix("-v") && UInt8(variant.dropFirst(2)) != nil)
-    }
   }
 }

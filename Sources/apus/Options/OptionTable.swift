@@ -88,7 +88,11 @@ enum OptionTable {
           """
       ) { try $0.setDate($1) },
       OptionEntry(
-        "--cpu", value: "MODEL[,FLAGS]", help: "a CPU model of QEMU's by name; max is what there is"
+        "--cpu", value: "MODEL[,±FEATURE…]",
+        help: """
+          486, pentium, x86-64, x86-64-v2, x86-64-v3 or max (default); +NAME and -NAME switch features, \
+          vendor=intel|amd chooses whose processor it is
+          """
       ) {
         try $0.setCPU($1)
       },

@@ -1,3 +1,4 @@
+import ApusCPU
 /// What the command line asked for, checked as far as that is possible without touching the host.
 package struct Options: Equatable {
   package enum Action: Equatable { case run, help, version }
@@ -68,7 +69,7 @@ package struct Options: Equatable {
   package var drives: [Drive] = []
   /// In bytes; a multiple of 4 KiB.
   package var memorySize = Options.defaultMemorySize
-  package var cpuModel = "max"
+  package var cpuModel = CPUModel.max
   package var serial: [SerialTarget] = []
   package var debugConsole = SerialTarget.none
   package var startDate = StartDate.fixed(Options.defaultStartDate)

@@ -72,7 +72,7 @@ final class SystemBench {
   private let base: UnsafeMutableRawPointer
   private static let size = 8 << 20
 
-  init() {
+  init(_ model: CPUModel = .max) {
     let bytes = GuestRAM.requiredBytes(size: UInt64(Self.size)) ?? 0
     base = .allocate(byteCount: bytes, alignment: 4096)
     base.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
@@ -80,7 +80,7 @@ final class SystemBench {
       ram: GuestRAM(adopting: base, size: UInt64(Self.size)),
       regions: [
         MemoryRegion(start: 0, end: UInt64(Self.size), hostOffset: 0, isWritable: true)
-      ], bus: bus)
+      ], bus: bus, model: model)
   }
 
   deinit { base.deallocate() }

@@ -1,3 +1,4 @@
+import ApusCPU
 import Testing
 import apus
 
@@ -50,7 +51,7 @@ import apus
     #expect(options.startDate == .fixed(946_684_800))
     #expect(options.successCode == 33 && options.debugExitPorts == 0xF4...0xF7 && options.noReboot)
     #expect(options.debugConsole == .stdio(escapes: false))
-    #expect(options.cpuModel == "qemu64" && options.notices.isEmpty)
+    #expect(options.cpuModel == .x86_64 && options.notices.isEmpty)
   }
 
   /// The command line of a typical hobby kernel's Makefile.
@@ -116,10 +117,29 @@ import apus
     #expect(try parse("--flat", "a,,b,at=0x7c00").flat == Options.Flat(path: "a,b", physical: 0x7C00))
   }
 
-  @Test func cpuFlagsAreNoted() throws {
-    let options = try parse("-cpu", "Haswell-noTSX,+avx2,-x2apic,pdpe1gb=on")
-    #expect(options.cpuModel == "Haswell-noTSX")
-    #expect(options.notices.contains { $0.contains("+avx2,-x2apic,pdpe1gb=on") })
+  @Test func cpuModels() throws {
+    #expect(try parse("--cpu", "486").cpuModel == .i486)
+    #expect(try parse("--cpu", "x86-64-v3").cpuModel == .x86_64_v3)
+    #expect(try parse("--cpu", "max,vendor=intel").cpuModel.vendor == .intel)
+    // What needs a feature goes with it, and comes with what it needs.
+    let bare = try parse("--cpu", "max,-avx").cpuModel.features
+    #expect(!bare.contains(.avx2) && !bare.contains(.fma) && bare.contains(.sse4_2))
+    let more = try parse("--cpu", "x86-64,+avx2,sse4.1=on,lm=on").cpuModel.features
+    #expect(more.contains(.avx) && more.contains(.xsave) && more.contains(.sse4_2))
+    #expect(try !parse("--cpu", "x86-64,nx=off").cpuModel.features.contains(.nx))
+  }
+
+  @Test func cpuModelsOfQEMU() throws {
+    let options = try parse("-cpu", "Haswell-noTSX,+avx2,-x2apic,pdpe1gb=on,+vmx")
+    #expect(options.notices.contains { $0.contains("Haswell-noTSX") && $0.contains("x86-64-v3") })
+    #expect(options.notices.contains { $0.hasSuffix("without effect: +vmx") })
+    #expect(options.cpuModel.features.contains(.avx2) && options.cpuModel.features.contains(.pdpe1gb))
+    #expect(!options.cpuModel.features.contains(.x2apic))
+  }
+
+  @Test(arguments: ["", "386", "max,vendor=via", "max,avx=maybe", "vendor=amd"])
+  func badCPUModels(_ text: String) {
+    #expect(throws: Failure.self) { try parse("--cpu", text) }
   }
 
   @Test func helpAndVersionNeedNothingElseToBeRight() throws {

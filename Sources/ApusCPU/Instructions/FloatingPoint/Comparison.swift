@@ -52,10 +52,16 @@ extension BinaryFormat {
     let index = UInt32(truncatingIfNeeded: predicate & 31)
     // Bit n tells whether predicate n signals on quiet NaNs.
     let signaling = (0x9999_6666 as UInt32) &>> index & 1 != 0
-    // Hexadecimal digit n is the set of relations for which predicate n holds; 16...31 repeat 0...15.
-    let accepted = (0xF153_0EAC_79DB_8624 as UInt64) &>> UInt64(truncatingIfNeeded: (index & 15) &* 4)
     let found = compare(a, b, signaling: signaling, &context)
-    return accepted & UInt64(truncatingIfNeeded: found.rawValue) != 0 ? ~0 : 0
+    return relations(accepting: predicate) & UInt64(truncatingIfNeeded: found.rawValue) != 0 ? ~0 : 0
+  }
+
+  /// The set of relations (`FloatingPointRelation`) for which a predicate holds, in bits 3:0; the bits above are
+  /// those of other predicates.
+  @inline(__always)
+  static func relations(accepting predicate: UInt8) -> UInt64 {
+    // Hexadecimal digit n is the set for predicate n; 16...31 repeat 0...15.
+    (0xF153_0EAC_79DB_8624 as UInt64) &>> (UInt64(truncatingIfNeeded: predicate & 15) &* 4)
   }
 
   /// `MINSS`, `MINSD` and the lanes of `MINPS`, `MINPD`. The second operand is the answer when either is a
