@@ -94,7 +94,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       pointee.systemFlags &= ~RFLAGS.RF
       return op + 1
     }
-    if pointee.systemFlags & RFLAGS.TF == 0 { pointee.systemFlags |= RFLAGS.RF }
+    if pointee.systemFlags & RFLAGS.TF == 0 || pointee.isIntel { pointee.systemFlags |= RFLAGS.RF }
     pointee.budget &-= 1
     if pointee.budget < 0 {
       pointee.budget &-= Int64(op.pointee.count)

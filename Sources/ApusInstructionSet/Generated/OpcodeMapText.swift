@@ -289,41 +289,43 @@ enum OpcodeMapText {
       01/4 | SMSW | Ev | - | - |
       01/6 | LMSW | Ew | - | - | fixed end
       01/7 | INVLPG | Mb | - | - | mem fixed end
-      01/1 | MONITOR | - | - | - | reg rm=0 fixed
-      01/1 | MWAIT | - | - | - | reg rm=1 fixed jump end
-      01/1 | CLAC | - | - | - | reg rm=2 fixed
-      01/1 | STAC | - | - | - | reg rm=3 fixed
-      01/2 | XGETBV | - | - | - | reg rm=0 fixed
-      01/2 | XSETBV | - | - | - | reg rm=1 fixed end
-      NP 01/5 | SERIALIZE | - | - | - | reg rm=0 fixed end
-      01/7 | SWAPGS | - | - | - | reg rm=0 o64 fixed
-      01/7 | RDTSCP | - | - | - | reg rm=1 fixed
+      01/1 | MONITOR | - | - | - | reg rm=0 fixed +MONITOR
+      01/1 | MWAIT | - | - | - | reg rm=1 fixed jump end +MONITOR
+      01/1 | CLAC | - | - | - | reg rm=2 fixed +SMAP
+      01/1 | STAC | - | - | - | reg rm=3 fixed +SMAP
+      01/2 | XGETBV | - | - | - | reg rm=0 fixed +XSAVE
+      01/2 | XSETBV | - | - | - | reg rm=1 fixed end +XSAVE
+      NP 01/5 | SERIALIZE | - | - | - | reg rm=0 fixed end +SERIALIZE
+      NP 01/5 | RDPKRU | - | - | - | reg rm=6 fixed +PKU
+      NP 01/5 | WRPKRU | - | - | - | reg rm=7 fixed end +PKU
+      01/7 | SWAPGS | - | - | - | reg rm=0 o64 fixed +LM
+      01/7 | RDTSCP | - | - | - | reg rm=1 fixed +RDTSCP
       02 | LAR | Gv,Ew | Z | - |
       03 | LSL | Gv,Ew | Z | - |
-      05 | SYSCALL | - | - | - | fixed jump end
+      05 | SYSCALL | - | - | - | fixed jump end +SYSCALL
       06 | CLTS | - | - | - | fixed
-      07 | SYSRET | - | - | - | jump end
+      07 | SYSRET | - | - | - | jump end +SYSCALL
       08 | INVD | - | - | - | fixed
       09 | WBINVD | - | - | - | fixed
       0B | UD2 | - | - | - | fixed jump end
-      0D | PREFETCHW | Mb | - | - | nop
-      18-1D | NOP | Ev | - | - | nop
-      NP 1E | NOP | Ev | - | - | nop
-      66 1E | NOP | Ev | - | - | nop
-      F2 1E | NOP | Ev | - | - | nop
-      F3 1E | NOP | Ev | - | - | nop
-      1F | NOP | Ev | - | - | nop
+      0D | PREFETCHW | Mb | - | - | nop +PREFETCHW
+      18-1D | NOP | Ev | - | - | nop +CMOV
+      NP 1E | NOP | Ev | - | - | nop +CMOV
+      66 1E | NOP | Ev | - | - | nop +CMOV
+      F2 1E | NOP | Ev | - | - | nop +CMOV
+      F3 1E | NOP | Ev | - | - | nop +CMOV
+      1F | NOP | Ev | - | - | nop +CMOV
       20 | MOV | Rd,Cd | - | OSZAPC | name=MOV_RC reg fixed
       21 | MOV | Rd,Dd | - | OSZAPC | name=MOV_RD reg fixed
       22 | MOV | Cd,Rd | - | OSZAPC | name=MOV_CR reg fixed end
       23 | MOV | Dd,Rd | - | OSZAPC | name=MOV_DR reg fixed end
-      30 | WRMSR | - | - | - | fixed end
-      31 | RDTSC | - | - | - | fixed
-      32 | RDMSR | - | - | - | fixed
-      33 | RDPMC | - | - | - | fixed
-      34 | SYSENTER | - | - | - | fixed jump end
-      35 | SYSEXIT | - | - | - | fixed jump end
-      40-4F | CMOVcc | Gv,Ev | - | - | hot
+      30 | WRMSR | - | - | - | fixed end +MSR
+      31 | RDTSC | - | - | - | fixed +TSC
+      32 | RDMSR | - | - | - | fixed +MSR
+      33 | RDPMC | - | - | - | fixed +MMX
+      34 | SYSENTER | - | - | - | fixed jump end +SEP
+      35 | SYSEXIT | - | - | - | jump end +SEP
+      40-4F | CMOVcc | Gv,Ev | - | - | hot +CMOV
       80-8F | Jcc | Jz | - | - | hot f64 end
       90-9F | SETcc | Eb | - | - | hot
       A0 | PUSH | FS | - | - | d64 name=PUSH_S
@@ -338,23 +340,23 @@ enum OpcodeMapText {
       AB | BTS | Ev,Gv | C | OSAP | hot lock
       AC | SHRD | Ev,Gv,Ib | OSZPC | A | hot
       AD | SHRD | Ev,Gv,CL | OSZPC | A | hot
-      NP AE/0 | FXSAVE | M | - | - | mem
-      NP AE/1 | FXRSTOR | M | - | - | mem
-      NP AE/2 | LDMXCSR | Md | - | - | mem fixed
-      NP AE/3 | STMXCSR | Md | - | - | mem fixed
-      NP AE/4 | XSAVE | M | - | - | mem
-      NP AE/5 | XRSTOR | M | - | - | mem
-      NP AE/6 | XSAVEOPT | M | - | - | mem
-      NP AE/7 | CLFLUSH | Mb | - | - | mem fixed
-      66 AE/6 | CLWB | Mb | - | - | mem fixed name=CLFLUSH
-      66 AE/7 | CLFLUSHOPT | Mb | - | - | mem fixed name=CLFLUSH
-      NP AE/5 | LFENCE | - | - | - | reg nop
-      NP AE/6 | MFENCE | - | - | - | reg nop
-      NP AE/7 | SFENCE | - | - | - | reg nop
-      F3 AE/0 | RDFSBASE | Ry | - | - | reg o64
-      F3 AE/1 | RDGSBASE | Ry | - | - | reg o64
-      F3 AE/2 | WRFSBASE | Ry | - | - | reg o64
-      F3 AE/3 | WRGSBASE | Ry | - | - | reg o64
+      NP AE/0 | FXSAVE | M | - | - | mem +FXSR
+      NP AE/1 | FXRSTOR | M | - | - | mem +FXSR
+      NP AE/2 | LDMXCSR | Md | - | - | mem fixed +SSE
+      NP AE/3 | STMXCSR | Md | - | - | mem fixed +SSE
+      NP AE/4 | XSAVE | M | - | - | mem +XSAVE
+      NP AE/5 | XRSTOR | M | - | - | mem +XSAVE
+      NP AE/6 | XSAVEOPT | M | - | - | mem +XSAVEOPT
+      NP AE/7 | CLFLUSH | Mb | - | - | mem fixed +CLFLUSH
+      66 AE/6 | CLWB | Mb | - | - | mem fixed name=CLFLUSH +CLWB
+      66 AE/7 | CLFLUSHOPT | Mb | - | - | mem fixed name=CLFLUSH +CLFLUSHOPT
+      NP AE/5 | LFENCE | - | - | - | reg nop +SSE2
+      NP AE/6 | MFENCE | - | - | - | reg nop +SSE2
+      NP AE/7 | SFENCE | - | - | - | reg nop +SSE
+      F3 AE/0 | RDFSBASE | Ry | - | - | reg o64 +FSGSBASE
+      F3 AE/1 | RDGSBASE | Ry | - | - | reg o64 +FSGSBASE
+      F3 AE/2 | WRFSBASE | Ry | - | - | reg o64 +FSGSBASE
+      F3 AE/3 | WRGSBASE | Ry | - | - | reg o64 +FSGSBASE
       AF | IMUL | Gv,Ev | OC | SZAP | hot
       B0 | CMPXCHG | Eb,Gb | OSZAPC | - | hot lock
       B1 | CMPXCHG | Ev,Gv | OSZAPC | - | hot lock
@@ -364,7 +366,7 @@ enum OpcodeMapText {
       B5 | LGS | Gv,Mp | - | - | mem name=LxS
       B6 | MOVZX | Gv,Eb | - | - | hot
       B7 | MOVZX | Gv,Ew | - | - | hot
-      F3 B8 | POPCNT | Gv,Ev | OSZAPC | - | hot
+      F3 B8 | POPCNT | Gv,Ev | OSZAPC | - | hot +POPCNT
       B9 | UD1 | Gv,Ev | - | - | fixed jump end
       BA/4 | BT | Ev,Ib | C | OSAP | hot
       BA/5 | BTS | Ev,Ib | C | OSAP | hot lock
@@ -374,25 +376,25 @@ enum OpcodeMapText {
       NP BC | BSF | Gv,Ev | Z | OSAPC | hot
       66 BC | BSF | Gv,Ev | Z | OSAPC | hot
       F2 BC | BSF | Gv,Ev | Z | OSAPC | hot
-      F3 BC | TZCNT | Gv,Ev | ZC | OSAP | hot
+      F3 BC | TZCNT | Gv,Ev | ZC | OSAP | hot +BMI1
       NP BD | BSR | Gv,Ev | Z | OSAPC | hot
       66 BD | BSR | Gv,Ev | Z | OSAPC | hot
       F2 BD | BSR | Gv,Ev | Z | OSAPC | hot
-      F3 BD | LZCNT | Gv,Ev | ZC | OSAP | hot
+      F3 BD | LZCNT | Gv,Ev | ZC | OSAP | hot +ABM
       BE | MOVSX | Gv,Eb | - | - | hot
       BF | MOVSX | Gv,Ew | - | - | hot
       C0 | XADD | Eb,Gb | OSZAPC | - | hot lock
       C1 | XADD | Ev,Gv | OSZAPC | - | hot lock
-      NP C3 | MOVNTI | My,Gy | - | - | mem name=MOVNTI
-      C7/1 | CMPXCHG8B | M | Z | - | mem lock
-      NP C7/3 | XRSTORS | M | - | - | mem
-      NP C7/4 | XSAVEC | M | - | - | mem
-      NP C7/5 | XSAVES | M | - | - | mem
-      NP C7/6 | RDRAND | Rv | OSZAPC | - | reg
-      66 C7/6 | RDRAND | Rv | OSZAPC | - | reg
-      NP C7/7 | RDSEED | Rv | OSZAPC | - | reg
-      66 C7/7 | RDSEED | Rv | OSZAPC | - | reg
-      F3 C7/7 | RDPID | Ry | - | - | reg fixed
+      NP C3 | MOVNTI | My,Gy | - | - | mem name=MOVNTI +SSE2
+      C7/1 | CMPXCHG8B | M | Z | - | mem lock +CX8
+      NP C7/3 | XRSTORS | M | - | - | mem +XSAVES
+      NP C7/4 | XSAVEC | M | - | - | mem +XSAVEC
+      NP C7/5 | XSAVES | M | - | - | mem +XSAVES
+      NP C7/6 | RDRAND | Rv | OSZAPC | - | reg +RDRAND
+      66 C7/6 | RDRAND | Rv | OSZAPC | - | reg +RDRAND
+      NP C7/7 | RDSEED | Rv | OSZAPC | - | reg +RDSEED
+      66 C7/7 | RDSEED | Rv | OSZAPC | - | reg +RDSEED
+      F3 C7/7 | RDPID | Ry | - | - | reg fixed +RDPID
       C8-CF | BSWAP | Zv | - | - | hot
       FF | UD0 | Gv,Ev | - | - | fixed jump end
       """#
@@ -400,116 +402,116 @@ enum OpcodeMapText {
     (
       "38",
       #"""
-      NP 38.00 | PSHUFB | Pq,Qq | - | - | fixed shape=VW name=PSHUFB_MMX
-      66 38.00 | PSHUFB | Vx,Wx | - | - | fixed shape=VW
-      NP 38.01 | PHADDW | Pq,Qq | - | - | fixed shape=VW name=PHADDW_MMX
-      66 38.01 | PHADDW | Vx,Wx | - | - | fixed shape=VW
-      NP 38.02 | PHADDD | Pq,Qq | - | - | fixed shape=VW name=PHADDD_MMX
-      66 38.02 | PHADDD | Vx,Wx | - | - | fixed shape=VW
-      NP 38.03 | PHADDSW | Pq,Qq | - | - | fixed shape=VW name=PHADDSW_MMX
-      66 38.03 | PHADDSW | Vx,Wx | - | - | fixed shape=VW
-      NP 38.04 | PMADDUBSW | Pq,Qq | - | - | fixed shape=VW name=PMADDUBSW_MMX
-      66 38.04 | PMADDUBSW | Vx,Wx | - | - | fixed shape=VW
-      NP 38.05 | PHSUBW | Pq,Qq | - | - | fixed shape=VW name=PHSUBW_MMX
-      66 38.05 | PHSUBW | Vx,Wx | - | - | fixed shape=VW
-      NP 38.06 | PHSUBD | Pq,Qq | - | - | fixed shape=VW name=PHSUBD_MMX
-      66 38.06 | PHSUBD | Vx,Wx | - | - | fixed shape=VW
-      NP 38.07 | PHSUBSW | Pq,Qq | - | - | fixed shape=VW name=PHSUBSW_MMX
-      66 38.07 | PHSUBSW | Vx,Wx | - | - | fixed shape=VW
-      NP 38.08 | PSIGNB | Pq,Qq | - | - | fixed shape=VW name=PSIGNB_MMX
-      66 38.08 | PSIGNB | Vx,Wx | - | - | fixed shape=VW
-      NP 38.09 | PSIGNW | Pq,Qq | - | - | fixed shape=VW name=PSIGNW_MMX
-      66 38.09 | PSIGNW | Vx,Wx | - | - | fixed shape=VW
-      NP 38.0A | PSIGND | Pq,Qq | - | - | fixed shape=VW name=PSIGND_MMX
-      66 38.0A | PSIGND | Vx,Wx | - | - | fixed shape=VW
-      NP 38.0B | PMULHRSW | Pq,Qq | - | - | fixed shape=VW name=PMULHRSW_MMX
-      66 38.0B | PMULHRSW | Vx,Wx | - | - | fixed shape=VW
-      66 38.10 | PBLENDVB | Vx,Wx | - | - | fixed shape=VW
-      66 38.14 | BLENDVPS | Vx,Wx | - | - | fixed shape=VW
-      66 38.15 | BLENDVPD | Vx,Wx | - | - | fixed shape=VW
-      66 38.17 | PTEST | Vx,Wx | OSZAPC | - | fixed shape=VW
-      NP 38.1C | PABSB | Pq,Qq | - | - | fixed shape=VW name=PABSB_MMX
-      66 38.1C | PABSB | Vx,Wx | - | - | fixed shape=VW
-      NP 38.1D | PABSW | Pq,Qq | - | - | fixed shape=VW name=PABSW_MMX
-      66 38.1D | PABSW | Vx,Wx | - | - | fixed shape=VW
-      NP 38.1E | PABSD | Pq,Qq | - | - | fixed shape=VW name=PABSD_MMX
-      66 38.1E | PABSD | Vx,Wx | - | - | fixed shape=VW
-      66 38.20 | PMOVSXBW | Vx,Ux/Mq | - | - | fixed shape=VW
-      66 38.21 | PMOVSXBD | Vx,Ux/Md | - | - | fixed shape=VW
-      66 38.22 | PMOVSXBQ | Vx,Ux/Mw | - | - | fixed shape=VW
-      66 38.23 | PMOVSXWD | Vx,Ux/Mq | - | - | fixed shape=VW
-      66 38.24 | PMOVSXWQ | Vx,Ux/Md | - | - | fixed shape=VW
-      66 38.25 | PMOVSXDQ | Vx,Ux/Mq | - | - | fixed shape=VW
-      66 38.28 | PMULDQ | Vx,Wx | - | - | fixed shape=VW
-      66 38.29 | PCMPEQQ | Vx,Wx | - | - | fixed shape=VW
-      66 38.2A | MOVNTDQA | Vx,Mx | - | - | mem fixed shape=VW name=MOVAPS
-      66 38.2B | PACKUSDW | Vx,Wx | - | - | fixed shape=VW
-      66 38.30 | PMOVZXBW | Vx,Ux/Mq | - | - | fixed shape=VW
-      66 38.31 | PMOVZXBD | Vx,Ux/Md | - | - | fixed shape=VW
-      66 38.32 | PMOVZXBQ | Vx,Ux/Mw | - | - | fixed shape=VW
-      66 38.33 | PMOVZXWD | Vx,Ux/Mq | - | - | fixed shape=VW
-      66 38.34 | PMOVZXWQ | Vx,Ux/Md | - | - | fixed shape=VW
-      66 38.35 | PMOVZXDQ | Vx,Ux/Mq | - | - | fixed shape=VW
-      66 38.37 | PCMPGTQ | Vx,Wx | - | - | fixed shape=VW
-      66 38.38 | PMINSB | Vx,Wx | - | - | fixed shape=VW
-      66 38.39 | PMINSD | Vx,Wx | - | - | fixed shape=VW
-      66 38.3A | PMINUW | Vx,Wx | - | - | fixed shape=VW
-      66 38.3B | PMINUD | Vx,Wx | - | - | fixed shape=VW
-      66 38.3C | PMAXSB | Vx,Wx | - | - | fixed shape=VW
-      66 38.3D | PMAXSD | Vx,Wx | - | - | fixed shape=VW
-      66 38.3E | PMAXUW | Vx,Wx | - | - | fixed shape=VW
-      66 38.3F | PMAXUD | Vx,Wx | - | - | fixed shape=VW
-      66 38.40 | PMULLD | Vx,Wx | - | - | fixed shape=VW
-      66 38.41 | PHMINPOSUW | Vdq,Wdq | - | - | fixed shape=VW
-      66 38.82 | INVPCID | Gy,M | - | - | mem fixed end
-      NP 38.C8 | SHA1NEXTE | Vdq,Wdq | - | - | fixed shape=VW
-      NP 38.C9 | SHA1MSG1 | Vdq,Wdq | - | - | fixed shape=VW
-      NP 38.CA | SHA1MSG2 | Vdq,Wdq | - | - | fixed shape=VW
-      NP 38.CB | SHA256RNDS2 | Vdq,Wdq | - | - | fixed shape=VW
-      NP 38.CC | SHA256MSG1 | Vdq,Wdq | - | - | fixed shape=VW
-      NP 38.CD | SHA256MSG2 | Vdq,Wdq | - | - | fixed shape=VW
-      66 38.CF | GF2P8MULB | Vx,Wx | - | - | fixed shape=VW
-      66 38.DB | AESIMC | Vdq,Wdq | - | - | fixed shape=VW
-      66 38.DC | AESENC | Vdq,Wdq | - | - | fixed shape=VW
-      66 38.DD | AESENCLAST | Vdq,Wdq | - | - | fixed shape=VW
-      66 38.DE | AESDEC | Vdq,Wdq | - | - | fixed shape=VW
-      66 38.DF | AESDECLAST | Vdq,Wdq | - | - | fixed shape=VW
-      NP 38.F0 | MOVBE | Gv,Mv | - | - | mem name=MOVBE_GM
-      NP 38.F1 | MOVBE | Mv,Gv | - | - | mem name=MOVBE_MG
-      66 38.F0 | MOVBE | Gv,Mv | - | - | mem name=MOVBE_GM
-      66 38.F1 | MOVBE | Mv,Gv | - | - | mem name=MOVBE_MG
-      F2 38.F0 | CRC32 | Gd,Eb | - | - | fixed name=CRC32_Eb
-      F2 38.F1 | CRC32 | Gv,Ev | - | - | -
-      66 38.F6 | ADCX | Gy,Ey | C | - | -
-      F3 38.F6 | ADOX | Gy,Ey | O | - | -
-      66 3A.08 | ROUNDPS | Vx,Wx,Ib | - | - | fixed shape=VWI
-      66 3A.09 | ROUNDPD | Vx,Wx,Ib | - | - | fixed shape=VWI
-      66 3A.0A | ROUNDSS | Vss,Wss,Ib | - | - | fixed shape=VWI
-      66 3A.0B | ROUNDSD | Vsd,Wsd,Ib | - | - | fixed shape=VWI
-      66 3A.0C | BLENDPS | Vx,Wx,Ib | - | - | fixed shape=VWI
-      66 3A.0D | BLENDPD | Vx,Wx,Ib | - | - | fixed shape=VWI
-      66 3A.0E | PBLENDW | Vx,Wx,Ib | - | - | fixed shape=VWI
-      NP 3A.0F | PALIGNR | Pq,Qq,Ib | - | - | fixed shape=VWI name=PALIGNR_MMX
-      66 3A.0F | PALIGNR | Vx,Wx,Ib | - | - | fixed shape=VWI
-      66 3A.14 | PEXTRB | RdMb,Vdq,Ib | - | - | fixed shape=EVI
-      66 3A.15 | PEXTRW | RdMw,Vdq,Ib | - | - | fixed shape=EVI name=PEXTRW_EV
-      66 3A.16 | PEXTRD | Ey,Vdq,Ib | - | - | shape=EVI
-      66 3A.17 | EXTRACTPS | Ed,Vdq,Ib | - | - | fixed shape=EVI
-      66 3A.20 | PINSRB | Vdq,RdMb,Ib | - | - | fixed shape=VEI
-      66 3A.21 | INSERTPS | Vdq,UdqMd,Ib | - | - | fixed shape=VWI
-      66 3A.22 | PINSRD | Vdq,Ey,Ib | - | - | shape=VEI
-      66 3A.40 | DPPS | Vdq,Wdq,Ib | - | - | fixed shape=VWI
-      66 3A.41 | DPPD | Vdq,Wdq,Ib | - | - | fixed shape=VWI
-      66 3A.42 | MPSADBW | Vdq,Wdq,Ib | - | - | fixed shape=VWI
-      66 3A.44 | PCLMULQDQ | Vdq,Wdq,Ib | - | - | fixed shape=VWI
-      66 3A.60 | PCMPESTRM | Vdq,Wdq,Ib | OSZAPC | - | shape=VWI width=y
-      66 3A.61 | PCMPESTRI | Vdq,Wdq,Ib | OSZAPC | - | shape=VWI width=y
-      66 3A.62 | PCMPISTRM | Vdq,Wdq,Ib | OSZAPC | - | fixed shape=VWI
-      66 3A.63 | PCMPISTRI | Vdq,Wdq,Ib | OSZAPC | - | fixed shape=VWI
-      NP 3A.CC | SHA1RNDS4 | Vdq,Wdq,Ib | - | - | fixed shape=VWI
-      66 3A.CE | GF2P8AFFINEQB | Vx,Wx,Ib | - | - | fixed shape=VWI
-      66 3A.CF | GF2P8AFFINEINVQB | Vx,Wx,Ib | - | - | fixed shape=VWI
-      66 3A.DF | AESKEYGENASSIST | Vdq,Wdq,Ib | - | - | fixed shape=VWI
+      NP 38.00 | PSHUFB | Pq,Qq | - | - | fixed shape=VW name=PSHUFB_MMX +SSSE3
+      66 38.00 | PSHUFB | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.01 | PHADDW | Pq,Qq | - | - | fixed shape=VW name=PHADDW_MMX +SSSE3
+      66 38.01 | PHADDW | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.02 | PHADDD | Pq,Qq | - | - | fixed shape=VW name=PHADDD_MMX +SSSE3
+      66 38.02 | PHADDD | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.03 | PHADDSW | Pq,Qq | - | - | fixed shape=VW name=PHADDSW_MMX +SSSE3
+      66 38.03 | PHADDSW | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.04 | PMADDUBSW | Pq,Qq | - | - | fixed shape=VW name=PMADDUBSW_MMX +SSSE3
+      66 38.04 | PMADDUBSW | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.05 | PHSUBW | Pq,Qq | - | - | fixed shape=VW name=PHSUBW_MMX +SSSE3
+      66 38.05 | PHSUBW | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.06 | PHSUBD | Pq,Qq | - | - | fixed shape=VW name=PHSUBD_MMX +SSSE3
+      66 38.06 | PHSUBD | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.07 | PHSUBSW | Pq,Qq | - | - | fixed shape=VW name=PHSUBSW_MMX +SSSE3
+      66 38.07 | PHSUBSW | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.08 | PSIGNB | Pq,Qq | - | - | fixed shape=VW name=PSIGNB_MMX +SSSE3
+      66 38.08 | PSIGNB | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.09 | PSIGNW | Pq,Qq | - | - | fixed shape=VW name=PSIGNW_MMX +SSSE3
+      66 38.09 | PSIGNW | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.0A | PSIGND | Pq,Qq | - | - | fixed shape=VW name=PSIGND_MMX +SSSE3
+      66 38.0A | PSIGND | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.0B | PMULHRSW | Pq,Qq | - | - | fixed shape=VW name=PMULHRSW_MMX +SSSE3
+      66 38.0B | PMULHRSW | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      66 38.10 | PBLENDVB | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.14 | BLENDVPS | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.15 | BLENDVPD | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.17 | PTEST | Vx,Wx | OSZAPC | - | fixed shape=VW +SSE4.1
+      NP 38.1C | PABSB | Pq,Qq | - | - | fixed shape=VW name=PABSB_MMX +SSSE3
+      66 38.1C | PABSB | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.1D | PABSW | Pq,Qq | - | - | fixed shape=VW name=PABSW_MMX +SSSE3
+      66 38.1D | PABSW | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      NP 38.1E | PABSD | Pq,Qq | - | - | fixed shape=VW name=PABSD_MMX +SSSE3
+      66 38.1E | PABSD | Vx,Wx | - | - | fixed shape=VW +SSSE3
+      66 38.20 | PMOVSXBW | Vx,Ux/Mq | - | - | fixed shape=VW +SSE4.1
+      66 38.21 | PMOVSXBD | Vx,Ux/Md | - | - | fixed shape=VW +SSE4.1
+      66 38.22 | PMOVSXBQ | Vx,Ux/Mw | - | - | fixed shape=VW +SSE4.1
+      66 38.23 | PMOVSXWD | Vx,Ux/Mq | - | - | fixed shape=VW +SSE4.1
+      66 38.24 | PMOVSXWQ | Vx,Ux/Md | - | - | fixed shape=VW +SSE4.1
+      66 38.25 | PMOVSXDQ | Vx,Ux/Mq | - | - | fixed shape=VW +SSE4.1
+      66 38.28 | PMULDQ | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.29 | PCMPEQQ | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.2A | MOVNTDQA | Vx,Mx | - | - | mem fixed shape=VW name=MOVAPS +SSE4.1
+      66 38.2B | PACKUSDW | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.30 | PMOVZXBW | Vx,Ux/Mq | - | - | fixed shape=VW +SSE4.1
+      66 38.31 | PMOVZXBD | Vx,Ux/Md | - | - | fixed shape=VW +SSE4.1
+      66 38.32 | PMOVZXBQ | Vx,Ux/Mw | - | - | fixed shape=VW +SSE4.1
+      66 38.33 | PMOVZXWD | Vx,Ux/Mq | - | - | fixed shape=VW +SSE4.1
+      66 38.34 | PMOVZXWQ | Vx,Ux/Md | - | - | fixed shape=VW +SSE4.1
+      66 38.35 | PMOVZXDQ | Vx,Ux/Mq | - | - | fixed shape=VW +SSE4.1
+      66 38.37 | PCMPGTQ | Vx,Wx | - | - | fixed shape=VW +SSE4.2
+      66 38.38 | PMINSB | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.39 | PMINSD | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.3A | PMINUW | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.3B | PMINUD | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.3C | PMAXSB | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.3D | PMAXSD | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.3E | PMAXUW | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.3F | PMAXUD | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.40 | PMULLD | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.41 | PHMINPOSUW | Vdq,Wdq | - | - | fixed shape=VW +SSE4.1
+      66 38.82 | INVPCID | Gy,M | - | - | mem fixed end +INVPCID
+      NP 38.C8 | SHA1NEXTE | Vdq,Wdq | - | - | fixed shape=VW +SHA
+      NP 38.C9 | SHA1MSG1 | Vdq,Wdq | - | - | fixed shape=VW +SHA
+      NP 38.CA | SHA1MSG2 | Vdq,Wdq | - | - | fixed shape=VW +SHA
+      NP 38.CB | SHA256RNDS2 | Vdq,Wdq | - | - | fixed shape=VW +SHA
+      NP 38.CC | SHA256MSG1 | Vdq,Wdq | - | - | fixed shape=VW +SHA
+      NP 38.CD | SHA256MSG2 | Vdq,Wdq | - | - | fixed shape=VW +SHA
+      66 38.CF | GF2P8MULB | Vx,Wx | - | - | fixed shape=VW +GFNI
+      66 38.DB | AESIMC | Vdq,Wdq | - | - | fixed shape=VW +AES
+      66 38.DC | AESENC | Vdq,Wdq | - | - | fixed shape=VW +AES
+      66 38.DD | AESENCLAST | Vdq,Wdq | - | - | fixed shape=VW +AES
+      66 38.DE | AESDEC | Vdq,Wdq | - | - | fixed shape=VW +AES
+      66 38.DF | AESDECLAST | Vdq,Wdq | - | - | fixed shape=VW +AES
+      NP 38.F0 | MOVBE | Gv,Mv | - | - | mem name=MOVBE_GM +MOVBE
+      NP 38.F1 | MOVBE | Mv,Gv | - | - | mem name=MOVBE_MG +MOVBE
+      66 38.F0 | MOVBE | Gv,Mv | - | - | mem name=MOVBE_GM +MOVBE
+      66 38.F1 | MOVBE | Mv,Gv | - | - | mem name=MOVBE_MG +MOVBE
+      F2 38.F0 | CRC32 | Gd,Eb | - | - | fixed name=CRC32_Eb +SSE4.2
+      F2 38.F1 | CRC32 | Gv,Ev | - | - | +SSE4.2
+      66 38.F6 | ADCX | Gy,Ey | C | - | +ADX
+      F3 38.F6 | ADOX | Gy,Ey | O | - | +ADX
+      66 3A.08 | ROUNDPS | Vx,Wx,Ib | - | - | fixed shape=VWI +SSE4.1
+      66 3A.09 | ROUNDPD | Vx,Wx,Ib | - | - | fixed shape=VWI +SSE4.1
+      66 3A.0A | ROUNDSS | Vss,Wss,Ib | - | - | fixed shape=VWI +SSE4.1
+      66 3A.0B | ROUNDSD | Vsd,Wsd,Ib | - | - | fixed shape=VWI +SSE4.1
+      66 3A.0C | BLENDPS | Vx,Wx,Ib | - | - | fixed shape=VWI +SSE4.1
+      66 3A.0D | BLENDPD | Vx,Wx,Ib | - | - | fixed shape=VWI +SSE4.1
+      66 3A.0E | PBLENDW | Vx,Wx,Ib | - | - | fixed shape=VWI +SSE4.1
+      NP 3A.0F | PALIGNR | Pq,Qq,Ib | - | - | fixed shape=VWI name=PALIGNR_MMX +SSSE3
+      66 3A.0F | PALIGNR | Vx,Wx,Ib | - | - | fixed shape=VWI +SSSE3
+      66 3A.14 | PEXTRB | RdMb,Vdq,Ib | - | - | fixed shape=EVI +SSE4.1
+      66 3A.15 | PEXTRW | RdMw,Vdq,Ib | - | - | fixed shape=EVI name=PEXTRW_EV +SSE4.1
+      66 3A.16 | PEXTRD | Ey,Vdq,Ib | - | - | shape=EVI +SSE4.1
+      66 3A.17 | EXTRACTPS | Ed,Vdq,Ib | - | - | fixed shape=EVI +SSE4.1
+      66 3A.20 | PINSRB | Vdq,RdMb,Ib | - | - | fixed shape=VEI +SSE4.1
+      66 3A.21 | INSERTPS | Vdq,UdqMd,Ib | - | - | fixed shape=VWI +SSE4.1
+      66 3A.22 | PINSRD | Vdq,Ey,Ib | - | - | shape=VEI +SSE4.1
+      66 3A.40 | DPPS | Vdq,Wdq,Ib | - | - | fixed shape=VWI +SSE4.1
+      66 3A.41 | DPPD | Vdq,Wdq,Ib | - | - | fixed shape=VWI +SSE4.1
+      66 3A.42 | MPSADBW | Vdq,Wdq,Ib | - | - | fixed shape=VWI +SSE4.1
+      66 3A.44 | PCLMULQDQ | Vdq,Wdq,Ib | - | - | fixed shape=VWI +PCLMULQDQ
+      66 3A.60 | PCMPESTRM | Vdq,Wdq,Ib | OSZAPC | - | shape=VWI width=y +SSE4.2
+      66 3A.61 | PCMPESTRI | Vdq,Wdq,Ib | OSZAPC | - | shape=VWI width=y +SSE4.2
+      66 3A.62 | PCMPISTRM | Vdq,Wdq,Ib | OSZAPC | - | fixed shape=VWI +SSE4.2
+      66 3A.63 | PCMPISTRI | Vdq,Wdq,Ib | OSZAPC | - | fixed shape=VWI +SSE4.2
+      NP 3A.CC | SHA1RNDS4 | Vdq,Wdq,Ib | - | - | fixed shape=VWI +SHA
+      66 3A.CE | GF2P8AFFINEQB | Vx,Wx,Ib | - | - | fixed shape=VWI +GFNI
+      66 3A.CF | GF2P8AFFINEINVQB | Vx,Wx,Ib | - | - | fixed shape=VWI +GFNI
+      66 3A.DF | AESKEYGENASSIST | Vdq,Wdq,Ib | - | - | fixed shape=VWI +AES
       """#
     ),
     (
@@ -577,28 +579,28 @@ enum OpcodeMapText {
       DA/5 | FISUBR | Md | - | - | mem fixed name=FISUBR_m32 shape=x87
       DA/6 | FIDIV | Md | - | - | mem fixed name=FIDIV_m32 shape=x87
       DA/7 | FIDIVR | Md | - | - | mem fixed name=FIDIVR_m32 shape=x87
-      DA/0 | FCMOVB | - | - | - | reg fixed shape=x87
-      DA/1 | FCMOVE | - | - | - | reg fixed shape=x87
-      DA/2 | FCMOVBE | - | - | - | reg fixed shape=x87
-      DA/3 | FCMOVU | - | - | - | reg fixed shape=x87
+      DA/0 | FCMOVB | - | - | - | reg fixed shape=x87 +CMOV
+      DA/1 | FCMOVE | - | - | - | reg fixed shape=x87 +CMOV
+      DA/2 | FCMOVBE | - | - | - | reg fixed shape=x87 +CMOV
+      DA/3 | FCMOVU | - | - | - | reg fixed shape=x87 +CMOV
       DA/5 | FUCOMPP | - | - | - | reg rm=1 fixed shape=x87
       DB/0 | FILD | Md | - | - | mem fixed name=FILD_m32 shape=x87
-      DB/1 | FISTTP | Md | - | - | mem fixed name=FISTTP_m32 shape=x87
+      DB/1 | FISTTP | Md | - | - | mem fixed name=FISTTP_m32 shape=x87 +SSE3
       DB/2 | FIST | Md | - | - | mem fixed name=FIST_m32 shape=x87
       DB/3 | FISTP | Md | - | - | mem fixed name=FISTP_m32 shape=x87
       DB/5 | FLD | M | - | - | mem fixed name=FLD_m80 shape=x87
       DB/7 | FSTP | M | - | - | mem fixed name=FSTP_m80 shape=x87
-      DB/0 | FCMOVNB | - | - | - | reg fixed shape=x87
-      DB/1 | FCMOVNE | - | - | - | reg fixed shape=x87
-      DB/2 | FCMOVNBE | - | - | - | reg fixed shape=x87
-      DB/3 | FCMOVNU | - | - | - | reg fixed shape=x87
+      DB/0 | FCMOVNB | - | - | - | reg fixed shape=x87 +CMOV
+      DB/1 | FCMOVNE | - | - | - | reg fixed shape=x87 +CMOV
+      DB/2 | FCMOVNBE | - | - | - | reg fixed shape=x87 +CMOV
+      DB/3 | FCMOVNU | - | - | - | reg fixed shape=x87 +CMOV
       DB/4 | FENI | - | - | - | reg rm=0 fixed name=x87NoOperation shape=x87
       DB/4 | FDISI | - | - | - | reg rm=1 fixed name=x87NoOperation shape=x87
       DB/4 | FNCLEX | - | - | - | reg rm=2 fixed shape=x87
       DB/4 | FNINIT | - | - | - | reg rm=3 fixed shape=x87
       DB/4 | FSETPM | - | - | - | reg rm=4 fixed name=x87NoOperation shape=x87
-      DB/5 | FUCOMI | - | OSZAPC | - | reg fixed shape=x87
-      DB/6 | FCOMI | - | OSZAPC | - | reg fixed shape=x87
+      DB/5 | FUCOMI | - | OSZAPC | - | reg fixed shape=x87 +CMOV
+      DB/6 | FCOMI | - | OSZAPC | - | reg fixed shape=x87 +CMOV
       DC/0 | FADD | Mq | - | - | mem fixed name=FADD_m64 shape=x87
       DC/1 | FMUL | Mq | - | - | mem fixed name=FMUL_m64 shape=x87
       DC/2 | FCOM | Mq | - | - | mem fixed name=FCOM_m64 shape=x87
@@ -616,7 +618,7 @@ enum OpcodeMapText {
       DC/6 | FDIVR | - | - | - | reg fixed name=FDIVR_STi shape=x87
       DC/7 | FDIV | - | - | - | reg fixed name=FDIV_STi shape=x87
       DD/0 | FLD | Mq | - | - | mem fixed name=FLD_m64 shape=x87
-      DD/1 | FISTTP | Mq | - | - | mem fixed name=FISTTP_m64 shape=x87
+      DD/1 | FISTTP | Mq | - | - | mem fixed name=FISTTP_m64 shape=x87 +SSE3
       DD/2 | FST | Mq | - | - | mem fixed name=FST_m64 shape=x87
       DD/3 | FSTP | Mq | - | - | mem fixed name=FSTP_m64 shape=x87
       DD/4 | FRSTOR | M | - | - | mem shape=x87
@@ -645,7 +647,7 @@ enum OpcodeMapText {
       DE/6 | FDIVRP | - | - | - | reg fixed shape=x87
       DE/7 | FDIVP | - | - | - | reg fixed shape=x87
       DF/0 | FILD | Mw | - | - | mem fixed name=FILD_m16 shape=x87
-      DF/1 | FISTTP | Mw | - | - | mem fixed name=FISTTP_m16 shape=x87
+      DF/1 | FISTTP | Mw | - | - | mem fixed name=FISTTP_m16 shape=x87 +SSE3
       DF/2 | FIST | Mw | - | - | mem fixed name=FIST_m16 shape=x87
       DF/3 | FISTP | Mw | - | - | mem fixed name=FISTP_m16 shape=x87
       DF/4 | FBLD | M | - | - | mem fixed shape=x87
@@ -657,284 +659,284 @@ enum OpcodeMapText {
       DF/2 | FSTP8 | - | - | - | reg fixed name=FSTP_STi shape=x87
       DF/3 | FSTP9 | - | - | - | reg fixed name=FSTP_STi shape=x87
       DF/4 | FNSTSW | - | - | - | reg rm=0 fixed name=FNSTSW_AX shape=x87
-      DF/5 | FUCOMIP | - | OSZAPC | - | reg fixed shape=x87
-      DF/6 | FCOMIP | - | OSZAPC | - | reg fixed shape=x87
+      DF/5 | FUCOMIP | - | OSZAPC | - | reg fixed shape=x87 +CMOV
+      DF/6 | FCOMIP | - | OSZAPC | - | reg fixed shape=x87 +CMOV
       """#
     ),
     (
       "0F",
       #"""
-      NP 10 | MOVUPS | Vps,Wps | - | - | fixed shape=VW
-      66 10 | MOVUPD | Vpd,Wpd | - | - | fixed shape=VW name=MOVUPS
-      F3 10 | MOVSS | Vss,Wss | - | - | fixed shape=VW
-      F2 10 | MOVSD | Vsd,Wsd | - | - | fixed shape=VW
-      NP 11 | MOVUPS | Wps,Vps | - | - | fixed shape=WV name=MOVUPS_WV
-      66 11 | MOVUPD | Wpd,Vpd | - | - | fixed shape=WV name=MOVUPS_WV
-      F3 11 | MOVSS | Wss,Vss | - | - | fixed shape=WV name=MOVSS_WV
-      F2 11 | MOVSD | Wsd,Vsd | - | - | fixed shape=WV name=MOVSD_WV
-      NP 12 | MOVLPS | Vq,Mq | - | - | mem fixed shape=VW
-      NP 12 | MOVHLPS | Vq,Uq | - | - | reg fixed shape=VW
-      66 12 | MOVLPD | Vq,Mq | - | - | mem fixed shape=VW name=MOVLPS
-      F3 12 | MOVSLDUP | Vps,Wps | - | - | fixed shape=VW
-      F2 12 | MOVDDUP | Vpd,Wq | - | - | fixed shape=VW
-      NP 13 | MOVLPS | Mq,Vq | - | - | mem fixed shape=WV name=MOVLPS_WV
-      66 13 | MOVLPD | Mq,Vq | - | - | mem fixed shape=WV name=MOVLPS_WV
-      NP 14 | UNPCKLPS | Vx,Wx | - | - | fixed shape=VW
-      66 14 | UNPCKLPD | Vx,Wx | - | - | fixed shape=VW name=PUNPCKLQDQ
-      NP 15 | UNPCKHPS | Vx,Wx | - | - | fixed shape=VW
-      66 15 | UNPCKHPD | Vx,Wx | - | - | fixed shape=VW name=PUNPCKHQDQ
-      NP 16 | MOVHPS | Vq,Mq | - | - | mem fixed shape=VW
-      NP 16 | MOVLHPS | Vq,Uq | - | - | reg fixed shape=VW
-      66 16 | MOVHPD | Vq,Mq | - | - | mem fixed shape=VW name=MOVHPS
-      F3 16 | MOVSHDUP | Vps,Wps | - | - | fixed shape=VW
-      NP 17 | MOVHPS | Mq,Vq | - | - | mem fixed shape=WV name=MOVHPS_WV
-      66 17 | MOVHPD | Mq,Vq | - | - | mem fixed shape=WV name=MOVHPS_WV
-      NP 28 | MOVAPS | Vps,Wps | - | - | fixed shape=VW
-      66 28 | MOVAPD | Vpd,Wpd | - | - | fixed shape=VW name=MOVAPS
-      NP 29 | MOVAPS | Wps,Vps | - | - | fixed shape=WV name=MOVAPS_WV
-      66 29 | MOVAPD | Wpd,Vpd | - | - | fixed shape=WV name=MOVAPS_WV
-      NP 2A | CVTPI2PS | Vps,Qpi | - | - | fixed shape=VW
-      66 2A | CVTPI2PD | Vpd,Qpi | - | - | fixed shape=VW
-      F3 2A | CVTSI2SS | Vss,Ey | - | - | shape=VE
-      F2 2A | CVTSI2SD | Vsd,Ey | - | - | shape=VE
-      NP 2B | MOVNTPS | Mps,Vps | - | - | mem fixed shape=WV name=MOVAPS_WV
-      66 2B | MOVNTPD | Mpd,Vpd | - | - | mem fixed shape=WV name=MOVAPS_WV
-      NP 2C | CVTTPS2PI | Ppi,Wps | - | - | fixed shape=VW
-      66 2C | CVTTPD2PI | Ppi,Wpd | - | - | fixed shape=VW
-      F3 2C | CVTTSS2SI | Gy,Wss | - | - | shape=GW
-      F2 2C | CVTTSD2SI | Gy,Wsd | - | - | shape=GW
-      NP 2D | CVTPS2PI | Ppi,Wps | - | - | fixed shape=VW
-      66 2D | CVTPD2PI | Ppi,Wpd | - | - | fixed shape=VW
-      F3 2D | CVTSS2SI | Gy,Wss | - | - | shape=GW
-      F2 2D | CVTSD2SI | Gy,Wsd | - | - | shape=GW
-      NP 2E | UCOMISS | Vss,Wss | OSZAPC | - | fixed shape=VW
-      66 2E | UCOMISD | Vsd,Wsd | OSZAPC | - | fixed shape=VW
-      NP 2F | COMISS | Vss,Wss | OSZAPC | - | fixed shape=VW
-      66 2F | COMISD | Vsd,Wsd | OSZAPC | - | fixed shape=VW
-      NP 50 | MOVMSKPS | Gd,Ups | - | - | reg fixed shape=GW
-      66 50 | MOVMSKPD | Gd,Upd | - | - | reg fixed shape=GW
-      NP 51 | SQRTPS | Vps,Wps | - | - | fixed shape=VW
-      66 51 | SQRTPD | Vpd,Wpd | - | - | fixed shape=VW
-      F3 51 | SQRTSS | Vss,Wss | - | - | fixed shape=VW
-      F2 51 | SQRTSD | Vsd,Wsd | - | - | fixed shape=VW
-      NP 52 | RSQRTPS | Vps,Wps | - | - | fixed shape=VW
-      F3 52 | RSQRTSS | Vss,Wss | - | - | fixed shape=VW
-      NP 53 | RCPPS | Vps,Wps | - | - | fixed shape=VW
-      F3 53 | RCPSS | Vss,Wss | - | - | fixed shape=VW
-      NP 54 | ANDPS | Vps,Wps | - | - | fixed shape=VW name=PAND
-      66 54 | ANDPD | Vpd,Wpd | - | - | fixed shape=VW name=PAND
-      NP 55 | ANDNPS | Vps,Wps | - | - | fixed shape=VW name=PANDN
-      66 55 | ANDNPD | Vpd,Wpd | - | - | fixed shape=VW name=PANDN
-      NP 56 | ORPS | Vps,Wps | - | - | fixed shape=VW name=POR
-      66 56 | ORPD | Vpd,Wpd | - | - | fixed shape=VW name=POR
-      NP 57 | XORPS | Vps,Wps | - | - | fixed shape=VW name=PXOR
-      66 57 | XORPD | Vpd,Wpd | - | - | fixed shape=VW name=PXOR
-      NP 58 | ADDPS | Vps,Wps | - | - | fixed shape=VW
-      66 58 | ADDPD | Vpd,Wpd | - | - | fixed shape=VW
-      F3 58 | ADDSS | Vss,Wss | - | - | fixed shape=VW
-      F2 58 | ADDSD | Vsd,Wsd | - | - | fixed shape=VW
-      NP 59 | MULPS | Vps,Wps | - | - | fixed shape=VW
-      66 59 | MULPD | Vpd,Wpd | - | - | fixed shape=VW
-      F3 59 | MULSS | Vss,Wss | - | - | fixed shape=VW
-      F2 59 | MULSD | Vsd,Wsd | - | - | fixed shape=VW
-      NP 5A | CVTPS2PD | Vpd,Wps | - | - | fixed shape=VW
-      66 5A | CVTPD2PS | Vps,Wpd | - | - | fixed shape=VW
-      F3 5A | CVTSS2SD | Vsd,Wss | - | - | fixed shape=VW
-      F2 5A | CVTSD2SS | Vss,Wsd | - | - | fixed shape=VW
-      NP 5B | CVTDQ2PS | Vps,Wdq | - | - | fixed shape=VW
-      66 5B | CVTPS2DQ | Vdq,Wps | - | - | fixed shape=VW
-      F3 5B | CVTTPS2DQ | Vdq,Wps | - | - | fixed shape=VW
-      NP 5C | SUBPS | Vps,Wps | - | - | fixed shape=VW
-      66 5C | SUBPD | Vpd,Wpd | - | - | fixed shape=VW
-      F3 5C | SUBSS | Vss,Wss | - | - | fixed shape=VW
-      F2 5C | SUBSD | Vsd,Wsd | - | - | fixed shape=VW
-      NP 5D | MINPS | Vps,Wps | - | - | fixed shape=VW
-      66 5D | MINPD | Vpd,Wpd | - | - | fixed shape=VW
-      F3 5D | MINSS | Vss,Wss | - | - | fixed shape=VW
-      F2 5D | MINSD | Vsd,Wsd | - | - | fixed shape=VW
-      NP 5E | DIVPS | Vps,Wps | - | - | fixed shape=VW
-      66 5E | DIVPD | Vpd,Wpd | - | - | fixed shape=VW
-      F3 5E | DIVSS | Vss,Wss | - | - | fixed shape=VW
-      F2 5E | DIVSD | Vsd,Wsd | - | - | fixed shape=VW
-      NP 5F | MAXPS | Vps,Wps | - | - | fixed shape=VW
-      66 5F | MAXPD | Vpd,Wpd | - | - | fixed shape=VW
-      F3 5F | MAXSS | Vss,Wss | - | - | fixed shape=VW
-      F2 5F | MAXSD | Vsd,Wsd | - | - | fixed shape=VW
-      NP 60 | PUNPCKLBW | Pq,Qd | - | - | fixed shape=VW name=PUNPCKLBW_MMX
-      66 60 | PUNPCKLBW | Vx,Wx | - | - | fixed shape=VW
-      NP 61 | PUNPCKLWD | Pq,Qd | - | - | fixed shape=VW name=PUNPCKLWD_MMX
-      66 61 | PUNPCKLWD | Vx,Wx | - | - | fixed shape=VW
-      NP 62 | PUNPCKLDQ | Pq,Qd | - | - | fixed shape=VW name=PUNPCKLDQ_MMX
-      66 62 | PUNPCKLDQ | Vx,Wx | - | - | fixed shape=VW
-      NP 63 | PACKSSWB | Pq,Qq | - | - | fixed shape=VW name=PACKSSWB_MMX
-      66 63 | PACKSSWB | Vx,Wx | - | - | fixed shape=VW
-      NP 64 | PCMPGTB | Pq,Qq | - | - | fixed shape=VW name=PCMPGTB_MMX
-      66 64 | PCMPGTB | Vx,Wx | - | - | fixed shape=VW
-      NP 65 | PCMPGTW | Pq,Qq | - | - | fixed shape=VW name=PCMPGTW_MMX
-      66 65 | PCMPGTW | Vx,Wx | - | - | fixed shape=VW
-      NP 66 | PCMPGTD | Pq,Qq | - | - | fixed shape=VW name=PCMPGTD_MMX
-      66 66 | PCMPGTD | Vx,Wx | - | - | fixed shape=VW
-      NP 67 | PACKUSWB | Pq,Qq | - | - | fixed shape=VW name=PACKUSWB_MMX
-      66 67 | PACKUSWB | Vx,Wx | - | - | fixed shape=VW
-      NP 68 | PUNPCKHBW | Pq,Qq | - | - | fixed shape=VW name=PUNPCKHBW_MMX
-      66 68 | PUNPCKHBW | Vx,Wx | - | - | fixed shape=VW
-      NP 69 | PUNPCKHWD | Pq,Qq | - | - | fixed shape=VW name=PUNPCKHWD_MMX
-      66 69 | PUNPCKHWD | Vx,Wx | - | - | fixed shape=VW
-      NP 6A | PUNPCKHDQ | Pq,Qq | - | - | fixed shape=VW name=PUNPCKHDQ_MMX
-      66 6A | PUNPCKHDQ | Vx,Wx | - | - | fixed shape=VW
-      NP 6B | PACKSSDW | Pq,Qq | - | - | fixed shape=VW name=PACKSSDW_MMX
-      66 6B | PACKSSDW | Vx,Wx | - | - | fixed shape=VW
-      66 6C | PUNPCKLQDQ | Vx,Wx | - | - | fixed shape=VW
-      66 6D | PUNPCKHQDQ | Vx,Wx | - | - | fixed shape=VW
-      NP 6E | MOVD | Py,Ey | - | - | shape=VE name=MOVD_MMX
-      66 6E | MOVD | Vy,Ey | - | - | shape=VE
-      NP 6F | MOVQ | Pq,Qq | - | - | fixed shape=VW name=MOVQ_MMX
-      66 6F | MOVDQA | Vx,Wx | - | - | fixed shape=VW name=MOVAPS
-      F3 6F | MOVDQU | Vx,Wx | - | - | fixed shape=VW name=MOVUPS
-      NP 70 | PSHUFW | Pq,Qq,Ib | - | - | fixed shape=VWI
-      66 70 | PSHUFD | Vx,Wx,Ib | - | - | fixed shape=VWI
-      F3 70 | PSHUFHW | Vx,Wx,Ib | - | - | fixed shape=VWI
-      F2 70 | PSHUFLW | Vx,Wx,Ib | - | - | fixed shape=VWI
-      NP 71/2 | PSRLW | Nq,Ib | - | - | reg fixed shape=UI name=PSRLW_MMX_I
-      66 71/2 | PSRLW | Ux,Ib | - | - | reg fixed shape=UI name=PSRLW_I
-      NP 71/4 | PSRAW | Nq,Ib | - | - | reg fixed shape=UI name=PSRAW_MMX_I
-      66 71/4 | PSRAW | Ux,Ib | - | - | reg fixed shape=UI name=PSRAW_I
-      NP 71/6 | PSLLW | Nq,Ib | - | - | reg fixed shape=UI name=PSLLW_MMX_I
-      66 71/6 | PSLLW | Ux,Ib | - | - | reg fixed shape=UI name=PSLLW_I
-      NP 72/2 | PSRLD | Nq,Ib | - | - | reg fixed shape=UI name=PSRLD_MMX_I
-      66 72/2 | PSRLD | Ux,Ib | - | - | reg fixed shape=UI name=PSRLD_I
-      NP 72/4 | PSRAD | Nq,Ib | - | - | reg fixed shape=UI name=PSRAD_MMX_I
-      66 72/4 | PSRAD | Ux,Ib | - | - | reg fixed shape=UI name=PSRAD_I
-      NP 72/6 | PSLLD | Nq,Ib | - | - | reg fixed shape=UI name=PSLLD_MMX_I
-      66 72/6 | PSLLD | Ux,Ib | - | - | reg fixed shape=UI name=PSLLD_I
-      NP 73/2 | PSRLQ | Nq,Ib | - | - | reg fixed shape=UI name=PSRLQ_MMX_I
-      66 73/2 | PSRLQ | Ux,Ib | - | - | reg fixed shape=UI name=PSRLQ_I
-      66 73/3 | PSRLDQ | Ux,Ib | - | - | reg fixed shape=UI
-      NP 73/6 | PSLLQ | Nq,Ib | - | - | reg fixed shape=UI name=PSLLQ_MMX_I
-      66 73/6 | PSLLQ | Ux,Ib | - | - | reg fixed shape=UI name=PSLLQ_I
-      66 73/7 | PSLLDQ | Ux,Ib | - | - | reg fixed shape=UI
-      NP 74 | PCMPEQB | Pq,Qq | - | - | fixed shape=VW name=PCMPEQB_MMX
-      66 74 | PCMPEQB | Vx,Wx | - | - | fixed shape=VW
-      NP 75 | PCMPEQW | Pq,Qq | - | - | fixed shape=VW name=PCMPEQW_MMX
-      66 75 | PCMPEQW | Vx,Wx | - | - | fixed shape=VW
-      NP 76 | PCMPEQD | Pq,Qq | - | - | fixed shape=VW name=PCMPEQD_MMX
-      66 76 | PCMPEQD | Vx,Wx | - | - | fixed shape=VW
-      NP 77 | EMMS | - | - | - | fixed shape=none
-      66 7C | HADDPD | Vpd,Wpd | - | - | fixed shape=VW
-      F2 7C | HADDPS | Vps,Wps | - | - | fixed shape=VW
-      66 7D | HSUBPD | Vpd,Wpd | - | - | fixed shape=VW
-      F2 7D | HSUBPS | Vps,Wps | - | - | fixed shape=VW
-      NP 7E | MOVD | Ey,Py | - | - | shape=EV name=MOVD_MMX_EV
-      66 7E | MOVD | Ey,Vy | - | - | shape=EV name=MOVD_EV
-      F3 7E | MOVQ | Vq,Wq | - | - | fixed shape=VW
-      NP 7F | MOVQ | Qq,Pq | - | - | fixed shape=WV name=MOVQ_MMX_WV
-      66 7F | MOVDQA | Wx,Vx | - | - | fixed shape=WV name=MOVAPS_WV
-      F3 7F | MOVDQU | Wx,Vx | - | - | fixed shape=WV name=MOVUPS_WV
-      NP C2 | CMPPS | Vps,Wps,Ib | - | - | fixed shape=VWI
-      66 C2 | CMPPD | Vpd,Wpd,Ib | - | - | fixed shape=VWI
-      F3 C2 | CMPSS | Vss,Wss,Ib | - | - | fixed shape=VWI
-      F2 C2 | CMPSD | Vsd,Wsd,Ib | - | - | fixed shape=VWI
-      NP C4 | PINSRW | Pq,RdMw,Ib | - | - | fixed shape=VEI name=PINSRW_MMX
-      66 C4 | PINSRW | Vdq,RdMw,Ib | - | - | fixed shape=VEI
-      NP C5 | PEXTRW | Gd,Nq,Ib | - | - | reg fixed shape=GWI name=PEXTRW_MMX
-      66 C5 | PEXTRW | Gd,Udq,Ib | - | - | reg fixed shape=GWI
-      NP C6 | SHUFPS | Vps,Wps,Ib | - | - | fixed shape=VWI
-      66 C6 | SHUFPD | Vpd,Wpd,Ib | - | - | fixed shape=VWI
-      66 D0 | ADDSUBPD | Vpd,Wpd | - | - | fixed shape=VW
-      F2 D0 | ADDSUBPS | Vps,Wps | - | - | fixed shape=VW
-      NP D1 | PSRLW | Pq,Qq | - | - | fixed shape=VW name=PSRLW_MMX
-      66 D1 | PSRLW | Vx,Wx | - | - | fixed shape=VW
-      NP D2 | PSRLD | Pq,Qq | - | - | fixed shape=VW name=PSRLD_MMX
-      66 D2 | PSRLD | Vx,Wx | - | - | fixed shape=VW
-      NP D3 | PSRLQ | Pq,Qq | - | - | fixed shape=VW name=PSRLQ_MMX
-      66 D3 | PSRLQ | Vx,Wx | - | - | fixed shape=VW
-      NP D4 | PADDQ | Pq,Qq | - | - | fixed shape=VW name=PADDQ_MMX
-      66 D4 | PADDQ | Vx,Wx | - | - | fixed shape=VW
-      NP D5 | PMULLW | Pq,Qq | - | - | fixed shape=VW name=PMULLW_MMX
-      66 D5 | PMULLW | Vx,Wx | - | - | fixed shape=VW
-      66 D6 | MOVQ | Wq,Vq | - | - | fixed shape=WV name=MOVQ_WV
-      F3 D6 | MOVQ2DQ | Vdq,Nq | - | - | reg fixed shape=VW
-      F2 D6 | MOVDQ2Q | Pq,Uq | - | - | reg fixed shape=VW
-      NP D7 | PMOVMSKB | Gd,Nq | - | - | reg fixed shape=GW name=PMOVMSKB_MMX
-      66 D7 | PMOVMSKB | Gd,Ux | - | - | reg fixed shape=GW
-      NP D8 | PSUBUSB | Pq,Qq | - | - | fixed shape=VW name=PSUBUSB_MMX
-      66 D8 | PSUBUSB | Vx,Wx | - | - | fixed shape=VW
-      NP D9 | PSUBUSW | Pq,Qq | - | - | fixed shape=VW name=PSUBUSW_MMX
-      66 D9 | PSUBUSW | Vx,Wx | - | - | fixed shape=VW
-      NP DA | PMINUB | Pq,Qq | - | - | fixed shape=VW name=PMINUB_MMX
-      66 DA | PMINUB | Vx,Wx | - | - | fixed shape=VW
-      NP DB | PAND | Pq,Qq | - | - | fixed shape=VW name=PAND_MMX
-      66 DB | PAND | Vx,Wx | - | - | fixed shape=VW
-      NP DC | PADDUSB | Pq,Qq | - | - | fixed shape=VW name=PADDUSB_MMX
-      66 DC | PADDUSB | Vx,Wx | - | - | fixed shape=VW
-      NP DD | PADDUSW | Pq,Qq | - | - | fixed shape=VW name=PADDUSW_MMX
-      66 DD | PADDUSW | Vx,Wx | - | - | fixed shape=VW
-      NP DE | PMAXUB | Pq,Qq | - | - | fixed shape=VW name=PMAXUB_MMX
-      66 DE | PMAXUB | Vx,Wx | - | - | fixed shape=VW
-      NP DF | PANDN | Pq,Qq | - | - | fixed shape=VW name=PANDN_MMX
-      66 DF | PANDN | Vx,Wx | - | - | fixed shape=VW
-      NP E0 | PAVGB | Pq,Qq | - | - | fixed shape=VW name=PAVGB_MMX
-      66 E0 | PAVGB | Vx,Wx | - | - | fixed shape=VW
-      NP E1 | PSRAW | Pq,Qq | - | - | fixed shape=VW name=PSRAW_MMX
-      66 E1 | PSRAW | Vx,Wx | - | - | fixed shape=VW
-      NP E2 | PSRAD | Pq,Qq | - | - | fixed shape=VW name=PSRAD_MMX
-      66 E2 | PSRAD | Vx,Wx | - | - | fixed shape=VW
-      NP E3 | PAVGW | Pq,Qq | - | - | fixed shape=VW name=PAVGW_MMX
-      66 E3 | PAVGW | Vx,Wx | - | - | fixed shape=VW
-      NP E4 | PMULHUW | Pq,Qq | - | - | fixed shape=VW name=PMULHUW_MMX
-      66 E4 | PMULHUW | Vx,Wx | - | - | fixed shape=VW
-      NP E5 | PMULHW | Pq,Qq | - | - | fixed shape=VW name=PMULHW_MMX
-      66 E5 | PMULHW | Vx,Wx | - | - | fixed shape=VW
-      66 E6 | CVTTPD2DQ | Vdq,Wpd | - | - | fixed shape=VW
-      F3 E6 | CVTDQ2PD | Vpd,Wdq | - | - | fixed shape=VW
-      F2 E6 | CVTPD2DQ | Vdq,Wpd | - | - | fixed shape=VW
-      NP E7 | MOVNTQ | Mq,Pq | - | - | mem fixed shape=WV name=MOVQ_MMX_WV
-      66 E7 | MOVNTDQ | Mx,Vx | - | - | mem fixed shape=WV name=MOVAPS_WV
-      NP E8 | PSUBSB | Pq,Qq | - | - | fixed shape=VW name=PSUBSB_MMX
-      66 E8 | PSUBSB | Vx,Wx | - | - | fixed shape=VW
-      NP E9 | PSUBSW | Pq,Qq | - | - | fixed shape=VW name=PSUBSW_MMX
-      66 E9 | PSUBSW | Vx,Wx | - | - | fixed shape=VW
-      NP EA | PMINSW | Pq,Qq | - | - | fixed shape=VW name=PMINSW_MMX
-      66 EA | PMINSW | Vx,Wx | - | - | fixed shape=VW
-      NP EB | POR | Pq,Qq | - | - | fixed shape=VW name=POR_MMX
-      66 EB | POR | Vx,Wx | - | - | fixed shape=VW
-      NP EC | PADDSB | Pq,Qq | - | - | fixed shape=VW name=PADDSB_MMX
-      66 EC | PADDSB | Vx,Wx | - | - | fixed shape=VW
-      NP ED | PADDSW | Pq,Qq | - | - | fixed shape=VW name=PADDSW_MMX
-      66 ED | PADDSW | Vx,Wx | - | - | fixed shape=VW
-      NP EE | PMAXSW | Pq,Qq | - | - | fixed shape=VW name=PMAXSW_MMX
-      66 EE | PMAXSW | Vx,Wx | - | - | fixed shape=VW
-      NP EF | PXOR | Pq,Qq | - | - | fixed shape=VW name=PXOR_MMX
-      66 EF | PXOR | Vx,Wx | - | - | fixed shape=VW
-      F2 F0 | LDDQU | Vx,Mx | - | - | mem fixed shape=VW name=MOVUPS
-      NP F1 | PSLLW | Pq,Qq | - | - | fixed shape=VW name=PSLLW_MMX
-      66 F1 | PSLLW | Vx,Wx | - | - | fixed shape=VW
-      NP F2 | PSLLD | Pq,Qq | - | - | fixed shape=VW name=PSLLD_MMX
-      66 F2 | PSLLD | Vx,Wx | - | - | fixed shape=VW
-      NP F3 | PSLLQ | Pq,Qq | - | - | fixed shape=VW name=PSLLQ_MMX
-      66 F3 | PSLLQ | Vx,Wx | - | - | fixed shape=VW
-      NP F4 | PMULUDQ | Pq,Qq | - | - | fixed shape=VW name=PMULUDQ_MMX
-      66 F4 | PMULUDQ | Vx,Wx | - | - | fixed shape=VW
-      NP F5 | PMADDWD | Pq,Qq | - | - | fixed shape=VW name=PMADDWD_MMX
-      66 F5 | PMADDWD | Vx,Wx | - | - | fixed shape=VW
-      NP F6 | PSADBW | Pq,Qq | - | - | fixed shape=VW name=PSADBW_MMX
-      66 F6 | PSADBW | Vx,Wx | - | - | fixed shape=VW
-      NP F7 | MASKMOVQ | Pq,Nq | - | - | reg fixed shape=maskMove
-      66 F7 | MASKMOVDQU | Vdq,Udq | - | - | reg fixed shape=maskMove
-      NP F8 | PSUBB | Pq,Qq | - | - | fixed shape=VW name=PSUBB_MMX
-      66 F8 | PSUBB | Vx,Wx | - | - | fixed shape=VW
-      NP F9 | PSUBW | Pq,Qq | - | - | fixed shape=VW name=PSUBW_MMX
-      66 F9 | PSUBW | Vx,Wx | - | - | fixed shape=VW
-      NP FA | PSUBD | Pq,Qq | - | - | fixed shape=VW name=PSUBD_MMX
-      66 FA | PSUBD | Vx,Wx | - | - | fixed shape=VW
-      NP FB | PSUBQ | Pq,Qq | - | - | fixed shape=VW name=PSUBQ_MMX
-      66 FB | PSUBQ | Vx,Wx | - | - | fixed shape=VW
-      NP FC | PADDB | Pq,Qq | - | - | fixed shape=VW name=PADDB_MMX
-      66 FC | PADDB | Vx,Wx | - | - | fixed shape=VW
-      NP FD | PADDW | Pq,Qq | - | - | fixed shape=VW name=PADDW_MMX
-      66 FD | PADDW | Vx,Wx | - | - | fixed shape=VW
-      NP FE | PADDD | Pq,Qq | - | - | fixed shape=VW name=PADDD_MMX
-      66 FE | PADDD | Vx,Wx | - | - | fixed shape=VW
+      NP 10 | MOVUPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      66 10 | MOVUPD | Vpd,Wpd | - | - | fixed shape=VW name=MOVUPS +SSE2
+      F3 10 | MOVSS | Vss,Wss | - | - | fixed shape=VW +SSE
+      F2 10 | MOVSD | Vsd,Wsd | - | - | fixed shape=VW +SSE2
+      NP 11 | MOVUPS | Wps,Vps | - | - | fixed shape=WV name=MOVUPS_WV +SSE
+      66 11 | MOVUPD | Wpd,Vpd | - | - | fixed shape=WV name=MOVUPS_WV +SSE2
+      F3 11 | MOVSS | Wss,Vss | - | - | fixed shape=WV name=MOVSS_WV +SSE
+      F2 11 | MOVSD | Wsd,Vsd | - | - | fixed shape=WV name=MOVSD_WV +SSE2
+      NP 12 | MOVLPS | Vq,Mq | - | - | mem fixed shape=VW +SSE
+      NP 12 | MOVHLPS | Vq,Uq | - | - | reg fixed shape=VW +SSE
+      66 12 | MOVLPD | Vq,Mq | - | - | mem fixed shape=VW name=MOVLPS +SSE2
+      F3 12 | MOVSLDUP | Vps,Wps | - | - | fixed shape=VW +SSE3
+      F2 12 | MOVDDUP | Vpd,Wq | - | - | fixed shape=VW +SSE3
+      NP 13 | MOVLPS | Mq,Vq | - | - | mem fixed shape=WV name=MOVLPS_WV +SSE
+      66 13 | MOVLPD | Mq,Vq | - | - | mem fixed shape=WV name=MOVLPS_WV +SSE2
+      NP 14 | UNPCKLPS | Vx,Wx | - | - | fixed shape=VW +SSE
+      66 14 | UNPCKLPD | Vx,Wx | - | - | fixed shape=VW name=PUNPCKLQDQ +SSE2
+      NP 15 | UNPCKHPS | Vx,Wx | - | - | fixed shape=VW +SSE
+      66 15 | UNPCKHPD | Vx,Wx | - | - | fixed shape=VW name=PUNPCKHQDQ +SSE2
+      NP 16 | MOVHPS | Vq,Mq | - | - | mem fixed shape=VW +SSE
+      NP 16 | MOVLHPS | Vq,Uq | - | - | reg fixed shape=VW +SSE
+      66 16 | MOVHPD | Vq,Mq | - | - | mem fixed shape=VW name=MOVHPS +SSE2
+      F3 16 | MOVSHDUP | Vps,Wps | - | - | fixed shape=VW +SSE3
+      NP 17 | MOVHPS | Mq,Vq | - | - | mem fixed shape=WV name=MOVHPS_WV +SSE
+      66 17 | MOVHPD | Mq,Vq | - | - | mem fixed shape=WV name=MOVHPS_WV +SSE2
+      NP 28 | MOVAPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      66 28 | MOVAPD | Vpd,Wpd | - | - | fixed shape=VW name=MOVAPS +SSE2
+      NP 29 | MOVAPS | Wps,Vps | - | - | fixed shape=WV name=MOVAPS_WV +SSE
+      66 29 | MOVAPD | Wpd,Vpd | - | - | fixed shape=WV name=MOVAPS_WV +SSE2
+      NP 2A | CVTPI2PS | Vps,Qpi | - | - | fixed shape=VW +SSE
+      66 2A | CVTPI2PD | Vpd,Qpi | - | - | fixed shape=VW +SSE2
+      F3 2A | CVTSI2SS | Vss,Ey | - | - | shape=VE +SSE
+      F2 2A | CVTSI2SD | Vsd,Ey | - | - | shape=VE +SSE2
+      NP 2B | MOVNTPS | Mps,Vps | - | - | mem fixed shape=WV name=MOVAPS_WV +SSE
+      66 2B | MOVNTPD | Mpd,Vpd | - | - | mem fixed shape=WV name=MOVAPS_WV +SSE2
+      NP 2C | CVTTPS2PI | Ppi,Wps | - | - | fixed shape=VW +SSE
+      66 2C | CVTTPD2PI | Ppi,Wpd | - | - | fixed shape=VW +SSE2
+      F3 2C | CVTTSS2SI | Gy,Wss | - | - | shape=GW +SSE
+      F2 2C | CVTTSD2SI | Gy,Wsd | - | - | shape=GW +SSE2
+      NP 2D | CVTPS2PI | Ppi,Wps | - | - | fixed shape=VW +SSE
+      66 2D | CVTPD2PI | Ppi,Wpd | - | - | fixed shape=VW +SSE2
+      F3 2D | CVTSS2SI | Gy,Wss | - | - | shape=GW +SSE
+      F2 2D | CVTSD2SI | Gy,Wsd | - | - | shape=GW +SSE2
+      NP 2E | UCOMISS | Vss,Wss | OSZAPC | - | fixed shape=VW +SSE
+      66 2E | UCOMISD | Vsd,Wsd | OSZAPC | - | fixed shape=VW +SSE2
+      NP 2F | COMISS | Vss,Wss | OSZAPC | - | fixed shape=VW +SSE
+      66 2F | COMISD | Vsd,Wsd | OSZAPC | - | fixed shape=VW +SSE2
+      NP 50 | MOVMSKPS | Gd,Ups | - | - | reg fixed shape=GW +SSE
+      66 50 | MOVMSKPD | Gd,Upd | - | - | reg fixed shape=GW +SSE2
+      NP 51 | SQRTPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      66 51 | SQRTPD | Vpd,Wpd | - | - | fixed shape=VW +SSE2
+      F3 51 | SQRTSS | Vss,Wss | - | - | fixed shape=VW +SSE
+      F2 51 | SQRTSD | Vsd,Wsd | - | - | fixed shape=VW +SSE2
+      NP 52 | RSQRTPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      F3 52 | RSQRTSS | Vss,Wss | - | - | fixed shape=VW +SSE
+      NP 53 | RCPPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      F3 53 | RCPSS | Vss,Wss | - | - | fixed shape=VW +SSE
+      NP 54 | ANDPS | Vps,Wps | - | - | fixed shape=VW name=PAND +SSE
+      66 54 | ANDPD | Vpd,Wpd | - | - | fixed shape=VW name=PAND +SSE2
+      NP 55 | ANDNPS | Vps,Wps | - | - | fixed shape=VW name=PANDN +SSE
+      66 55 | ANDNPD | Vpd,Wpd | - | - | fixed shape=VW name=PANDN +SSE2
+      NP 56 | ORPS | Vps,Wps | - | - | fixed shape=VW name=POR +SSE
+      66 56 | ORPD | Vpd,Wpd | - | - | fixed shape=VW name=POR +SSE2
+      NP 57 | XORPS | Vps,Wps | - | - | fixed shape=VW name=PXOR +SSE
+      66 57 | XORPD | Vpd,Wpd | - | - | fixed shape=VW name=PXOR +SSE2
+      NP 58 | ADDPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      66 58 | ADDPD | Vpd,Wpd | - | - | fixed shape=VW +SSE2
+      F3 58 | ADDSS | Vss,Wss | - | - | fixed shape=VW +SSE
+      F2 58 | ADDSD | Vsd,Wsd | - | - | fixed shape=VW +SSE2
+      NP 59 | MULPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      66 59 | MULPD | Vpd,Wpd | - | - | fixed shape=VW +SSE2
+      F3 59 | MULSS | Vss,Wss | - | - | fixed shape=VW +SSE
+      F2 59 | MULSD | Vsd,Wsd | - | - | fixed shape=VW +SSE2
+      NP 5A | CVTPS2PD | Vpd,Wps | - | - | fixed shape=VW +SSE2
+      66 5A | CVTPD2PS | Vps,Wpd | - | - | fixed shape=VW +SSE2
+      F3 5A | CVTSS2SD | Vsd,Wss | - | - | fixed shape=VW +SSE2
+      F2 5A | CVTSD2SS | Vss,Wsd | - | - | fixed shape=VW +SSE2
+      NP 5B | CVTDQ2PS | Vps,Wdq | - | - | fixed shape=VW +SSE2
+      66 5B | CVTPS2DQ | Vdq,Wps | - | - | fixed shape=VW +SSE2
+      F3 5B | CVTTPS2DQ | Vdq,Wps | - | - | fixed shape=VW +SSE2
+      NP 5C | SUBPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      66 5C | SUBPD | Vpd,Wpd | - | - | fixed shape=VW +SSE2
+      F3 5C | SUBSS | Vss,Wss | - | - | fixed shape=VW +SSE
+      F2 5C | SUBSD | Vsd,Wsd | - | - | fixed shape=VW +SSE2
+      NP 5D | MINPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      66 5D | MINPD | Vpd,Wpd | - | - | fixed shape=VW +SSE2
+      F3 5D | MINSS | Vss,Wss | - | - | fixed shape=VW +SSE
+      F2 5D | MINSD | Vsd,Wsd | - | - | fixed shape=VW +SSE2
+      NP 5E | DIVPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      66 5E | DIVPD | Vpd,Wpd | - | - | fixed shape=VW +SSE2
+      F3 5E | DIVSS | Vss,Wss | - | - | fixed shape=VW +SSE
+      F2 5E | DIVSD | Vsd,Wsd | - | - | fixed shape=VW +SSE2
+      NP 5F | MAXPS | Vps,Wps | - | - | fixed shape=VW +SSE
+      66 5F | MAXPD | Vpd,Wpd | - | - | fixed shape=VW +SSE2
+      F3 5F | MAXSS | Vss,Wss | - | - | fixed shape=VW +SSE
+      F2 5F | MAXSD | Vsd,Wsd | - | - | fixed shape=VW +SSE2
+      NP 60 | PUNPCKLBW | Pq,Qd | - | - | fixed shape=VW name=PUNPCKLBW_MMX +MMX
+      66 60 | PUNPCKLBW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 61 | PUNPCKLWD | Pq,Qd | - | - | fixed shape=VW name=PUNPCKLWD_MMX +MMX
+      66 61 | PUNPCKLWD | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 62 | PUNPCKLDQ | Pq,Qd | - | - | fixed shape=VW name=PUNPCKLDQ_MMX +MMX
+      66 62 | PUNPCKLDQ | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 63 | PACKSSWB | Pq,Qq | - | - | fixed shape=VW name=PACKSSWB_MMX +MMX
+      66 63 | PACKSSWB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 64 | PCMPGTB | Pq,Qq | - | - | fixed shape=VW name=PCMPGTB_MMX +MMX
+      66 64 | PCMPGTB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 65 | PCMPGTW | Pq,Qq | - | - | fixed shape=VW name=PCMPGTW_MMX +MMX
+      66 65 | PCMPGTW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 66 | PCMPGTD | Pq,Qq | - | - | fixed shape=VW name=PCMPGTD_MMX +MMX
+      66 66 | PCMPGTD | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 67 | PACKUSWB | Pq,Qq | - | - | fixed shape=VW name=PACKUSWB_MMX +MMX
+      66 67 | PACKUSWB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 68 | PUNPCKHBW | Pq,Qq | - | - | fixed shape=VW name=PUNPCKHBW_MMX +MMX
+      66 68 | PUNPCKHBW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 69 | PUNPCKHWD | Pq,Qq | - | - | fixed shape=VW name=PUNPCKHWD_MMX +MMX
+      66 69 | PUNPCKHWD | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 6A | PUNPCKHDQ | Pq,Qq | - | - | fixed shape=VW name=PUNPCKHDQ_MMX +MMX
+      66 6A | PUNPCKHDQ | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 6B | PACKSSDW | Pq,Qq | - | - | fixed shape=VW name=PACKSSDW_MMX +MMX
+      66 6B | PACKSSDW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      66 6C | PUNPCKLQDQ | Vx,Wx | - | - | fixed shape=VW +SSE2
+      66 6D | PUNPCKHQDQ | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 6E | MOVD | Py,Ey | - | - | shape=VE name=MOVD_MMX +MMX
+      66 6E | MOVD | Vy,Ey | - | - | shape=VE +SSE2
+      NP 6F | MOVQ | Pq,Qq | - | - | fixed shape=VW name=MOVQ_MMX +MMX
+      66 6F | MOVDQA | Vx,Wx | - | - | fixed shape=VW name=MOVAPS +SSE2
+      F3 6F | MOVDQU | Vx,Wx | - | - | fixed shape=VW name=MOVUPS +SSE2
+      NP 70 | PSHUFW | Pq,Qq,Ib | - | - | fixed shape=VWI +SSE
+      66 70 | PSHUFD | Vx,Wx,Ib | - | - | fixed shape=VWI +SSE2
+      F3 70 | PSHUFHW | Vx,Wx,Ib | - | - | fixed shape=VWI +SSE2
+      F2 70 | PSHUFLW | Vx,Wx,Ib | - | - | fixed shape=VWI +SSE2
+      NP 71/2 | PSRLW | Nq,Ib | - | - | reg fixed shape=UI name=PSRLW_MMX_I +MMX
+      66 71/2 | PSRLW | Ux,Ib | - | - | reg fixed shape=UI name=PSRLW_I +SSE2
+      NP 71/4 | PSRAW | Nq,Ib | - | - | reg fixed shape=UI name=PSRAW_MMX_I +MMX
+      66 71/4 | PSRAW | Ux,Ib | - | - | reg fixed shape=UI name=PSRAW_I +SSE2
+      NP 71/6 | PSLLW | Nq,Ib | - | - | reg fixed shape=UI name=PSLLW_MMX_I +MMX
+      66 71/6 | PSLLW | Ux,Ib | - | - | reg fixed shape=UI name=PSLLW_I +SSE2
+      NP 72/2 | PSRLD | Nq,Ib | - | - | reg fixed shape=UI name=PSRLD_MMX_I +MMX
+      66 72/2 | PSRLD | Ux,Ib | - | - | reg fixed shape=UI name=PSRLD_I +SSE2
+      NP 72/4 | PSRAD | Nq,Ib | - | - | reg fixed shape=UI name=PSRAD_MMX_I +MMX
+      66 72/4 | PSRAD | Ux,Ib | - | - | reg fixed shape=UI name=PSRAD_I +SSE2
+      NP 72/6 | PSLLD | Nq,Ib | - | - | reg fixed shape=UI name=PSLLD_MMX_I +MMX
+      66 72/6 | PSLLD | Ux,Ib | - | - | reg fixed shape=UI name=PSLLD_I +SSE2
+      NP 73/2 | PSRLQ | Nq,Ib | - | - | reg fixed shape=UI name=PSRLQ_MMX_I +MMX
+      66 73/2 | PSRLQ | Ux,Ib | - | - | reg fixed shape=UI name=PSRLQ_I +SSE2
+      66 73/3 | PSRLDQ | Ux,Ib | - | - | reg fixed shape=UI +SSE2
+      NP 73/6 | PSLLQ | Nq,Ib | - | - | reg fixed shape=UI name=PSLLQ_MMX_I +MMX
+      66 73/6 | PSLLQ | Ux,Ib | - | - | reg fixed shape=UI name=PSLLQ_I +SSE2
+      66 73/7 | PSLLDQ | Ux,Ib | - | - | reg fixed shape=UI +SSE2
+      NP 74 | PCMPEQB | Pq,Qq | - | - | fixed shape=VW name=PCMPEQB_MMX +MMX
+      66 74 | PCMPEQB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 75 | PCMPEQW | Pq,Qq | - | - | fixed shape=VW name=PCMPEQW_MMX +MMX
+      66 75 | PCMPEQW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 76 | PCMPEQD | Pq,Qq | - | - | fixed shape=VW name=PCMPEQD_MMX +MMX
+      66 76 | PCMPEQD | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP 77 | EMMS | - | - | - | fixed shape=none +MMX
+      66 7C | HADDPD | Vpd,Wpd | - | - | fixed shape=VW +SSE3
+      F2 7C | HADDPS | Vps,Wps | - | - | fixed shape=VW +SSE3
+      66 7D | HSUBPD | Vpd,Wpd | - | - | fixed shape=VW +SSE3
+      F2 7D | HSUBPS | Vps,Wps | - | - | fixed shape=VW +SSE3
+      NP 7E | MOVD | Ey,Py | - | - | shape=EV name=MOVD_MMX_EV +MMX
+      66 7E | MOVD | Ey,Vy | - | - | shape=EV name=MOVD_EV +SSE2
+      F3 7E | MOVQ | Vq,Wq | - | - | fixed shape=VW +SSE2
+      NP 7F | MOVQ | Qq,Pq | - | - | fixed shape=WV name=MOVQ_MMX_WV +MMX
+      66 7F | MOVDQA | Wx,Vx | - | - | fixed shape=WV name=MOVAPS_WV +SSE2
+      F3 7F | MOVDQU | Wx,Vx | - | - | fixed shape=WV name=MOVUPS_WV +SSE2
+      NP C2 | CMPPS | Vps,Wps,Ib | - | - | fixed shape=VWI +SSE
+      66 C2 | CMPPD | Vpd,Wpd,Ib | - | - | fixed shape=VWI +SSE2
+      F3 C2 | CMPSS | Vss,Wss,Ib | - | - | fixed shape=VWI +SSE
+      F2 C2 | CMPSD | Vsd,Wsd,Ib | - | - | fixed shape=VWI +SSE2
+      NP C4 | PINSRW | Pq,RdMw,Ib | - | - | fixed shape=VEI name=PINSRW_MMX +SSE
+      66 C4 | PINSRW | Vdq,RdMw,Ib | - | - | fixed shape=VEI +SSE2
+      NP C5 | PEXTRW | Gd,Nq,Ib | - | - | reg fixed shape=GWI name=PEXTRW_MMX +SSE
+      66 C5 | PEXTRW | Gd,Udq,Ib | - | - | reg fixed shape=GWI +SSE2
+      NP C6 | SHUFPS | Vps,Wps,Ib | - | - | fixed shape=VWI +SSE
+      66 C6 | SHUFPD | Vpd,Wpd,Ib | - | - | fixed shape=VWI +SSE2
+      66 D0 | ADDSUBPD | Vpd,Wpd | - | - | fixed shape=VW +SSE3
+      F2 D0 | ADDSUBPS | Vps,Wps | - | - | fixed shape=VW +SSE3
+      NP D1 | PSRLW | Pq,Qq | - | - | fixed shape=VW name=PSRLW_MMX +MMX
+      66 D1 | PSRLW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP D2 | PSRLD | Pq,Qq | - | - | fixed shape=VW name=PSRLD_MMX +MMX
+      66 D2 | PSRLD | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP D3 | PSRLQ | Pq,Qq | - | - | fixed shape=VW name=PSRLQ_MMX +MMX
+      66 D3 | PSRLQ | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP D4 | PADDQ | Pq,Qq | - | - | fixed shape=VW name=PADDQ_MMX +SSE2
+      66 D4 | PADDQ | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP D5 | PMULLW | Pq,Qq | - | - | fixed shape=VW name=PMULLW_MMX +MMX
+      66 D5 | PMULLW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      66 D6 | MOVQ | Wq,Vq | - | - | fixed shape=WV name=MOVQ_WV +SSE2
+      F3 D6 | MOVQ2DQ | Vdq,Nq | - | - | reg fixed shape=VW +SSE2
+      F2 D6 | MOVDQ2Q | Pq,Uq | - | - | reg fixed shape=VW +SSE2
+      NP D7 | PMOVMSKB | Gd,Nq | - | - | reg fixed shape=GW name=PMOVMSKB_MMX +SSE
+      66 D7 | PMOVMSKB | Gd,Ux | - | - | reg fixed shape=GW +SSE2
+      NP D8 | PSUBUSB | Pq,Qq | - | - | fixed shape=VW name=PSUBUSB_MMX +MMX
+      66 D8 | PSUBUSB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP D9 | PSUBUSW | Pq,Qq | - | - | fixed shape=VW name=PSUBUSW_MMX +MMX
+      66 D9 | PSUBUSW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP DA | PMINUB | Pq,Qq | - | - | fixed shape=VW name=PMINUB_MMX +SSE
+      66 DA | PMINUB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP DB | PAND | Pq,Qq | - | - | fixed shape=VW name=PAND_MMX +MMX
+      66 DB | PAND | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP DC | PADDUSB | Pq,Qq | - | - | fixed shape=VW name=PADDUSB_MMX +MMX
+      66 DC | PADDUSB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP DD | PADDUSW | Pq,Qq | - | - | fixed shape=VW name=PADDUSW_MMX +MMX
+      66 DD | PADDUSW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP DE | PMAXUB | Pq,Qq | - | - | fixed shape=VW name=PMAXUB_MMX +SSE
+      66 DE | PMAXUB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP DF | PANDN | Pq,Qq | - | - | fixed shape=VW name=PANDN_MMX +MMX
+      66 DF | PANDN | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP E0 | PAVGB | Pq,Qq | - | - | fixed shape=VW name=PAVGB_MMX +SSE
+      66 E0 | PAVGB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP E1 | PSRAW | Pq,Qq | - | - | fixed shape=VW name=PSRAW_MMX +MMX
+      66 E1 | PSRAW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP E2 | PSRAD | Pq,Qq | - | - | fixed shape=VW name=PSRAD_MMX +MMX
+      66 E2 | PSRAD | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP E3 | PAVGW | Pq,Qq | - | - | fixed shape=VW name=PAVGW_MMX +SSE
+      66 E3 | PAVGW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP E4 | PMULHUW | Pq,Qq | - | - | fixed shape=VW name=PMULHUW_MMX +SSE
+      66 E4 | PMULHUW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP E5 | PMULHW | Pq,Qq | - | - | fixed shape=VW name=PMULHW_MMX +MMX
+      66 E5 | PMULHW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      66 E6 | CVTTPD2DQ | Vdq,Wpd | - | - | fixed shape=VW +SSE2
+      F3 E6 | CVTDQ2PD | Vpd,Wdq | - | - | fixed shape=VW +SSE2
+      F2 E6 | CVTPD2DQ | Vdq,Wpd | - | - | fixed shape=VW +SSE2
+      NP E7 | MOVNTQ | Mq,Pq | - | - | mem fixed shape=WV name=MOVQ_MMX_WV +SSE
+      66 E7 | MOVNTDQ | Mx,Vx | - | - | mem fixed shape=WV name=MOVAPS_WV +SSE2
+      NP E8 | PSUBSB | Pq,Qq | - | - | fixed shape=VW name=PSUBSB_MMX +MMX
+      66 E8 | PSUBSB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP E9 | PSUBSW | Pq,Qq | - | - | fixed shape=VW name=PSUBSW_MMX +MMX
+      66 E9 | PSUBSW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP EA | PMINSW | Pq,Qq | - | - | fixed shape=VW name=PMINSW_MMX +SSE
+      66 EA | PMINSW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP EB | POR | Pq,Qq | - | - | fixed shape=VW name=POR_MMX +MMX
+      66 EB | POR | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP EC | PADDSB | Pq,Qq | - | - | fixed shape=VW name=PADDSB_MMX +MMX
+      66 EC | PADDSB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP ED | PADDSW | Pq,Qq | - | - | fixed shape=VW name=PADDSW_MMX +MMX
+      66 ED | PADDSW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP EE | PMAXSW | Pq,Qq | - | - | fixed shape=VW name=PMAXSW_MMX +SSE
+      66 EE | PMAXSW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP EF | PXOR | Pq,Qq | - | - | fixed shape=VW name=PXOR_MMX +MMX
+      66 EF | PXOR | Vx,Wx | - | - | fixed shape=VW +SSE2
+      F2 F0 | LDDQU | Vx,Mx | - | - | mem fixed shape=VW name=MOVUPS +SSE3
+      NP F1 | PSLLW | Pq,Qq | - | - | fixed shape=VW name=PSLLW_MMX +MMX
+      66 F1 | PSLLW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP F2 | PSLLD | Pq,Qq | - | - | fixed shape=VW name=PSLLD_MMX +MMX
+      66 F2 | PSLLD | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP F3 | PSLLQ | Pq,Qq | - | - | fixed shape=VW name=PSLLQ_MMX +MMX
+      66 F3 | PSLLQ | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP F4 | PMULUDQ | Pq,Qq | - | - | fixed shape=VW name=PMULUDQ_MMX +SSE2
+      66 F4 | PMULUDQ | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP F5 | PMADDWD | Pq,Qq | - | - | fixed shape=VW name=PMADDWD_MMX +MMX
+      66 F5 | PMADDWD | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP F6 | PSADBW | Pq,Qq | - | - | fixed shape=VW name=PSADBW_MMX +SSE
+      66 F6 | PSADBW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP F7 | MASKMOVQ | Pq,Nq | - | - | reg fixed shape=maskMove +SSE
+      66 F7 | MASKMOVDQU | Vdq,Udq | - | - | reg fixed shape=maskMove +SSE2
+      NP F8 | PSUBB | Pq,Qq | - | - | fixed shape=VW name=PSUBB_MMX +MMX
+      66 F8 | PSUBB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP F9 | PSUBW | Pq,Qq | - | - | fixed shape=VW name=PSUBW_MMX +MMX
+      66 F9 | PSUBW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP FA | PSUBD | Pq,Qq | - | - | fixed shape=VW name=PSUBD_MMX +MMX
+      66 FA | PSUBD | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP FB | PSUBQ | Pq,Qq | - | - | fixed shape=VW name=PSUBQ_MMX +SSE2
+      66 FB | PSUBQ | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP FC | PADDB | Pq,Qq | - | - | fixed shape=VW name=PADDB_MMX +MMX
+      66 FC | PADDB | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP FD | PADDW | Pq,Qq | - | - | fixed shape=VW name=PADDW_MMX +MMX
+      66 FD | PADDW | Vx,Wx | - | - | fixed shape=VW +SSE2
+      NP FE | PADDD | Pq,Qq | - | - | fixed shape=VW name=PADDD_MMX +MMX
+      66 FE | PADDD | Vx,Wx | - | - | fixed shape=VW +SSE2
       """#
     ),
     (
