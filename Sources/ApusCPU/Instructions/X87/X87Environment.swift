@@ -186,9 +186,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Runs `body`, whose accesses are checked already, without alignment checks.
   private func unaligned(_ body: () throws(Exit) -> Void) throws(Exit) {
-    let isChecking = pointee.alignmentCheck
+    guard pointee.alignmentCheck else { return try body() }
     pointee.alignmentCheck = false
-    defer { pointee.alignmentCheck = isChecking }
+    // Only at CPL 3 is alignment checked; the bank that never hits must not be filled.
+    pointee.bank = bank(1)
+    defer { selectBank() }
     try body()
   }
 
