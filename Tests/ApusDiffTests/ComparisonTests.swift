@@ -56,9 +56,19 @@ import Testing
     }
     for (offset, name) in fields {
       let pair = Pair()
-      pair.flip(offset)
+      // Bit 3: selectors that differ below it are all null.
+      pair.flip(offset, 3)
       #expect(pair.names() == [name])
     }
+  }
+
+  @Test func nullSelectorsAreEqual() {
+    let pair = Pair()
+    let at = OutcomeRecord.state + MachineImage.selectors
+    pair.theirs.put(at + 6, 3 as UInt16)
+    #expect(pair.names().isEmpty)
+    pair.theirs.put(at + 6, 4 as UInt16)
+    #expect(pair.names() == ["DS"])
   }
 
   @Test func pointersCountWithAPendingException() {

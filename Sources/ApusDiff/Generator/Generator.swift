@@ -110,9 +110,11 @@ package struct Generator {
     image.put(MachineImage.fcw, control)
     image.put(MachineImage.fsw, status)
     image.put(MachineImage.ftw, UInt16(tag))
-    image.put(MachineImage.fop, UInt16(truncatingIfNeeded: random.next()) & 0x7FF)
-    image.put(MachineImage.fip, random.next() >> 17)
-    image.put(MachineImage.fdp, random.next() >> 17)
+    // AMD's processors load the pointers, other than as zeros, only with an exception pending.
+    let mask: UInt64 = status & 0x80 != 0 ? ~0 : 0
+    image.put(MachineImage.fop, UInt16(truncatingIfNeeded: random.next() & mask) & 0x7FF)
+    image.put(MachineImage.fip, random.next() >> 17 & mask)
+    image.put(MachineImage.fdp, random.next() >> 17 & mask)
   }
 
   /// MXCSR: usually the default, sometimes another rounding, DAZ or FTZ, sometimes unmasked exceptions.

@@ -263,8 +263,8 @@ extension Generator {
       writer.emit(0x66)
     }
     // Processors of AMD's family 19h ignore LOCK before VERW, and take F2h and F3h before LOOPE and LOOPNE for the
-    // condition; no manual says so.
-    let ignoresLock = form.map == .twoByte && form.opcode == 0
+    // condition; no manual says so. LOCK before MOV of control registers is their way to CR8.
+    let ignoresLock = form.map == .twoByte && [0x00, 0x20, 0x22].contains(form.opcode)
     let isLoop = form.opcode >= 0xE0 && form.opcode <= 0xE2
     if form.allowsLock ? choice >> 8 & 3 == 0 : choice >> 8 & 127 == 0 && !ignoresLock { writer.emit(0xF0) }
     if form.allowsRepeat {
