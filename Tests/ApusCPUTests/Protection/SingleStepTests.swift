@@ -116,9 +116,10 @@ import Testing
     #expect(interrupt.saved(2, outcome) & Flag.RF == 0)
   }
 
-  /// Between the iterations of a repeated string instruction RF is set, after the last it is not.
+  /// A single-step trap between the iterations of a repeated string instruction has no RF in its image on AMD's
+  /// processors, nor has that after the last one on any (captured by `apus difftest`).
   @Test func resumeFlagOfStrings() {
-    for (count, expected) in [(2, Flag.RF), (1, 0)] as [(UInt64, UInt64)] {
+    for (count, expected) in [(2, 0), (1, 0)] as [(UInt64, UInt64)] {
       let machine = GuestMachine(.protected, code: [0xF3, 0xAA, 0x90])
       machine[R.cx] = count
       machine[R.di] = UInt64(GuestLayout.data)
