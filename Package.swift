@@ -33,7 +33,8 @@ let package = Package(
     .testTarget(
       name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
-      name: "ApusInstructionSetTests", dependencies: ["ApusInstructionSet"], swiftSettings: strict),
+      name: "ApusInstructionSetTests", dependencies: ["ApusInstructionSet"], exclude: ["Vectors"],
+      swiftSettings: strict),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"], swiftSettings: strict),
     .testTarget(
       name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"],

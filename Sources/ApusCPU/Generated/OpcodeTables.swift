@@ -324,26 +324,26 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .none, width: .v, options: 130, register: 3277, memory: 3277, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .nop, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 161, memory: 4, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
   private static let twoBytePart1: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 161, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 165, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 169, memory: 5, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 174, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 176, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 169, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 173, memory: 5, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 178, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 180, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 184, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 180, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 182, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 184, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 188, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 190, memory: 5, legacy: 0),
     OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 186, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 195, memory: 6, legacy: 0),
     OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0),
   ]
   private static let twoBytePart2: [OpcodeEntry] = [
@@ -355,14 +355,14 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 190, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 192, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 194, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 198, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 200, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 204, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 208, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 210, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 201, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 203, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 205, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 209, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 211, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 215, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 219, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 221, memory: 2, legacy: 0),
   ]
   private static let twoBytePart3: [OpcodeEntry] = [
     OpcodeEntry(shape: .none, width: .v, options: 130, register: 3291, memory: 3291, legacy: 0),
@@ -401,58 +401,58 @@ enum OpcodeTables {
     OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1468, memory: 1472, legacy: 0),
   ]
   private static let twoBytePart5: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 212, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 214, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 218, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 220, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 222, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 224, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 226, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 228, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 230, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 234, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 238, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 242, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 223, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 225, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 229, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 231, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 233, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 235, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 237, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 239, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 241, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 245, memory: 4, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 249, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 253, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 257, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 253, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 256, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 260, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 264, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 268, memory: 4, legacy: 0),
   ]
   private static let twoBytePart6: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 261, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 263, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 265, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 267, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 269, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 271, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 273, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 275, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 277, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 279, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 281, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 283, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 285, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 286, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 287, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 289, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 272, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 274, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 276, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 278, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 280, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 282, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 284, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 286, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 288, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 290, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 292, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 294, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 296, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 297, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 298, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 300, memory: 3, legacy: 0),
   ]
   private static let twoBytePart7: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 292, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 296, memory: 6, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 302, memory: 6, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 308, memory: 6, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 314, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 316, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 318, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 320, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 303, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 307, memory: 6, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 313, memory: 6, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 319, memory: 6, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 325, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 327, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 329, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 331, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 321, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 323, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 325, memory: 3, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 328, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 332, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 334, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 336, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 339, memory: 3, legacy: 0),
   ]
   private static let twoBytePart8: [OpcodeEntry] = [
     OpcodeEntry(shape: .J, width: .z, options: 67, register: 1564, memory: 0, legacy: 0),
@@ -505,7 +505,7 @@ enum OpcodeTables {
     OpcodeEntry(shape: .EG, width: .v, options: 5, register: 992, memory: 1000, legacy: 0),
     OpcodeEntry(shape: .EGI, width: .v, options: 2049, register: 744, memory: 748, legacy: 0),
     OpcodeEntry(shape: .EGCL, width: .v, options: 1, register: 760, memory: 764, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 331, memory: 16, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 342, memory: 16, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 1, register: 384, memory: 388, legacy: 0),
   ]
   private static let twoBytePart11: [OpcodeEntry] = [
@@ -517,24 +517,24 @@ enum OpcodeTables {
     OpcodeEntry(shape: .GMp, width: .v, options: 256, register: 2783, memory: 5, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 4097, register: 820, memory: 824, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 8193, register: 852, memory: 856, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 347, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 358, memory: 1, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 130, register: 3276, memory: 3276, legacy: 0),
     OpcodeEntry(shape: .group, width: .b, options: 0, register: 144, memory: 0, legacy: 0),
     OpcodeEntry(shape: .EG, width: .v, options: 5, register: 1056, memory: 1064, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 348, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 352, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 359, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 363, memory: 4, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 4097, register: 836, memory: 840, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 8193, register: 868, memory: 872, legacy: 0),
   ]
   private static let twoBytePart12: [OpcodeEntry] = [
     OpcodeEntry(shape: .EG, width: .b, options: 5, register: 916, memory: 920, legacy: 0),
     OpcodeEntry(shape: .EG, width: .v, options: 5, register: 916, memory: 920, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 356, memory: 4, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 360, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 361, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 363, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 365, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 367, memory: 9, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 367, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 371, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 372, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 374, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 376, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 378, memory: 9, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 1, register: 956, memory: 0, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 1, register: 956, memory: 0, legacy: 0),
     OpcodeEntry(shape: .Z, width: .v, options: 1, register: 956, memory: 0, legacy: 0),
@@ -545,57 +545,57 @@ enum OpcodeTables {
     OpcodeEntry(shape: .Z, width: .v, options: 1, register: 956, memory: 0, legacy: 0),
   ]
   private static let twoBytePart13: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 376, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 378, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 380, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 382, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 384, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 386, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 388, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 387, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 389, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 391, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 393, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 395, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 397, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 399, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 401, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 403, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 405, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 407, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 399, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 402, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 404, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 406, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 408, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 410, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 412, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 414, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 416, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 418, memory: 2, legacy: 0),
   ]
   private static let twoBytePart14: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 409, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 411, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 413, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 415, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 417, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 419, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 421, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 420, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 422, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 424, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 426, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 428, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 430, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 432, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 434, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 436, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 438, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 440, memory: 2, legacy: 0),
-  ]
-  private static let twoBytePart15: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 442, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 432, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 435, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 437, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 439, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 441, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 443, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 445, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 447, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 449, memory: 2, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 451, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 453, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 455, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 457, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 459, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 461, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 463, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 465, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 467, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 469, memory: 2, legacy: 0),
+  ]
+  private static let twoBytePart15: [OpcodeEntry] = [
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 453, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 454, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 456, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 458, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 460, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 462, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 464, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 466, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 468, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 470, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 472, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 474, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 476, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 478, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 480, memory: 2, legacy: 0),
     OpcodeEntry(shape: .GE, width: .v, options: 130, register: 3275, memory: 3275, legacy: 0),
   ]
   static let twoByte: [OpcodeEntry] = {
@@ -619,80 +619,80 @@ enum OpcodeTables {
     return all
   }()
   private static let threeByte38Part0: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 471, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 473, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 475, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 477, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 479, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 481, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 483, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 485, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 487, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 489, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 491, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 493, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 482, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 484, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 486, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 488, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 490, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 492, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 494, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 496, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 498, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 500, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 502, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 504, memory: 2, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
   private static let threeByte38Part1: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 495, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 506, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 496, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 497, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 507, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 508, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 498, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 509, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 499, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 501, memory: 2, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 503, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 510, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 512, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 514, memory: 2, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
   private static let threeByte38Part2: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 505, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 506, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 507, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 508, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 509, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 510, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 516, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 517, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 518, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 519, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 520, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 521, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 511, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 512, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 513, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 514, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 522, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 523, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 524, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 525, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
   private static let threeByte38Part3: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 515, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 516, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 517, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 518, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 519, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 520, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 521, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 522, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 523, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 524, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 525, memory: 1, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 526, memory: 1, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 527, memory: 1, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 528, memory: 1, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 529, memory: 1, legacy: 0),
-  ]
-  private static let threeByte38Part4: [OpcodeEntry] = [
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 530, memory: 1, legacy: 0),
     OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 531, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 532, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 533, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 534, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 535, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 536, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 537, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 538, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 539, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 540, memory: 1, legacy: 0),
+  ]
+  private static let threeByte38Part4: [OpcodeEntry] = [
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 541, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 542, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -765,7 +765,7 @@ enum OpcodeTables {
   private static let threeByte38Part8: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 532, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 543, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -843,12 +843,12 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 533, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 534, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 535, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 536, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 537, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 538, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 544, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 545, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 546, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 547, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 548, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 549, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
@@ -864,11 +864,11 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 539, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 540, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 541, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 542, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 543, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 550, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 551, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 552, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 553, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 554, memory: 1, legacy: 0),
   ]
   private static let threeByte38Part14: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -889,13 +889,13 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
   private static let threeByte38Part15: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 544, memory: 3, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 547, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 555, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 558, memory: 3, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 550, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 561, memory: 2, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -935,24 +935,24 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 552, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 553, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 554, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 555, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 556, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 557, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 558, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 559, memory: 2, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 563, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 564, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 565, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 566, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 567, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 568, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 569, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 570, memory: 2, legacy: 0),
   ]
   private static let threeByte3APart1: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 561, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 562, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 563, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 564, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 572, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 573, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 574, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 575, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -963,9 +963,9 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
   private static let threeByte3APart2: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 565, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 566, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 567, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 576, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 577, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 578, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -999,11 +999,11 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
   private static let threeByte3APart4: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 568, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 569, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 570, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 579, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 580, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 581, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 571, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 582, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -1035,10 +1035,10 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
   private static let threeByte3APart6: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 572, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 573, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 574, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 575, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 583, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 584, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 585, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 586, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -1155,7 +1155,7 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 576, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 587, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -1176,7 +1176,7 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 577, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 588, memory: 1, legacy: 0),
   ]
   private static let threeByte3APart14: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -1815,12 +1815,12 @@ enum OpcodeTables {
   private static let vex38Part15: [OpcodeEntry] = [
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 578, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 579, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 589, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 590, memory: 3, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 582, memory: 3, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 585, memory: 1, legacy: 0),
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 586, memory: 4, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 593, memory: 3, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 596, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 597, memory: 4, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -2121,7 +2121,7 @@ enum OpcodeTables {
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
   ]
   private static let vex3APart15: [OpcodeEntry] = [
-    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 590, memory: 1, legacy: 0),
+    OpcodeEntry(shape: .alternatives, width: .b, options: 0, register: 601, memory: 1, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
     OpcodeEntry(shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0),
@@ -2526,6 +2526,10 @@ enum OpcodeTables {
   ]
   private static let alternativesPart10: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 15, reg: 7, rm: 1, mod: 2, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 640, register: 3187, memory: 3187, legacy: 0)),
+    OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .nop, width: .b, options: 256, register: 0, memory: 0, legacy: 0)),
+    OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .nop, width: .b, options: 256, register: 0, memory: 0, legacy: 0)),
+    OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .nop, width: .b, options: 256, register: 0, memory: 0, legacy: 0)),
+    OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2853, memory: 2853, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2853, memory: 2853, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2851, memory: 2851, legacy: 0)),
@@ -2537,12 +2541,12 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .VW, width: .q, options: 384, register: 2830, memory: 2830, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 640, register: 2826, memory: 2826, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .VW, width: .q, options: 384, register: 2830, memory: 2830, legacy: 0)),
+  ]
+  private static let alternativesPart11: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2850, memory: 2850, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2812, memory: 2812, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2831, memory: 2831, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2831, memory: 2831, legacy: 0)),
-  ]
-  private static let alternativesPart11: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3279, memory: 3279, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3128, memory: 3128, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3278, memory: 3278, legacy: 0)),
@@ -2553,19 +2557,28 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2849, memory: 2849, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2828, memory: 2828, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .q, options: 384, register: 2828, memory: 2828, legacy: 0)),
+    OpcodeAlternative(prefixes: 15, reg: 0, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .nop, width: .b, options: 256, register: 0, memory: 0, legacy: 0)),
+    OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .nop, width: .b, options: 256, register: 0, memory: 0, legacy: 0)),
+  ]
+  private static let alternativesPart12: [OpcodeAlternative] = [
+    OpcodeAlternative(prefixes: 15, reg: 2, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .nop, width: .b, options: 256, register: 0, memory: 0, legacy: 0)),
+    OpcodeAlternative(prefixes: 15, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .nop, width: .b, options: 256, register: 0, memory: 0, legacy: 0)),
+    OpcodeAlternative(prefixes: 15, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0)),
+    OpcodeAlternative(prefixes: 4, reg: 7, rm: 2, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
+    OpcodeAlternative(prefixes: 4, reg: 7, rm: 3, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 0, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2798, memory: 2798, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2798, memory: 2798, legacy: 0)),
-  ]
-  private static let alternativesPart12: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 128, register: 2799, memory: 2799, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 128, register: 2799, memory: 2799, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2502, memory: 2502, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2501, memory: 2501, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VE, width: .y, options: 0, register: 2515, memory: 2515, legacy: 0)),
+  ]
+  private static let alternativesPart13: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VE, width: .y, options: 0, register: 2511, memory: 2511, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 384, register: 2799, memory: 2799, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 384, register: 2799, memory: 2799, legacy: 0)),
@@ -2577,13 +2590,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2499, memory: 2499, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GW, width: .y, options: 0, register: 2520, memory: 2520, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GW, width: .y, options: 0, register: 2506, memory: 2506, legacy: 0)),
-  ]
-  private static let alternativesPart13: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3274, memory: 3274, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3273, memory: 3273, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2489, memory: 2489, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2488, memory: 2488, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .GW, width: .d, options: 640, register: 2833, memory: 2833, legacy: 0)),
+  ]
+  private static let alternativesPart14: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .GW, width: .d, options: 640, register: 2832, memory: 2832, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3245, memory: 3245, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3244, memory: 3244, legacy: 0)),
@@ -2595,13 +2608,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3162, memory: 3162, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2913, memory: 2913, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2913, memory: 2913, legacy: 0)),
-  ]
-  private static let alternativesPart14: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2914, memory: 2914, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2914, memory: 2914, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3050, memory: 3050, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3050, memory: 3050, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3155, memory: 3155, legacy: 0)),
+  ]
+  private static let alternativesPart15: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3155, memory: 3155, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2405, memory: 2405, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2404, memory: 2404, legacy: 0)),
@@ -2613,13 +2626,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2867, memory: 2867, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2504, memory: 2504, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2500, memory: 2500, legacy: 0)),
-  ]
-  private static let alternativesPart15: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2519, memory: 2519, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2510, memory: 2510, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2497, memory: 2497, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2503, memory: 2503, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2526, memory: 2526, legacy: 0)),
+  ]
+  private static let alternativesPart16: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3262, memory: 3262, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3261, memory: 3261, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3264, memory: 3264, legacy: 0)),
@@ -2631,13 +2644,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2543, memory: 2543, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2542, memory: 2542, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2545, memory: 2545, legacy: 0)),
-  ]
-  private static let alternativesPart16: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2544, memory: 2544, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2790, memory: 2790, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2789, memory: 2789, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2792, memory: 2792, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2791, memory: 2791, legacy: 0)),
+  ]
+  private static let alternativesPart17: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3125, memory: 3125, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3124, memory: 3124, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3130, memory: 3130, legacy: 0)),
@@ -2649,13 +2662,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2940, memory: 2940, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2939, memory: 2939, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2945, memory: 2945, legacy: 0)),
-  ]
-  private static let alternativesPart17: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2944, memory: 2944, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2942, memory: 2942, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2941, memory: 2941, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2894, memory: 2894, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2893, memory: 2893, legacy: 0)),
+  ]
+  private static let alternativesPart18: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3118, memory: 3118, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3117, memory: 3117, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3123, memory: 3123, legacy: 0)),
@@ -2667,13 +2680,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3128, memory: 3128, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3121, memory: 3121, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VE, width: .y, options: 0, register: 2818, memory: 2818, legacy: 0)),
-  ]
-  private static let alternativesPart18: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VE, width: .y, options: 0, register: 2808, memory: 2808, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2840, memory: 2840, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2798, memory: 2798, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2853, memory: 2853, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 3059, memory: 3059, legacy: 0)),
+  ]
+  private static let alternativesPart19: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 3056, memory: 3056, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 3057, memory: 3057, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 3058, memory: 3058, legacy: 0)),
@@ -2685,13 +2698,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3076, memory: 3076, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3091, memory: 3091, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3089, memory: 3089, legacy: 0)),
-  ]
-  private static let alternativesPart19: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 4, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3082, memory: 3082, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 4, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3080, memory: 3080, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3070, memory: 3070, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3068, memory: 3068, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3095, memory: 3095, legacy: 0)),
+  ]
+  private static let alternativesPart20: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 2, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3093, memory: 3093, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 3, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3088, memory: 3088, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .UI, width: .b, options: 640, register: 3074, memory: 3074, legacy: 0)),
@@ -2703,13 +2716,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2929, memory: 2929, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2927, memory: 2927, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2926, memory: 2926, legacy: 0)),
-  ]
-  private static let alternativesPart20: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .none, width: .v, options: 128, register: 2548, memory: 2548, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2709, memory: 2709, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2710, memory: 2710, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2712, memory: 2712, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2713, memory: 2713, legacy: 0)),
+  ]
+  private static let alternativesPart21: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EV, width: .y, options: 0, register: 2822, memory: 2822, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EV, width: .y, options: 0, register: 2814, memory: 2814, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2838, memory: 2838, legacy: 0)),
@@ -2721,13 +2734,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 2, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .d, options: 384, register: 2756, memory: 2756, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .d, options: 384, register: 3252, memory: 3252, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 4, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3302, memory: 3302, legacy: 0)),
-  ]
-  private static let alternativesPart21: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 5, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3294, memory: 3294, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3310, memory: 3310, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 7, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .b, options: 384, register: 2472, memory: 2472, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 7, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .b, options: 384, register: 2472, memory: 2472, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 5, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
+  ]
+  private static let alternativesPart22: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 7, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .nop, width: .v, options: 512, register: 0, memory: 0, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 0, rm: 255, mod: 2, mode: 2, entry: OpcodeEntry(shape: .E, width: .y, options: 528, register: 3167, memory: 3167, legacy: 0)),
@@ -2739,13 +2752,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1088, memory: 1092, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1088, memory: 1092, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1120, memory: 1124, legacy: 0)),
-  ]
-  private static let alternativesPart22: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1104, memory: 1108, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1104, memory: 1108, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1104, memory: 1108, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 1, register: 1136, memory: 1140, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2477, memory: 2477, legacy: 0)),
+  ]
+  private static let alternativesPart23: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2476, memory: 2476, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2483, memory: 2483, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2482, memory: 2482, legacy: 0)),
@@ -2757,16 +2770,16 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 3234, memory: 3234, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 3233, memory: 3233, legacy: 0)),
     OpcodeAlternative(prefixes: 15, reg: 1, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 260, register: 2484, memory: 2484, legacy: 0)),
-  ]
-  private static let alternativesPart23: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 3, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3298, memory: 3298, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 4, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3306, memory: 3306, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 5, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .M, width: .v, options: 256, register: 3314, memory: 3314, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .E, width: .v, options: 512, register: 3178, memory: 3178, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 6, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .E, width: .v, options: 512, register: 3178, memory: 3178, legacy: 0)),
+  ]
+  private static let alternativesPart24: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 7, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .E, width: .v, options: 512, register: 3182, memory: 3182, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 7, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .E, width: .v, options: 512, register: 3182, memory: 3182, legacy: 0)),
-    OpcodeAlternative(prefixes: 4, reg: 7, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .E, width: .y, options: 640, register: 3176, memory: 3176, legacy: 0)),
+    OpcodeAlternative(prefixes: 4, reg: 7, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .E, width: .y, options: 704, register: 3176, memory: 3176, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2408, memory: 2408, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2409, memory: 2409, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3098, memory: 3098, legacy: 0)),
@@ -2775,13 +2788,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3087, memory: 3087, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3094, memory: 3094, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3092, memory: 3092, legacy: 0)),
-  ]
-  private static let alternativesPart24: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2900, memory: 2900, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2899, memory: 2899, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3027, memory: 3027, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3026, memory: 3026, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .WV, width: .v, options: 128, register: 2842, memory: 2842, legacy: 0)),
+  ]
+  private static let alternativesPart25: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 640, register: 2839, memory: 2839, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 640, register: 2813, memory: 2813, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .GW, width: .d, options: 640, register: 3005, memory: 3005, legacy: 0)),
@@ -2793,13 +2806,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3001, memory: 3001, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3000, memory: 3000, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2916, memory: 2916, legacy: 0)),
-  ]
-  private static let alternativesPart25: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2913, memory: 2913, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2906, memory: 2906, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2905, memory: 2905, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2908, memory: 2908, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2907, memory: 2907, legacy: 0)),
+  ]
+  private static let alternativesPart26: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2993, memory: 2993, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2992, memory: 2992, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2915, memory: 2915, legacy: 0)),
@@ -2811,13 +2824,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3081, memory: 3081, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3079, memory: 3079, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2920, memory: 2920, legacy: 0)),
-  ]
-  private static let alternativesPart26: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2919, memory: 2919, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3022, memory: 3022, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3021, memory: 3021, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3024, memory: 3024, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3023, memory: 3023, legacy: 0)),
+  ]
+  private static let alternativesPart27: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2524, memory: 2524, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2496, memory: 2496, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2498, memory: 2498, legacy: 0)),
@@ -2829,13 +2842,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3108, memory: 3108, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2999, memory: 2999, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2998, memory: 2998, legacy: 0)),
-  ]
-  private static let alternativesPart27: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3051, memory: 3051, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3050, memory: 3050, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2902, memory: 2902, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2901, memory: 2901, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2904, memory: 2904, legacy: 0)),
+  ]
+  private static let alternativesPart28: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2903, memory: 2903, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2991, memory: 2991, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2990, memory: 2990, legacy: 0)),
@@ -2847,13 +2860,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3069, memory: 3069, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3066, memory: 3066, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3073, memory: 3073, legacy: 0)),
-  ]
-  private static let alternativesPart28: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3071, memory: 3071, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3029, memory: 3029, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3028, memory: 3028, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2987, memory: 2987, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2986, memory: 2986, legacy: 0)),
+  ]
+  private static let alternativesPart29: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3053, memory: 3053, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3052, memory: 3052, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 2, mode: 3, entry: OpcodeEntry(shape: .maskMove, width: .v, options: 640, register: 2788, memory: 2788, legacy: 0)),
@@ -2865,13 +2878,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3103, memory: 3103, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3102, memory: 3102, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3105, memory: 3105, legacy: 0)),
-  ]
-  private static let alternativesPart29: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3104, memory: 3104, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2896, memory: 2896, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2895, memory: 2895, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2910, memory: 2910, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2909, memory: 2909, legacy: 0)),
+  ]
+  private static let alternativesPart30: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2898, memory: 2898, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2897, memory: 2897, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3055, memory: 3055, legacy: 0)),
@@ -2883,13 +2896,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2967, memory: 2967, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2966, memory: 2966, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2985, memory: 2985, legacy: 0)),
-  ]
-  private static let alternativesPart30: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2984, memory: 2984, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2976, memory: 2976, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2975, memory: 2975, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2972, memory: 2972, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2971, memory: 2971, legacy: 0)),
+  ]
+  private static let alternativesPart31: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2974, memory: 2974, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2973, memory: 2973, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3061, memory: 3061, legacy: 0)),
@@ -2901,13 +2914,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3020, memory: 3020, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3019, memory: 3019, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2921, memory: 2921, legacy: 0)),
-  ]
-  private static let alternativesPart31: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2432, memory: 2432, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2431, memory: 2431, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3116, memory: 3116, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2883, memory: 2883, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2882, memory: 2882, legacy: 0)),
+  ]
+  private static let alternativesPart32: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2887, memory: 2887, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2886, memory: 2886, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2885, memory: 2885, legacy: 0)),
@@ -2919,13 +2932,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3011, memory: 3011, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3009, memory: 3009, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3018, memory: 3018, legacy: 0)),
-  ]
-  private static let alternativesPart32: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2928, memory: 2928, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 384, register: 2798, memory: 2798, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2892, memory: 2892, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3014, memory: 3014, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3012, memory: 3012, legacy: 0)),
+  ]
+  private static let alternativesPart33: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3013, memory: 3013, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3016, memory: 3016, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3017, memory: 3017, legacy: 0)),
@@ -2937,13 +2950,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3002, memory: 3002, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2988, memory: 2988, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2989, memory: 2989, legacy: 0)),
-  ]
-  private static let alternativesPart33: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2995, memory: 2995, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2994, memory: 2994, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3025, memory: 3025, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2970, memory: 2970, legacy: 0)),
-    OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .y, options: 386, register: 2733, memory: 2733, legacy: 0)),
+    OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .y, options: 450, register: 2733, memory: 2733, legacy: 0)),
+  ]
+  private static let alternativesPart34: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3220, memory: 3220, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3218, memory: 3218, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 3219, memory: 3219, legacy: 0)),
@@ -2955,13 +2968,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2417, memory: 2417, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2414, memory: 2414, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VW, width: .v, options: 128, register: 2415, memory: 2415, legacy: 0)),
-  ]
-  private static let alternativesPart34: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2800, memory: 2800, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2800, memory: 2800, legacy: 0)),
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .d, options: 4224, register: 2495, memory: 2495, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2804, memory: 2804, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 1, mode: 3, entry: OpcodeEntry(shape: .MG, width: .v, options: 256, register: 2804, memory: 2804, legacy: 0)),
+  ]
+  private static let alternativesPart35: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 8, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .v, options: 0, register: 2491, memory: 2491, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .y, options: 0, register: 2400, memory: 2400, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .GE, width: .y, options: 0, register: 2410, memory: 2410, legacy: 0)),
@@ -2973,13 +2986,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2429, memory: 2429, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2922, memory: 2922, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2912, memory: 2912, legacy: 0)),
-  ]
-  private static let alternativesPart35: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2911, memory: 2911, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EVI, width: .b, options: 128, register: 2956, memory: 2956, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EVI, width: .b, options: 128, register: 2962, memory: 2962, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EVI, width: .y, options: 2048, register: 2957, memory: 2957, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .EVI, width: .d, options: 2176, register: 2553, memory: 2553, legacy: 0)),
+  ]
+  private static let alternativesPart36: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VEI, width: .b, options: 128, register: 2977, memory: 2977, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2726, memory: 2726, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VEI, width: .y, options: 2048, register: 2978, memory: 2978, legacy: 0)),
@@ -2991,13 +3004,13 @@ enum OpcodeTables {
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .y, options: 2048, register: 2931, memory: 2931, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2947, memory: 2947, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2946, memory: 2946, legacy: 0)),
-  ]
-  private static let alternativesPart36: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 3221, memory: 3221, legacy: 0)),
     OpcodeAlternative(prefixes: 2, reg: 255, rm: 255, mod: 3, mode: 3, entry: OpcodeEntry(shape: .VWI, width: .b, options: 128, register: 2419, memory: 2419, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 31, entry: OpcodeEntry(shape: .GBE, width: .y, options: 32768, register: 2420, memory: 2420, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 1, rm: 255, mod: 3, mode: 31, entry: OpcodeEntry(shape: .GBE, width: .y, options: 32768, register: 2441, memory: 2441, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 2, rm: 255, mod: 3, mode: 31, entry: OpcodeEntry(shape: .GBE, width: .y, options: 32768, register: 2437, memory: 2437, legacy: 0)),
+  ]
+  private static let alternativesPart37: [OpcodeAlternative] = [
     OpcodeAlternative(prefixes: 1, reg: 3, rm: 255, mod: 3, mode: 31, entry: OpcodeEntry(shape: .GBE, width: .y, options: 32768, register: 2433, memory: 2433, legacy: 0)),
     OpcodeAlternative(prefixes: 1, reg: 255, rm: 255, mod: 3, mode: 31, entry: OpcodeEntry(shape: .GBE, width: .y, options: 32768, register: 2449, memory: 2449, legacy: 0)),
     OpcodeAlternative(prefixes: 4, reg: 255, rm: 255, mod: 3, mode: 31, entry: OpcodeEntry(shape: .GBE, width: .y, options: 32768, register: 2952, memory: 2952, legacy: 0)),
@@ -3048,6 +3061,7 @@ enum OpcodeTables {
     all += alternativesPart34
     all += alternativesPart35
     all += alternativesPart36
+    all += alternativesPart37
     return all
   }()
 }
