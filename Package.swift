@@ -24,8 +24,9 @@ let package = Package(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
     .executableTarget(
-      name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"], swiftSettings: strict
-    ),
+      name: "apus",
+      dependencies: ["ApusBase", "ApusInstructionSet", "ApusCPU", "ApusDevices", "ApusMachine"],
+      swiftSettings: strict),
     .executableTarget(
       name: "ApusBenchmarks", dependencies: ["ApusCPU", "ApusDevices", "ApusMachine"], path: "Benchmarks",
       exclude: ["linux-boot.sh"], swiftSettings: safe),
@@ -39,6 +40,7 @@ let package = Package(
     .testTarget(
       name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"],
       swiftSettings: strict),
-    .testTarget(name: "ApusRunnerTests", dependencies: ["apus"], swiftSettings: strict),
+    .testTarget(
+      name: "ApusRunnerTests", dependencies: ["apus", "ApusInstructionSet"], swiftSettings: strict),
   ]
 )
