@@ -18,23 +18,29 @@ let package = Package(
   targets: [
     .target(name: "ApusBase", swiftSettings: safe),
     .target(name: "ApusCPU", dependencies: ["ApusBase"], exclude: ["Decode/Maps"], swiftSettings: strict),
+    .target(name: "ApusInstructionSet", swiftSettings: safe),
     .target(name: "ApusDevices", dependencies: ["ApusBase"], swiftSettings: safe),
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
     .executableTarget(
-      name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"], swiftSettings: strict
-    ),
+      name: "apus",
+      dependencies: ["ApusBase", "ApusInstructionSet", "ApusCPU", "ApusDevices", "ApusMachine"],
+      swiftSettings: strict),
     .executableTarget(
       name: "ApusBenchmarks", dependencies: ["ApusCPU", "ApusDevices", "ApusMachine"], path: "Benchmarks",
       exclude: ["linux-boot.sh"], swiftSettings: safe),
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"], swiftSettings: strict),
     .testTarget(
       name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"], swiftSettings: strict),
+    .testTarget(
+      name: "ApusInstructionSetTests", dependencies: ["ApusInstructionSet"], exclude: ["Vectors"],
+      swiftSettings: strict),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"], swiftSettings: strict),
     .testTarget(
       name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"],
       swiftSettings: strict),
-    .testTarget(name: "ApusRunnerTests", dependencies: ["apus"], swiftSettings: strict),
+    .testTarget(
+      name: "ApusRunnerTests", dependencies: ["apus", "ApusInstructionSet"], swiftSettings: strict),
   ]
 )

@@ -1,5 +1,6 @@
 // Reads the opcode maps (Sources/ApusCPU/Decode/Maps/*.opcodes) and writes the handler stamps and decoder
-// tables (Sources/ApusCPU/Generated/). Run from the package directory:
+// tables (Sources/ApusCPU/Generated/), and the rows themselves for all that describes instructions
+// (Sources/ApusInstructionSet/Generated/). Run from the package directory:
 //
 //   swift Scripts/generate-stamps.swift          writes the files
 //   swift Scripts/generate-stamps.swift --check  fails if they are not what the maps say
@@ -811,7 +812,7 @@ func shapeName(of row: Row) -> String {
   case "Ap": return "Ap"
   case "S": return "S"
   case "S,E": return "SE"
-  case "E,S": return "ES"
+  case "E,S", "R,S": return "ES"
   case "R,C", "C,R", "R,D", "D,R": return "RC"
   case "R": return "E"
   case "Y,DX", "DX,X": return "string"
@@ -967,10 +968,20 @@ func entry(_ row: Row, _ opcode: Int) -> Entry {
 let directory = FileManager.default.currentDirectoryPath
 let maps = directory + "/Sources/ApusCPU/Decode/Maps/"
 var rows: [Row] = []
+/// The rows of all maps as they are written, without the comments, each file after the map of its rows that name
+/// none.
+var mapText = ""
 for (file, map) in [
   ("OneByte", "1"), ("TwoByte", "0F"), ("ThreeByte", "38"), ("X87", "1"), ("SIMD", "0F"), ("VEX", "V0F"),
 ] where FileManager.default.fileExists(atPath: maps + file + ".opcodes") {
   rows += parse(maps + file + ".opcodes", map)
+  let text = (try? String(contentsOfFile: maps + file + ".opcodes", encoding: .utf8)) ?? ""
+  let lines = text.components(separatedBy: "\n").filter {
+    !$0.hasPrefix("#") && !$0.trimmingCharacters(in: .whitespaces).isEmpty
+  }
+  mapText += "    (\n      \"\(map)\",\n      #\"\"\"\n"
+  for line in lines { mapText += "      \(line)\n" }
+  mapText += "      \"\"\"#\n    ),\n"
 }
 
 shareNames()
@@ -1117,25 +1128,37 @@ chunks("fast", "FastHandler", forms[..<fastCount].map { $0.fast ?? "{ c, o, r, s
 chunks("slow", "SlowHandler", forms.map(\.slow))
 chunks("run", "FastHandler", runs.map(\.stamp))
 
-let generated = directory + "/Sources/ApusCPU/Generated/"
+let described = [
+  "OpcodeMapText.swift": notice
+    + "/// The rows of the opcode maps, each file with the map of those rows that name none.\nenum OpcodeMapText {\n"
+    + "  static let files: [(map: String, rows: String)] = [\n" + mapText + "  ]\n}\n"
+]
+let isChecking = CommandLine.arguments.contains("--check")
 var differs: [String] = []
-let existing = (try? FileManager.default.contentsOfDirectory(atPath: generated)) ?? []
-for name in existing where name.hasSuffix(".swift") && outputs[name] == nil { differs.append(name) }
-for (name, text) in outputs {
-  let clean = text.replacingOccurrences(of: "(, ", with: "(").replacingOccurrences(of: "op(o)()", with: "op(o))")
-  if (try? String(contentsOfFile: generated + name, encoding: .utf8)) != clean { differs.append(name) }
-  if !CommandLine.arguments.contains("--check") {
-    if (try? clean.write(toFile: generated + name, atomically: true, encoding: .utf8)) == nil {
-      fail("cannot write \(generated + name)")
+
+/// Makes `texts` the Swift files of a folder, or notes what differs from them.
+func publish(_ texts: [String: String], in folder: String) {
+  let path = directory + folder
+  let existing = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+  for name in existing where name.hasSuffix(".swift") && texts[name] == nil {
+    differs.append(name)
+    if !isChecking { try? FileManager.default.removeItem(atPath: path + name) }
+  }
+  for (name, text) in texts where (try? String(contentsOfFile: path + name, encoding: .utf8)) != text {
+    differs.append(name)
+    if !isChecking, (try? text.write(toFile: path + name, atomically: true, encoding: .utf8)) == nil {
+      fail("cannot write \(path + name)")
     }
   }
 }
-if CommandLine.arguments.contains("--check") {
+publish(
+  outputs.mapValues {
+    $0.replacingOccurrences(of: "(, ", with: "(").replacingOccurrences(of: "op(o)()", with: "op(o))")
+  }, in: "/Sources/ApusCPU/Generated/")
+publish(described, in: "/Sources/ApusInstructionSet/Generated/")
+if isChecking {
   guard differs.isEmpty else { fail("not what the opcode maps say: \(differs.sorted().joined(separator: ", "))") }
   print("the generated files are what the opcode maps say")
 } else {
-  for name in existing where name.hasSuffix(".swift") && outputs[name] == nil {
-    try? FileManager.default.removeItem(atPath: generated + name)
-  }
   print("\(forms.count) forms, \(fastCount) of them with fast stamps")
 }
