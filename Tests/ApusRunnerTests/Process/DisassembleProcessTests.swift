@@ -143,7 +143,7 @@ import apus
     symbol(0, 0, 0)
     symbol(23, 0x1000, 1)
     symbol(29, 0x1001, 1)
-    func header(_ name: Int, _ type: Int, _ flags: Int, _ address: Int, _ at: Int, _ size: Int, _ link: Int) {
+    func entry(_ name: Int, _ type: Int, _ flags: Int, _ address: Int, _ at: Int, _ size: Int, _ link: Int) {
       put(name, 4)
       put(type, 4)
       for value in [flags, address, at, size] { put(value, word) }
@@ -152,10 +152,10 @@ import apus
       put(1, word)
       put(type == 2 ? symbolSize : 0, word)
     }
-    header(0, 0, 0, 0, 0, 0, 0)
-    header(1, 1, 6, 0x1000, codeAt, code.count, 0)
-    header(7, 2, 0, 0, symbolsAt, 3 * symbolSize, 3)
-    header(15, 3, 0, 0, stringsAt, strings.count, 0)
+    entry(0, 0, 0, 0, 0, 0, 0)
+    entry(1, 1, 6, 0x1000, codeAt, code.count, 0)
+    entry(7, 2, 0, 0, symbolsAt, 3 * symbolSize, 3)
+    entry(15, 3, 0, 0, stringsAt, strings.count, 0)
     return file
   }
 
