@@ -23,9 +23,12 @@ let package = Package(
     .target(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
+    .target(
+      name: "ApusDiff", dependencies: ["ApusBase", "ApusCPU", "ApusInstructionSet"], exclude: ["FORMATS.md"],
+      swiftSettings: strict),
     .executableTarget(
       name: "apus",
-      dependencies: ["ApusBase", "ApusInstructionSet", "ApusCPU", "ApusDevices", "ApusMachine"],
+      dependencies: ["ApusBase", "ApusInstructionSet", "ApusCPU", "ApusDevices", "ApusDiff", "ApusMachine"],
       swiftSettings: strict),
     .executableTarget(
       name: "ApusBenchmarks", dependencies: ["ApusCPU", "ApusDevices", "ApusMachine"], path: "Benchmarks",
@@ -33,6 +36,8 @@ let package = Package(
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"], swiftSettings: strict),
     .testTarget(
       name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"], swiftSettings: strict),
+    .testTarget(
+      name: "ApusDiffTests", dependencies: ["ApusDiff", "ApusInstructionSet", "apus"], swiftSettings: strict),
     .testTarget(
       name: "ApusInstructionSetTests", dependencies: ["ApusInstructionSet"], exclude: ["Vectors"],
       swiftSettings: strict),

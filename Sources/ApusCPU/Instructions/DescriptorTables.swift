@@ -167,7 +167,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       default: return setZF(false)
       }
     }
-    let rights = (descriptor.low >> 32) & 0x00F0_FF00
+    // The limit's upper bits, which the manuals leave undefined, come along as on hardware.
+    let rights = (descriptor.low >> 32) & 0x00FF_FF00
     setRegister(op.pointee.destination, T(truncatingIfNeeded: rights))
     setZF(true)
   }

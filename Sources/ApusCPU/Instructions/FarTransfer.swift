@@ -23,10 +23,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return try farCall(op, selector, offset, T.self)
   }
 
-  /// A far pointer operand: offset of width `T`, then the selector.
+  /// A far pointer operand: offset of width `T`, then the selector. AMD's processors have no 64-bit offsets:
+  /// with REX.W the offset has 32 bits there (AMD APM Vol. 3, `CALL (Far)`, `LDS`).
   func farPointer<T: OperandWidth>(
     _ op: OpPointer, _: T.Type
   ) throws(Exit) -> (selector: UInt16, offset: UInt64) {
+    guard T.self != UInt64.self || pointee.isIntel else { return try farPointer(op, UInt32.self) }
     let size = MemoryLayout<T>.size
     let linear = try segmentedAddress(op, size + 2, Access.read)
     let pointer = try slowPointer(linear, size + 2, Access.read)

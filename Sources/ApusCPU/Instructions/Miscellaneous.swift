@@ -135,11 +135,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func ARPL(_ op: OpPointer) throws(Exit) {
     guard hasDescriptors else { throw fault(.UD) }
     let wanted = register(op.pointee.source, UInt16.self) & 3
-    var isRaised = false
-    try modifyE(op, UInt16.self) { selector throws(Exit) in
-      isRaised = selector & 3 < wanted
-      return isRaised ? (selector & ~3) | wanted : selector
-    }
+    // A selector that stays as it is is only read.
+    let isRaised = try readE(op, UInt16.self) & 3 < wanted
+    if isRaised { try modifyE(op, UInt16.self) { selector throws(Exit) in (selector & ~3) | wanted } }
     flags = LazyFlags(image: (flags.image & ~RFLAGS.ZF) | (isRaised ? RFLAGS.ZF : 0))
   }
 

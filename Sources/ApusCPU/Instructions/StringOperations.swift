@@ -87,13 +87,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Goes on after a chunk: with the next instruction if nothing remains (or `isOver`), else with this one
   /// again. RF is set between iterations, so that the image an event pushes has it (SDM Vol. 3,
-  /// "Instruction-Breakpoint Exception Condition").
+  /// "Instruction-Breakpoint Exception Condition"); the image of a single-step trap does not have it on AMD's
+  /// processors.
   func continueString(_ op: OpPointer, isOver: Bool = false) -> OpPointer {
     if isOver || self[.rcx] & op.pointee.addressMask == 0 {
       pointee.systemFlags &= ~RFLAGS.RF
       return op + 1
     }
-    pointee.systemFlags |= RFLAGS.RF
+    if pointee.systemFlags & RFLAGS.TF == 0 || pointee.isIntel { pointee.systemFlags |= RFLAGS.RF }
     pointee.budget &-= 1
     if pointee.budget < 0 {
       pointee.budget &-= Int64(op.pointee.count)
@@ -341,8 +342,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let destination = stringDestination(op, Access.read)
     let stopsOnEqual = stopsOnEqual(op)
     let count = min(limit, run(source, op, UInt64(size)), run(destination, op, UInt64(size)))
-    if count > 0, let first = try stringPointer(source, count, size),
-      let second = try stringPointer(destination, count, size)
+    // Processors look at the rDI side first.
+    if count > 0, let second = try stringPointer(destination, count, size),
+      let first = try stringPointer(source, count, size)
     {
       let elements = Int(truncatingIfNeeded: count)
       let done = compareRun(first, second, elements, T.self, stopsOnEqual: stopsOnEqual)
@@ -363,10 +365,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(never)
   private func compareElement<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> Bool {
     let size = MemoryLayout<T>.size
-    let from = try stringLinear(stringSource(op), size)
-    try verify(from, size, Access.read)
     let to = try stringLinear(stringDestination(op, Access.read), size)
     try verify(to, size, Access.read)
+    let from = try stringLinear(stringSource(op), size)
+    try verify(from, size, Access.read)
     let a = try Slow.load(self, from, T.self)
     let b = try Slow.load(self, to, T.self)
     setComparison(a, b)
@@ -412,9 +414,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `INS`: the destination is checked before the port is read. A repeated one makes one access per tick.
   func INS<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
     let isRepeated = op.pointee.source != 0
-    if isRepeated && self[.rcx] & op.pointee.addressMask == 0 { return continueString(op) }
     let port: UInt16 = register(GPR.rdx.slot)
+    // Permission counts even if the counter is zero.
     try checkPortAccess(port, portWidth(T.self))
+    if isRepeated && self[.rcx] & op.pointee.addressMask == 0 { return continueString(op) }
     // There is no 64-bit form: REX.W leaves the operand at 32 bits (SDM Vol. 2, `INS`).
     if T.self == UInt64.self {
       try inputElement(op, port, UInt32.self)
@@ -438,9 +441,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func OUTS<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
     let isRepeated = op.pointee.source != 0
-    if isRepeated && self[.rcx] & op.pointee.addressMask == 0 { return continueString(op) }
     let port: UInt16 = register(GPR.rdx.slot)
+    // Permission counts even if the counter is zero.
     try checkPortAccess(port, portWidth(T.self))
+    if isRepeated && self[.rcx] & op.pointee.addressMask == 0 { return continueString(op) }
     if T.self == UInt64.self {
       try outputElement(op, port, UInt32.self)
     } else {

@@ -103,6 +103,11 @@ package enum Host {
     _ = write(Array((line + "\n").utf8), to: 2, patience: Signals.pendingExit == nil ? .endless : .short)
   }
 
+  /// Replaces the present line of the terminal on standard error; an empty text clears it.
+  static func showStatus(_ text: String) {
+    _ = write(Array("\r\u{1B}[K\(text)".utf8), to: 2, patience: .short)
+  }
+
   struct Readiness {
     var readable = false
     var writable = false

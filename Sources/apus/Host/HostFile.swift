@@ -116,6 +116,44 @@ package enum HostFile {
     return descriptor
   }
 
+  /// Writes a file that is created or replaced.
+  static func save(_ path: String, _ bytes: [UInt8]) throws(Failure) {
+    let descriptor = try create(path)
+    let error = Host.write(bytes, to: descriptor).error
+    let closed = close(descriptor)
+    guard error == 0, closed == 0 else {
+      throw Failure(
+        .hostResources, "\(path): cannot be written: \(Host.text(forError: error == 0 ? errno : error))")
+    }
+  }
+
+  /// Makes a directory, unless it is there already.
+  static func makeDirectory(_ path: String) throws(Failure) {
+    guard mkdir(path, 0o777) != 0, !(errno == EEXIST && isDirectory(path)) else { return }
+    throw Failure(.hostResources, "\(path): cannot be made: \(Host.text(forError: errno))")
+  }
+
+  static func isDirectory(_ path: String) -> Bool {
+    var information = stat()
+    return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The names in a directory, sorted, without those that begin with a dot.
+  static func names(in path: String) throws(Failure) -> [String] {
+    guard let directory = opendir(path) else {
+      throw .badInput(path, "cannot be opened: \(Host.text(forError: errno))")
+    }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+        String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names.sorted()
+  }
+
   /// What a descriptor leads to.
   enum Kind { case terminal, file, other }
 

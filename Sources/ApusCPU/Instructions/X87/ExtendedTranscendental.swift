@@ -122,7 +122,8 @@ extension ExtendedValue {
     let negative = y.isNegative != x.isNegative
     let isInfinity = xKind == .infinity || yKind == .infinity
     let isZero = xKind == .zero || yKind == .zero
-    if isInfinity && isZero { return context.invalid() }
+    // There is no logarithm of what lies below zero.
+    if isInfinity && isZero || xKind == .infinity && x.isNegative { return context.invalid() }
     context.note(yKind, xKind)
     if isInfinity { return infinity(negative) }
     if isZero { return zero(negative) }

@@ -93,9 +93,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     )
   }
 
-  /// The linear address of the environment, or of the whole state, with every page checked.
-  private func x87Area(_ op: OpPointer, _ size: Int, _ access: UInt32) throws(Exit) -> UInt64 {
+  /// The linear address of the environment, or of the whole state, with every page checked. Its words have to be
+  /// aligned if alignment is checked, the registers behind them need not.
+  private func x87Area<T: OperandWidth>(
+    _ op: OpPointer, _ size: Int, _ access: UInt32, _: T.Type
+  ) throws(Exit) -> UInt64 {
     let linear = try segmentedAddress(op, size, access)
+    let word: UInt64 = T.self == UInt16.self ? 2 : 4
+    if pointee.alignmentCheck && linear & (word - 1) != 0 { throw fault(.AC, 0) }
     let last = (linear &+ UInt64(size - 1)) & pointee.linearMask
     _ = try translate(linear, access | userBit)
     if (linear ^ last) & ~0xFFF != 0 { _ = try translate(last, access | userBit) }
@@ -167,7 +172,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `FNSTENV`: then all exceptions are masked.
   func FNSTENV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     try checkX87()
-    let linear = try x87Area(op, T.self == UInt16.self ? 14 : 28, Access.write)
+    let linear = try x87Area(op, T.self == UInt16.self ? 14 : 28, Access.write, T.self)
     try storeEnvironment(linear, T.self)
     pointee.x87.control |= X87Control.exceptionMasks
     updateX87Summary()
@@ -175,20 +180,40 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func FLDENV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     try beginX87()
-    try loadEnvironment(try x87Area(op, T.self == UInt16.self ? 14 : 28, Access.read), T.self)
+    let linear = try x87Area(op, T.self == UInt16.self ? 14 : 28, Access.read, T.self)
+    try loadEnvironment(linear, T.self)
+  }
+
+  /// A part of a register image, which need not be aligned even where alignment is checked.
+  private func storePart<T: FixedWidthInteger>(_ linear: UInt64, _ value: T) throws(Exit) {
+    guard pointee.alignmentCheck else { return try Slow.store(self, linear & pointee.linearMask, value) }
+    for index in 0..<(T.bitWidth / 8) {
+      let at = (linear &+ UInt64(index)) & pointee.linearMask
+      try Slow.store(self, at, UInt8(truncatingIfNeeded: value >> T(index * 8)))
+    }
+  }
+
+  private func loadPart<T: FixedWidthInteger>(_ linear: UInt64, _: T.Type) throws(Exit) -> T {
+    guard pointee.alignmentCheck else { return try Slow.load(self, linear & pointee.linearMask) }
+    var value: T = 0
+    for index in 0..<(T.bitWidth / 8) {
+      let byte: UInt8 = try Slow.load(self, (linear &+ UInt64(index)) & pointee.linearMask)
+      value |= T(truncatingIfNeeded: byte) << T(index * 8)
+    }
+    return value
   }
 
   /// `FNSAVE`: environment, ST(0)–ST(7), then as `FNINIT`.
   func FNSAVE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     try checkX87()
     let size = T.self == UInt16.self ? 14 : 28
-    let linear = try x87Area(op, size + 80, Access.write)
+    let linear = try x87Area(op, size + 80, Access.write, T.self)
     try storeEnvironment(linear, T.self)
     for index in 0..<8 as Range<UInt8> {
       let register = stackRegister(index)
       let at = linear &+ UInt64(size) &+ UInt64(index) * 10
-      try Slow.store(self, at & pointee.linearMask, significand(register).pointee)
-      try Slow.store(self, (at &+ 8) & pointee.linearMask, exponent(register).pointee)
+      try storePart(at, significand(register).pointee)
+      try storePart(at &+ 8, exponent(register).pointee)
     }
     initializeX87()
   }
@@ -196,13 +221,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func FRSTOR<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     try beginX87()
     let size = T.self == UInt16.self ? 14 : 28
-    let linear = try x87Area(op, size + 80, Access.read)
+    let linear = try x87Area(op, size + 80, Access.read, T.self)
     try loadEnvironment(linear, T.self)
     for index in 0..<8 as Range<UInt8> {
       let register = stackRegister(index)
       let at = linear &+ UInt64(size) &+ UInt64(index) * 10
-      significand(register).pointee = try Slow.load(self, at & pointee.linearMask)
-      exponent(register).pointee = try Slow.load(self, (at &+ 8) & pointee.linearMask)
+      significand(register).pointee = try loadPart(at, UInt64.self)
+      exponent(register).pointee = try loadPart(at &+ 8, UInt16.self)
     }
   }
 }

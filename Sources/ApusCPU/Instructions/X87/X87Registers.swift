@@ -131,8 +131,19 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let code = UInt16(truncatingIfNeeded: op.pointee.immediate)
     pointee.x87.opcode = (code & 0x700) | (code & 0xFF)
     if op.pointee.isMemory {
-      pointee.x87.dataPointer = effectiveAddress(op)
+      pointee.x87.dataPointer = offset(op)
       pointee.x87.dataSelector = segment(at: op.pointee.segmentIndex).pointee.selector
+    }
+  }
+
+  /// The offset of a memory operand in its segment: in 64-bit mode the op has the base of FS or GS as a part of
+  /// its address.
+  private func offset(_ op: OpPointer) -> UInt64 {
+    let linear = effectiveAddress(op)
+    switch op.pointee.index {
+    case Layout.fsBase: return linear &- pointee.fsBase
+    case Layout.gsBase: return linear &- pointee.gsBase
+    default: return linear
     }
   }
 

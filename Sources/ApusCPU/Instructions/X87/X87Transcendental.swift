@@ -59,7 +59,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try beginX87()
     noteX87(op)
     // With nowhere to push, the stack fault goes before the range.
-    if isAngleRefused() && !isValid(stackRegister(7)) { return }
+    if isAngleRefused() {
+      if !isValid(stackRegister(7)) { return }
+      pointee.x87.status &= ~X87Status.C2
+    }
     replaceTopAndPush(function)
   }
 
