@@ -69,7 +69,7 @@ import Testing
 
   /// INT 80h and selectors of the host's per-processor segment are never made on purpose.
   @Test func theHostsKernelIsNotCalled() {
-    for record in records(200_000, seed: 5, mode: .long64, sequences: 0) {
+    for record in records(30_000, seed: 5, mode: .long64, sequences: 0) {
       let code = record[CaseRecord.code..<(CaseRecord.code + 16)]
       if code.starts(with: [0xCD, 0x80]) {
         Issue.record("INT 80h")

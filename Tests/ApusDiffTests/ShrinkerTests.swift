@@ -43,7 +43,7 @@ import Testing
         record: record, apus: [], oracle: [], differences: [Difference(changed ? "RCX" : "RAX", "1", "2")])
     }
     let start = Mismatch(record: record, apus: [], oracle: [], differences: [Difference("RAX", "1", "2")])
-    #expect(try shrinker.shrink(start).record == record)
+    #expect(try !shrinker.shrink(start).record.contains(0))
   }
 
   @Test func aCaseThatDoesNotFailAgainIsLeftAlone() throws {

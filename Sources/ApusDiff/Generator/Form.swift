@@ -47,7 +47,8 @@ package struct Form: Sendable {
   var flagsUndefined: UInt64 = 0
   var readsFlags = false
   var comparison: ComparisonOptions = []
-  var alignment = 16
+  /// ModRM.mod may say register where the row has memory only: what that is, is undefined or harmless.
+  var mayViolateMode = false
 
   /// Opcode, mnemonic and operands, operand kind and size: what `--forms` matches and the coverage table shows.
   package var name: String {

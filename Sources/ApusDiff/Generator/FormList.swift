@@ -128,6 +128,11 @@ extension Form {
     kind = Form.kind(row, group)
     comparison = Form.comparison(row)
     readsFlags = Form.readsFlags(row.mnemonic)
+    // Groups whose register forms ask the clock, random numbers or a hypervisor, and what becomes another prefix.
+    let hasOtherRegisterForms =
+      row.map == .twoByte && [0x00, 0x01, 0xAE, 0xC7].contains(opcode)
+      || row.map == .oneByte && [0x62, 0xC4, 0xC5].contains(opcode)
+    mayViolateMode = row.mode == .memory && !hasOtherRegisterForms && !isVSIB && group != .x87
   }
 
   private static func immediate(_ row: OpcodeRow) -> Immediate {

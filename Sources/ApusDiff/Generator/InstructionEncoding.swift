@@ -37,7 +37,9 @@ extension Generator {
       let reg = form.reg ?? UInt8(truncatingIfNeeded: choice >> 40) & 7
       encoding.reg = Int(reg) | Int(encoding.rex & 4) << 1
       encoding.modRM = reg << 3
-      if form.isMemory {
+      // A register where only memory is defined, now and then.
+      let isViolated = form.isMemory && form.mayViolateMode && choice >> 56 & 31 == 0
+      if form.isMemory && !isViolated {
         memoryOperand(&writer, form, traits, &encoding, isFirst: isFirst)
       } else {
         let rm = form.rm ?? UInt8(truncatingIfNeeded: choice >> 44) & 7
@@ -277,8 +279,19 @@ extension Generator {
     case 0xF2: pp = 3
     default: pp = 0
     }
-    let w: UInt8 = form.size == .quadword ? 0x80 : 0
-    let low = (~encoding.vvvv & 15) << 3 | (form.isLong ? 4 : 0) | pp
+    // Reserved values of vvvv, L and W and prefixes that make it undefined, now and then.
+    var w: UInt8 = form.size == .quadword ? 0x80 : 0
+    var isLong = form.isLong
+    var vvvv = encoding.vvvv
+    switch choice >> 8 & 127 {
+    case 0: w ^= 0x80
+    case 1: isLong.toggle()
+    case 2: vvvv ^= 1
+    case 3: writer.emit([0x66, 0xF2, 0xF3, 0xF0][Int(choice >> 16 & 3)])
+    case 4 where mode == .long64: writer.emit(0x40 | UInt8(choice >> 16 & 15))
+    default: break
+    }
+    let low = (~vvvv & 15) << 3 | (isLong ? 4 : 0) | pp
     let inverted = ~encoding.rex & 7
     if form.map == .vex0F && w == 0 && encoding.rex & 3 == 0 && choice & 1 == 0 {
       writer.emit(0xC5)

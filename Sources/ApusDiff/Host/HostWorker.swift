@@ -120,6 +120,10 @@
       guard let stack = RawSystem.map(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS) else {
         return false
       }
+      // Whoever starts the worker may have signals blocked.
+      var none = sigset_t()
+      sigemptyset(&none)
+      guard sigprocmask(SIG_SETMASK, &none, nil) == 0 else { return false }
       var alternate = stack_t(ss_sp: stack, ss_flags: 0, ss_size: size)
       guard sigaltstack(&alternate, nil) == 0 else { return false }
       for number in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGUSR1] {
