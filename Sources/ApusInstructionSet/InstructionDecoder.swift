@@ -50,7 +50,7 @@ struct InstructionDecoder {
     readPrefixes()
     guard readOpcode() else { return none(.undefined) }
     let candidates = index.rows(map, opcode)
-    if candidates.contains(where: \.hasModRM) { modRM = reader.byte() }
+    if candidates.contains(where: { $0.hasModRM }) { modRM = reader.byte() }
     guard let row = choose(candidates), readMemory(row) else { return none(.undefined) }
     var operands: [Operand] = []
     for code in row.operands {

@@ -227,7 +227,7 @@ extension InstructionDecoder {
     default:
       let shown = shownREX & 0x40 != 0 ? shownREX | 0x40 : shownREX
       if isAdjacent && byte & 15 & ~shown == 0 && (byte & 15 != 0 || shown & 0x40 != 0) { return nil }
-      let bits = [(8, "W"), (4, "R"), (2, "X"), (1, "B")].filter { byte & $0.0 != 0 }.map(\.1)
+      let bits = [(8, "W"), (4, "R"), (2, "X"), (1, "B")].filter { byte & $0.0 != 0 }.map { $0.1 }
       return bits.isEmpty ? "rex" : "rex." + bits.joined()
     }
   }

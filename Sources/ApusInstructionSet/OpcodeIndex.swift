@@ -85,7 +85,7 @@ package struct OpcodeIndex: Sendable {
       for opcode in row.opcodes { table[OpcodeIndex.slot(row.map) * 256 + Int(opcode)].append(indexed) }
     }
     for place in table.indices {
-      let rows = table[place].map(\.row)
+      let rows = table[place].map { $0.row }
       for index in rows.indices where rows[index].prefix != .none {
         table[place][index].isPrefixRedundant = rows.contains {
           $0.prefix == .none && $0.mnemonic == rows[index].mnemonic && $0.operands == rows[index].operands
