@@ -43,7 +43,6 @@ package struct Form: Sendable {
   var allowsRepeat = false
   var isVSIB = false
   var hasVVVV = false
-  var flagsWritten: UInt64 = 0
   var flagsUndefined: UInt64 = 0
   var readsFlags = false
   var comparison: ComparisonOptions = []

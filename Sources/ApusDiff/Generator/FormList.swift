@@ -121,7 +121,6 @@ extension Form {
     allowsRepeat = row.options.contains("string") && row.mnemonic != "XLAT"
     isVSIB = row.options.contains("vsib")
     hasVVVV = row.operands.contains { $0.hasPrefix("H") || $0.hasPrefix("B") }
-    flagsWritten = UInt64(row.flagsWritten.rawValue)
     flagsUndefined = UInt64(row.flagsUndefined.rawValue)
     immediate = Form.immediate(row)
     group = Form.group(row, opcode)

@@ -25,7 +25,8 @@ struct FormTraits {
     case maskMove
     case translate
     case popFlags
-    /// SHLD and SHRD of 16 bits, whose result is undefined for counts above 16.
+    /// SHLD and SHRD of 16 bits, whose result is undefined for counts above 16, and whose OF AMD's processors set
+    /// by a rule of its own for 16.
     case shortDoubleShift
   }
 

@@ -54,7 +54,7 @@ package struct Generator {
     if number & 31 == 0 { refreshTemplate() }
     begin(&writer)
     record.put(CaseRecord.number, number)
-    record.put(CaseRecord.steps, UInt8(truncatingIfNeeded: random.next() & 1))
+    record.put(CaseRecord.steps, random.next() & 3 == 0 ? 1 : 0 as UInt8)
     if sequenceInterval > 0 && number % UInt64(sequenceInterval) == UInt64(sequenceInterval - 1)
       && !sequenceForms.isEmpty
     {
@@ -216,12 +216,9 @@ package struct Generator {
       writer.beginInstruction()
       instruction(&writer, form, traits[index], isFirst: first)
       first = false
-      if skips {
-        record.put(CaseRecord.code + branch, UInt8(writer.position - branch - 1))
-        undefined |= form.flagsUndefined
-      } else {
-        undefined = undefined & ~form.flagsWritten | form.flagsUndefined
-      }
+      if skips { record.put(CaseRecord.code + branch, UInt8(writer.position - branch - 1)) }
+      // Nothing makes them defined again for sure: a shift by zero or a fault writes no flags.
+      undefined |= form.flagsUndefined
     }
     record.put(CaseRecord.flagMask, comparesUndefinedFlags ? ~0 : ~undefined)
     record.put(CaseRecord.options, 0 as UInt32)

@@ -49,7 +49,7 @@ extension Generator {
     }
     if isFirst { operands(&writer, form, traits, encoding) }
     emit(&writer, form, encoding)
-    if traits.special == .shortDoubleShift && form.immediate == .byte { writer.limitLastByte(to: 16) }
+    if traits.special == .shortDoubleShift && form.immediate == .byte { writer.limitLastByte(to: 15) }
   }
 
   private func segmentPrefix(_ bits: UInt64) -> UInt8 {
@@ -262,10 +262,14 @@ extension Generator {
     {
       writer.emit(0x66)
     }
-    if form.allowsLock ? choice >> 8 & 3 == 0 : choice >> 8 & 127 == 0 { writer.emit(0xF0) }
+    // Processors of AMD's family 19h ignore LOCK before VERW, and take F2h and F3h before LOOPE and LOOPNE for the
+    // condition; no manual says so.
+    let ignoresLock = form.map == .twoByte && form.opcode == 0
+    let isLoop = form.opcode >= 0xE0 && form.opcode <= 0xE2
+    if form.allowsLock ? choice >> 8 & 3 == 0 : choice >> 8 & 127 == 0 && !ignoresLock { writer.emit(0xF0) }
     if form.allowsRepeat {
       if choice >> 16 & 3 != 0 { writer.emit(choice >> 18 & 1 == 0 ? 0xF2 : 0xF3) }
-    } else if form.map == .oneByte && form.mandatory == 0 && choice >> 16 & 63 == 0 {
+    } else if form.map == .oneByte && form.mandatory == 0 && choice >> 16 & 63 == 0 && !isLoop {
       writer.emit(choice >> 22 & 1 == 0 ? 0xF2 : 0xF3)
     }
     if form.mandatory != 0 { writer.emit(form.mandatory) }

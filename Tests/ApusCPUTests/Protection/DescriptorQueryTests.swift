@@ -55,7 +55,7 @@ import Testing
           let accepts = row.accepts.contains(key)
           let flags = row.cpl == 0 ? machine.state.rflags : machine.saved(2, outcome)
           #expect(flags & 0x8D5 == 0x895 | (accepts ? 0x40 : 0), "\(mode) \(name) \(row)")
-          let lar = descriptor >> 32 & 0xF0_FF00
+          let lar = descriptor >> 32 & 0xFF_FF00
           let result = !accepts ? 0x5555 : name == "L" ? lar : name == "S" ? 0x5432_1FFF : 0x5555
           #expect(machine[R.ax] == result)
           // Nothing marks the descriptor accessed.
