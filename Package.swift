@@ -27,7 +27,8 @@ let package = Package(
       name: "ApusDiff", dependencies: ["ApusBase", "ApusCPU", "ApusInstructionSet"], exclude: ["FORMATS.md"],
       swiftSettings: strict),
     .executableTarget(
-      name: "apus", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusDiff", "ApusMachine"],
+      name: "apus",
+      dependencies: ["ApusBase", "ApusInstructionSet", "ApusCPU", "ApusDevices", "ApusDiff", "ApusMachine"],
       swiftSettings: strict),
     .executableTarget(
       name: "ApusBenchmarks", dependencies: ["ApusCPU", "ApusDevices", "ApusMachine"], path: "Benchmarks",
@@ -39,11 +40,13 @@ let package = Package(
       name: "ApusDiffTests", dependencies: ["ApusDiff", "ApusInstructionSet", "apus"],
       exclude: ["Regressions"], swiftSettings: strict),
     .testTarget(
-      name: "ApusInstructionSetTests", dependencies: ["ApusInstructionSet"], swiftSettings: strict),
+      name: "ApusInstructionSetTests", dependencies: ["ApusInstructionSet"], exclude: ["Vectors"],
+      swiftSettings: strict),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"], swiftSettings: strict),
     .testTarget(
       name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"],
       swiftSettings: strict),
-    .testTarget(name: "ApusRunnerTests", dependencies: ["apus"], swiftSettings: strict),
+    .testTarget(
+      name: "ApusRunnerTests", dependencies: ["apus", "ApusInstructionSet"], swiftSettings: strict),
   ]
 )

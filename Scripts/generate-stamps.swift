@@ -812,7 +812,7 @@ func shapeName(of row: Row) -> String {
   case "Ap": return "Ap"
   case "S": return "S"
   case "S,E": return "SE"
-  case "E,S": return "ES"
+  case "E,S", "R,S": return "ES"
   case "R,C", "C,R", "R,D", "D,R": return "RC"
   case "R": return "E"
   case "Y,DX", "DX,X": return "string"

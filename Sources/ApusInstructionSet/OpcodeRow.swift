@@ -1,6 +1,6 @@
 /// One row of the opcode maps (`Sources/ApusCPU/Decode/Maps/*.opcodes`): an encoding and what the manuals say of
 /// it, in the notation of SDM Vol. 2 Appendix A.
-package struct OpcodeRow: Sendable {
+package struct OpcodeRow: Sendable, Hashable {
   /// The bytes before the opcode byte that choose the table.
   package enum Map: Sendable, Hashable, CaseIterable {
     /// None.

@@ -4,10 +4,13 @@ package enum Runner {
   package static func main(_ arguments: [String]) -> Int32 {
     let streams = Host.openStandardStreams()
     do {
+      if let subcommand = Subcommand.named(arguments.first) {
+        return try run(subcommand, Array(arguments.dropFirst()))
+      }
       let options = try OptionParser.parse(arguments)
       switch options.action {
-      case .help: return show(Help.text)
-      case .version: return show(Help.version + "\n")
+      case .help: return StandardOutput.show(Help.text)
+      case .version: return StandardOutput.show(Help.version + "\n")
       case .run: break
       }
       for notice in options.notices { Host.report("apus: \(notice)") }
@@ -20,12 +23,9 @@ package enum Runner {
     }
   }
 
-  private static func show(_ text: String) -> Int32 {
-    Signals.ignoreBrokenPipes()
-    let result = Host.write(Array(text.utf8), to: 1)
-    guard result.error != 0 else { return ExitCode.success.status }
-    if Host.isBrokenPipe(result.error) { return Host.brokenPipe.status }
-    Host.report("apus: standard output: cannot be written: \(Host.text(forError: result.error))")
-    return ExitCode.hostResources.status
+  private static func run(_ subcommand: Subcommand, _ arguments: [String]) throws(Failure) -> Int32 {
+    do { return try subcommand.run(arguments) } catch {
+      throw error as? Failure ?? Failure(.internalError, "\(subcommand.name): \(error)")
+    }
   }
 }

@@ -80,6 +80,7 @@ package enum CPUFeature: UInt8, CaseIterable, Sendable {
 
   case lahf_lm = 192
   case abm = 197
+  case misalignsse = 199
   case prefetchw = 200
 
   case xsaveopt = 224
@@ -99,7 +100,7 @@ package enum CPUFeature: UInt8, CaseIterable, Sendable {
     (.cx16, .lm), (.lahf_lm, .lm), (.fsgsbase, .lm), (.pcid, .lm), (.la57, .lm), (.pdpe1gb, .lm),
     (.rdpid, .rdtscp),
     (.nx, .pae), (.x2apic, .apic), (.tsc_deadline, .apic), (.tsc_adjust, .tsc), (.rdtscp, .tsc),
-    (.invpcid, .pcid),
+    (.invpcid, .pcid), (.misalignsse, .sse),
   ]
 }
 

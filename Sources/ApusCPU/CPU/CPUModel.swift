@@ -61,6 +61,8 @@ public struct CPUModel: Equatable, Sendable {
   public func made(by vendor: Vendor) -> CPUModel {
     var model = self
     model.vendor = vendor
+    // MXCSR.MM is AMD's alone.
+    if vendor == .intel { model.features.remove(.misalignsse) }
     if signature == Self.zen || signature == Self.skylake {
       model.signature = vendor == .amd ? Self.zen : Self.skylake
     }

@@ -313,6 +313,12 @@ struct Decoder {
 
   // MARK: Sizes
 
+  /// Near branches of 64-bit mode with an operand-size prefix: Intel's processors ignore it (SDM Vol. 1, "Near
+  /// Branches in 64-Bit Mode"), AMD's have 16-bit branches (AMD APM Vol. 3, "Near Branches in 64-Bit Mode").
+  private func isShortBranch(_ entry: OpcodeEntry) -> Bool {
+    hasOperandSize && !cpu.pointee.isIntel && (entry.shape == .J || entry.options & OpcodeOption.hot != 0)
+  }
+
   /// log2 of the operand size in bytes.
   private func width(_ entry: OpcodeEntry) -> UInt8 {
     switch entry.width {
@@ -323,7 +329,7 @@ struct Decoder {
     case .y: return rex & 8 != 0 ? 3 : 2
     case .v, .z:
       if is64 {
-        if entry.options & OpcodeOption.force64 != 0 { return 3 }
+        if entry.options & OpcodeOption.force64 != 0 { return isShortBranch(entry) ? 1 : 3 }
         if rex & 8 != 0 && entry.width == .v { return 3 }
         if entry.options & OpcodeOption.default64 != 0 { return hasOperandSize ? 1 : 3 }
         return hasOperandSize ? 1 : 2
@@ -599,6 +605,11 @@ struct Decoder {
       }
     }
     if entry.shape == .SE || entry.shape == .ES, op.pointee.source == 0xFF { op.pointee.form = Form.UD }
+    // The registers of a gather must all differ.
+    if entry.shape == .gather {
+      let (destination, mask, index) = (op.pointee.destination, op.pointee.source, op.pointee.index)
+      if destination == mask || destination == index || mask == index { op.pointee.form = Form.UD }
+    }
     if entry.shape == .string && repeatPrefix != 0 { chooseFastRepeat(entry, op, width) }
   }
 

@@ -189,6 +189,17 @@ package enum SHA {
 }
 
 extension VectorForm {
+  /// V ← compute(V, W) of SHA: AMD's processors do not ask memory to be aligned (as measured on family 25), Intel's
+  /// do (SDM Vol. 2, `SHA1NEXTE`).
+  @inline(__always)
+  private static func hashed(
+    _ cpu: CPU, _ op: OpPointer, _ compute: (SIMD16<UInt8>, SIMD16<UInt8>) -> SIMD16<UInt8>
+  ) throws(Exit) {
+    try require(cpu)
+    let b = cpu.pointee.isIntel ? try second(cpu, op).low : try second16(cpu, op)
+    commit(cpu, op, compute(first(cpu, op).low, b))
+  }
+
   static func AESENC(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, AES.AESENC) }
   static func AESENCLAST(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, AES.AESENCLAST) }
   static func AESDEC(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, AES.AESDEC) }
@@ -200,13 +211,15 @@ extension VectorForm {
   static func PCLMULQDQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try shuffled(cpu, op, CarrylessMultiplication.PCLMULQDQ)
   }
-  static func SHA1RNDS4(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try shuffled(cpu, op, SHA.SHA1RNDS4) }
-  static func SHA1NEXTE(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, SHA.SHA1NEXTE) }
-  static func SHA1MSG1(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, SHA.SHA1MSG1) }
-  static func SHA1MSG2(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, SHA.SHA1MSG2) }
-  static func SHA256RNDS2(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
-    try packed(cpu, op) { SHA.SHA256RNDS2($0, $1, cpu.xmm(0).pointee) }
+  static func SHA1RNDS4(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try hashed(cpu, op) { SHA.SHA1RNDS4($0, $1, immediate8(op)) }
   }
-  static func SHA256MSG1(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, SHA.SHA256MSG1) }
-  static func SHA256MSG2(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, SHA.SHA256MSG2) }
+  static func SHA1NEXTE(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try hashed(cpu, op, SHA.SHA1NEXTE) }
+  static func SHA1MSG1(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try hashed(cpu, op, SHA.SHA1MSG1) }
+  static func SHA1MSG2(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try hashed(cpu, op, SHA.SHA1MSG2) }
+  static func SHA256RNDS2(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+    try hashed(cpu, op) { SHA.SHA256RNDS2($0, $1, cpu.xmm(0).pointee) }
+  }
+  static func SHA256MSG1(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try hashed(cpu, op, SHA.SHA256MSG1) }
+  static func SHA256MSG2(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try hashed(cpu, op, SHA.SHA256MSG2) }
 }

@@ -44,9 +44,6 @@ enum XState {
   static let compacted: UInt64 = 1 << 63
 }
 
-/// MXCSR bits that exist; the others raise #GP.
-let validMXCSR: UInt32 = 0xFFFF
-
 extension UnsafeMutablePointer where Pointee == CPUState {
   // MARK: Areas
 
@@ -146,6 +143,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         self, at(linear, UInt64(XState.avxOffset) + UInt64(index) * 16))
     }
   }
+
+  /// MXCSR bits that exist; the others raise #GP.
+  private var validMXCSR: UInt32 { 0xFFFF | (has(.misalignsse) ? MXCSR.MM : 0) }
 
   private func storeMXCSR(_ linear: UInt64) throws(Exit) {
     try Slow.store(self, at(linear, 24), UInt64(pointee.mxcsr) | UInt64(validMXCSR) << 32)

@@ -55,24 +55,23 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func MASKMOVQ(_ op: OpPointer) throws(Exit) {
     try requireMMX()
     let mask = PackedInteger.PMOVMSKB(mmx(op.pointee.source))
-    try storeBytes(op, SIMD16(vector64: mmx(op.pointee.destination)), mask, count: 8)
     enterMMX()
+    try storeBytes(op, SIMD16(vector64: mmx(op.pointee.destination)), mask, count: 8)
   }
 
-  /// Stores those of `count` bytes whose mask bit is set, one by one, so that nothing else is touched. Both
-  /// pages are checked before the first store. An empty mask faults on nothing (SDM Vol. 2, `MASKMOVDQU`,
-  /// leaves that to the implementation).
+  /// Stores those of `count` bytes whose mask bit is set, one by one, so that nothing else is touched. Both pages
+  /// of the operand are checked before the first store, whatever the mask: SDM Vol. 2, `MASKMOVDQU`, leaves that
+  /// to the implementation, and AMD's processors do it for an empty mask, too.
   func storeBytes(
     _ op: OpPointer, _ bytes: SIMD16<UInt8>, _ mask: UInt32, count: Int
   ) throws(Exit) {
-    guard mask != 0 else { return }
+    guard mask != 0 || !pointee.isIntel else { return }
     let linear = try segmentedAddress(op, count, Access.write)
-    let first = mask.trailingZeroBitCount
-    let last = 31 &- mask.leadingZeroBitCount
-    _ = try slowPointer(byteAddress(linear, first), 1, Access.write)
-    _ = try slowPointer(byteAddress(linear, last), 1, Access.write)
+    _ = try slowPointer(linear, 1, Access.write)
+    let last = byteAddress(linear, count - 1)
+    if (last ^ linear) & ~0xFFF != 0 { _ = try slowPointer(last & ~0xFFF, 1, Access.write) }
     pointee.bounceSize = 0
-    for index in first...last where mask &>> UInt32(truncatingIfNeeded: index) & 1 != 0 {
+    for index in 0..<count where mask &>> UInt32(truncatingIfNeeded: index) & 1 != 0 {
       try Slow.store(self, byteAddress(linear, index), bytes[index])
     }
   }

@@ -61,7 +61,7 @@ extension VectorForm {
 
 extension VectorForm {
   /// Elements `T` from addresses whose indexes are lanes `I` of the vector register in SIB.index. An element
-  /// that was loaded has its mask cleared at once, so that a fault at a later one finds the work done.
+  /// that was passed has its mask cleared at once, so that a fault at a later one finds the work done.
   private static func gather<I: FixedWidthInteger & SignedInteger, T: FixedWidthInteger>(
     _ cpu: CPU, _ op: OpPointer, _: I.Type, _: T.Type
   ) throws(Exit) {
@@ -70,8 +70,10 @@ extension VectorForm {
     let count = (isWide ? 32 : 16) / max(MemoryLayout<I>.size, MemoryLayout<T>.size)
     let indexes = value(cpu, op.pointee.index)
     for element in 0..<count {
-      guard cpu.ymm(mask).pointee.lane(element, T.self).leadingZeroBitCount == 0
-      else { continue }
+      guard cpu.ymm(mask).pointee.lane(element, T.self).leadingZeroBitCount == 0 else {
+        cpu.ymm(mask).pointee.setLane(element, 0 as T)
+        continue
+      }
       let index = Int64(truncatingIfNeeded: indexes.lane(element, I.self))
       let offset =
         cpu.register(op.pointee.base, UInt64.self)

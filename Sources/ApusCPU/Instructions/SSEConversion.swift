@@ -179,8 +179,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     var context = FloatingPointContext(mxcsr: pointee.mxcsr)
     let low = Binary32.convert(Int64(Int32(truncatingIfNeeded: source)), &context)
     let high = Binary32.convert(Int64(Int32(truncatingIfNeeded: source &>> 32)), &context)
-    try report(context)
+    // The registers are MMX registers even if the conversion faults.
     if !op.pointee.isMemory { enterMMX() }
+    try report(context)
     Legacy<AnySource>.commitScalar(self, op, UInt64(low) | UInt64(high) &<< 32)
   }
 

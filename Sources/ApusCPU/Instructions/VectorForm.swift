@@ -187,9 +187,15 @@ extension VectorForm {
   static func second(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> YMM {
     guard Source.isMemory(op) else { return value(cpu, op.pointee.base) }
     if isWide { return try Source.load(cpu, op, YMM.self) }
-    return YMM(
-      isVEX
-        ? try Source.load(cpu, op, SIMD16<UInt8>.self) : try Source.loadAligned(cpu, op, SIMD16<UInt8>.self))
+    return YMM(try second(cpu, op, width: SIMD16<UInt8>.self))
+  }
+
+  /// Memory of the second source, aligned unless VEX or MXCSR.MM (AMD APM Vol. 1, "Misaligned Exception Mask") says
+  /// that it need not be.
+  @inline(__always)
+  private static func second<T>(_ cpu: CPU, _ op: OpPointer, width: T.Type) throws(Exit) -> T {
+    if isVEX || cpu.pointee.mxcsr & MXCSR.MM != 0 { return try Source.load(cpu, op, T.self) }
+    return try Source.loadAligned(cpu, op, T.self)
   }
 
   /// The second source where it has 128 bits at any vector length, without an alignment rule.
@@ -301,10 +307,7 @@ extension VectorForm {
     try require(cpu)
     let count: UInt64
     if Source.isMemory(op) {
-      count =
-        isVEX
-        ? try Source.load(cpu, op, SIMD16<UInt8>.self).quadwords[0]
-        : try Source.loadAligned(cpu, op, SIMD16<UInt8>.self).quadwords[0]
+      count = try second(cpu, op, width: SIMD16<UInt8>.self).quadwords[0]
     } else {
       count = cpu.xmm(op.pointee.base).pointee.quadwords[0]
     }

@@ -206,7 +206,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard isCanonical(linear) else { throw fault(.GP, 0) }
     // Values of 80 bits are aligned like quadwords (SDM Vol. 3, "Alignment Requirements by Data Type").
     let alignment = size == 10 ? 8 : size
-    if pointee.alignmentCheck && linear & UInt64(alignment - 1) != 0 && size <= 16 { throw fault(.AC, 0) }
+    if pointee.alignmentCheck && linear & UInt64(alignment - 1) != 0 && size <= 32 { throw fault(.AC, 0) }
     let kind = access | userBit
     if pointee.dr7 & 0xFF != 0 { checkDataBreakpoints(linear, size, isWrite) }
     let firstSize = min(size, 4096 - Int(linear & 0xFFF))

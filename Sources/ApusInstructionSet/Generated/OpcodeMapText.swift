@@ -72,7 +72,7 @@ enum OpcodeMapText {
       58-5F | POP | Zv | - | - | hot d64
       60 | PUSHA | - | - | - | i64
       61 | POPA | - | - | - | i64
-      62 | BOUND | Gv,M | - | - | i64 mem
+      62 | BOUND | Gv,Ma | - | - | i64 mem
       63 | ARPL | Ew,Gw | Z | - | i64 fixed
       63 | MOVSXD | Gv,Ed | - | - | o64 hot
       68 | PUSH | Iz | - | - | hot d64
@@ -124,7 +124,7 @@ enum OpcodeMapText {
       89 | MOV | Ev,Gv | - | - | hot
       8A | MOV | Gb,Eb | - | - | hot
       8B | MOV | Gv,Ev | - | - | hot
-      8C | MOV | Ev,Sw | - | - | name=MOV_ES
+      8C | MOV | RvMw,Sw | - | - | name=MOV_ES
       8D | LEA | Gv,M | - | - | hot mem
       8E | MOV | Sw,Ew | - | - | name=MOV_SE fixed end
       8F/0 | POP | Ev | - | - | name=POP_E d64
@@ -276,8 +276,8 @@ enum OpcodeMapText {
     (
       "0F",
       #"""
-      00/0 | SLDT | Ev | - | - |
-      00/1 | STR | Ev | - | - |
+      00/0 | SLDT | RvMw | - | - | -
+      00/1 | STR | RvMw | - | - | -
       00/2 | LLDT | Ew | - | - | fixed
       00/3 | LTR | Ew | - | - | fixed
       00/4 | VERR | Ew | Z | - | fixed
@@ -286,7 +286,7 @@ enum OpcodeMapText {
       01/1 | SIDT | Ms | - | - | mem fixed
       01/2 | LGDT | Ms | - | - | mem
       01/3 | LIDT | Ms | - | - | mem
-      01/4 | SMSW | Ev | - | - |
+      01/4 | SMSW | RvMw | - | - | -
       01/6 | LMSW | Ew | - | - | fixed end
       01/7 | INVLPG | Mb | - | - | mem fixed end
       01/1 | MONITOR | - | - | - | reg rm=0 fixed +MONITOR
@@ -308,11 +308,20 @@ enum OpcodeMapText {
       08 | INVD | - | - | - | fixed
       09 | WBINVD | - | - | - | fixed
       0B | UD2 | - | - | - | fixed jump end
-      0D | PREFETCHW | Mb | - | - | nop +PREFETCHW
+      0D/1 | PREFETCHW | Mb | - | - | mem nop +PREFETCHW
+      0D/2 | PREFETCHWT1 | Mb | - | - | mem nop +PREFETCHW
+      0D | PREFETCH | Mb | - | - | mem nop +PREFETCHW
+      0D | NOP | Ev | - | - | reg nop +PREFETCHW
+      18/0 | PREFETCHNTA | Mb | - | - | mem nop +SSE
+      18/1 | PREFETCHT0 | Mb | - | - | mem nop +SSE
+      18/2 | PREFETCHT1 | Mb | - | - | mem nop +SSE
+      18/3 | PREFETCHT2 | Mb | - | - | mem nop +SSE
       18-1D | NOP | Ev | - | - | nop +CMOV
       NP 1E | NOP | Ev | - | - | nop +CMOV
       66 1E | NOP | Ev | - | - | nop +CMOV
       F2 1E | NOP | Ev | - | - | nop +CMOV
+      F3 1E/7 | ENDBR64 | - | - | - | reg rm=2 nop +CMOV
+      F3 1E/7 | ENDBR32 | - | - | - | reg rm=3 nop +CMOV
       F3 1E | NOP | Ev | - | - | nop +CMOV
       1F | NOP | Ev | - | - | nop +CMOV
       20 | MOV | Rd,Cd | - | OSZAPC | name=MOV_RC reg fixed
@@ -386,7 +395,7 @@ enum OpcodeMapText {
       C0 | XADD | Eb,Gb | OSZAPC | - | hot lock
       C1 | XADD | Ev,Gv | OSZAPC | - | hot lock
       NP C3 | MOVNTI | My,Gy | - | - | mem name=MOVNTI +SSE2
-      C7/1 | CMPXCHG8B | M | Z | - | mem lock +CX8
+      C7/1 | CMPXCHG8B | Mq | Z | - | mem lock +CX8 width=v
       NP C7/3 | XRSTORS | M | - | - | mem +XSAVES
       NP C7/4 | XSAVEC | M | - | - | mem +XSAVEC
       NP C7/5 | XSAVES | M | - | - | mem +XSAVES
@@ -394,7 +403,7 @@ enum OpcodeMapText {
       66 C7/6 | RDRAND | Rv | OSZAPC | - | reg +RDRAND
       NP C7/7 | RDSEED | Rv | OSZAPC | - | reg +RDSEED
       66 C7/7 | RDSEED | Rv | OSZAPC | - | reg +RDSEED
-      F3 C7/7 | RDPID | Ry | - | - | reg fixed +RDPID
+      F3 C7/7 | RDPID | Ry | - | - | reg fixed +RDPID f64
       C8-CF | BSWAP | Zv | - | - | hot
       FF | UD0 | Gv,Ev | - | - | fixed jump end
       """#
@@ -426,9 +435,9 @@ enum OpcodeMapText {
       66 38.0A | PSIGND | Vx,Wx | - | - | fixed shape=VW +SSSE3
       NP 38.0B | PMULHRSW | Pq,Qq | - | - | fixed shape=VW name=PMULHRSW_MMX +SSSE3
       66 38.0B | PMULHRSW | Vx,Wx | - | - | fixed shape=VW +SSSE3
-      66 38.10 | PBLENDVB | Vx,Wx | - | - | fixed shape=VW +SSE4.1
-      66 38.14 | BLENDVPS | Vx,Wx | - | - | fixed shape=VW +SSE4.1
-      66 38.15 | BLENDVPD | Vx,Wx | - | - | fixed shape=VW +SSE4.1
+      66 38.10 | PBLENDVB | Vx,Wx,XMM0 | - | - | fixed shape=VW +SSE4.1
+      66 38.14 | BLENDVPS | Vx,Wx,XMM0 | - | - | fixed shape=VW +SSE4.1
+      66 38.15 | BLENDVPD | Vx,Wx,XMM0 | - | - | fixed shape=VW +SSE4.1
       66 38.17 | PTEST | Vx,Wx | OSZAPC | - | fixed shape=VW +SSE4.1
       NP 38.1C | PABSB | Pq,Qq | - | - | fixed shape=VW name=PABSB_MMX +SSSE3
       66 38.1C | PABSB | Vx,Wx | - | - | fixed shape=VW +SSSE3
@@ -463,11 +472,11 @@ enum OpcodeMapText {
       66 38.3F | PMAXUD | Vx,Wx | - | - | fixed shape=VW +SSE4.1
       66 38.40 | PMULLD | Vx,Wx | - | - | fixed shape=VW +SSE4.1
       66 38.41 | PHMINPOSUW | Vdq,Wdq | - | - | fixed shape=VW +SSE4.1
-      66 38.82 | INVPCID | Gy,M | - | - | mem fixed end +INVPCID
+      66 38.82 | INVPCID | Gy,M | - | - | mem fixed end +INVPCID f64
       NP 38.C8 | SHA1NEXTE | Vdq,Wdq | - | - | fixed shape=VW +SHA
       NP 38.C9 | SHA1MSG1 | Vdq,Wdq | - | - | fixed shape=VW +SHA
       NP 38.CA | SHA1MSG2 | Vdq,Wdq | - | - | fixed shape=VW +SHA
-      NP 38.CB | SHA256RNDS2 | Vdq,Wdq | - | - | fixed shape=VW +SHA
+      NP 38.CB | SHA256RNDS2 | Vdq,Wdq,XMM0 | - | - | fixed shape=VW +SHA
       NP 38.CC | SHA256MSG1 | Vdq,Wdq | - | - | fixed shape=VW +SHA
       NP 38.CD | SHA256MSG2 | Vdq,Wdq | - | - | fixed shape=VW +SHA
       66 38.CF | GF2P8MULB | Vx,Wx | - | - | fixed shape=VW +GFNI
@@ -480,8 +489,8 @@ enum OpcodeMapText {
       NP 38.F1 | MOVBE | Mv,Gv | - | - | mem name=MOVBE_MG +MOVBE
       66 38.F0 | MOVBE | Gv,Mv | - | - | mem name=MOVBE_GM +MOVBE
       66 38.F1 | MOVBE | Mv,Gv | - | - | mem name=MOVBE_MG +MOVBE
-      F2 38.F0 | CRC32 | Gd,Eb | - | - | fixed name=CRC32_Eb +SSE4.2
-      F2 38.F1 | CRC32 | Gv,Ev | - | - | +SSE4.2
+      F2 38.F0 | CRC32 | Gy,Eb | - | - | fixed name=CRC32_Eb +SSE4.2 width=d
+      F2 38.F1 | CRC32 | Gy,Ev | - | - | +SSE4.2 width=v
       66 38.F6 | ADCX | Gy,Ey | C | - | +ADX
       F3 38.F6 | ADOX | Gy,Ey | O | - | +ADX
       66 3A.08 | ROUNDPS | Vx,Wx,Ib | - | - | fixed shape=VWI +SSE4.1
@@ -525,14 +534,14 @@ enum OpcodeMapText {
       D8/5 | FSUBR | Md | - | - | mem fixed name=FSUBR_m32 shape=x87
       D8/6 | FDIV | Md | - | - | mem fixed name=FDIV_m32 shape=x87
       D8/7 | FDIVR | Md | - | - | mem fixed name=FDIVR_m32 shape=x87
-      D8/0 | FADD | - | - | - | reg fixed name=FADD_ST0 shape=x87
-      D8/1 | FMUL | - | - | - | reg fixed name=FMUL_ST0 shape=x87
-      D8/2 | FCOM | - | - | - | reg fixed shape=x87
-      D8/3 | FCOMP | - | - | - | reg fixed shape=x87
-      D8/4 | FSUB | - | - | - | reg fixed name=FSUB_ST0 shape=x87
-      D8/5 | FSUBR | - | - | - | reg fixed name=FSUBR_ST0 shape=x87
-      D8/6 | FDIV | - | - | - | reg fixed name=FDIV_ST0 shape=x87
-      D8/7 | FDIVR | - | - | - | reg fixed name=FDIVR_ST0 shape=x87
+      D8/0 | FADD | ST0,STi | - | - | reg fixed name=FADD_ST0 shape=x87
+      D8/1 | FMUL | ST0,STi | - | - | reg fixed name=FMUL_ST0 shape=x87
+      D8/2 | FCOM | STi | - | - | reg fixed shape=x87
+      D8/3 | FCOMP | STi | - | - | reg fixed shape=x87
+      D8/4 | FSUB | ST0,STi | - | - | reg fixed name=FSUB_ST0 shape=x87
+      D8/5 | FSUBR | ST0,STi | - | - | reg fixed name=FSUBR_ST0 shape=x87
+      D8/6 | FDIV | ST0,STi | - | - | reg fixed name=FDIV_ST0 shape=x87
+      D8/7 | FDIVR | ST0,STi | - | - | reg fixed name=FDIVR_ST0 shape=x87
       D9/0 | FLD | Md | - | - | mem fixed name=FLD_m32 shape=x87
       D9/2 | FST | Md | - | - | mem fixed name=FST_m32 shape=x87
       D9/3 | FSTP | Md | - | - | mem fixed name=FSTP_m32 shape=x87
@@ -540,10 +549,10 @@ enum OpcodeMapText {
       D9/5 | FLDCW | Mw | - | - | mem fixed shape=x87
       D9/6 | FNSTENV | M | - | - | mem shape=x87
       D9/7 | FNSTCW | Mw | - | - | mem fixed shape=x87
-      D9/0 | FLD | - | - | - | reg fixed name=FLD_STi shape=x87
-      D9/1 | FXCH | - | - | - | reg fixed shape=x87
+      D9/0 | FLD | STi | - | - | reg fixed name=FLD_STi shape=x87
+      D9/1 | FXCH | STi | - | - | reg fixed shape=x87
       D9/2 | FNOP | - | - | - | reg rm=0 fixed shape=x87
-      D9/3 | FSTP1 | - | - | - | reg fixed shape=x87
+      D9/3 | FSTP1 | STi | - | - | reg fixed shape=x87
       D9/4 | FCHS | - | - | - | reg rm=0 fixed shape=x87
       D9/4 | FABS | - | - | - | reg rm=1 fixed shape=x87
       D9/4 | FTST | - | - | - | reg rm=4 fixed shape=x87
@@ -579,28 +588,28 @@ enum OpcodeMapText {
       DA/5 | FISUBR | Md | - | - | mem fixed name=FISUBR_m32 shape=x87
       DA/6 | FIDIV | Md | - | - | mem fixed name=FIDIV_m32 shape=x87
       DA/7 | FIDIVR | Md | - | - | mem fixed name=FIDIVR_m32 shape=x87
-      DA/0 | FCMOVB | - | - | - | reg fixed shape=x87 +CMOV
-      DA/1 | FCMOVE | - | - | - | reg fixed shape=x87 +CMOV
-      DA/2 | FCMOVBE | - | - | - | reg fixed shape=x87 +CMOV
-      DA/3 | FCMOVU | - | - | - | reg fixed shape=x87 +CMOV
+      DA/0 | FCMOVB | ST0,STi | - | - | reg fixed shape=x87 +CMOV
+      DA/1 | FCMOVE | ST0,STi | - | - | reg fixed shape=x87 +CMOV
+      DA/2 | FCMOVBE | ST0,STi | - | - | reg fixed shape=x87 +CMOV
+      DA/3 | FCMOVU | ST0,STi | - | - | reg fixed shape=x87 +CMOV
       DA/5 | FUCOMPP | - | - | - | reg rm=1 fixed shape=x87
       DB/0 | FILD | Md | - | - | mem fixed name=FILD_m32 shape=x87
       DB/1 | FISTTP | Md | - | - | mem fixed name=FISTTP_m32 shape=x87 +SSE3
       DB/2 | FIST | Md | - | - | mem fixed name=FIST_m32 shape=x87
       DB/3 | FISTP | Md | - | - | mem fixed name=FISTP_m32 shape=x87
-      DB/5 | FLD | M | - | - | mem fixed name=FLD_m80 shape=x87
-      DB/7 | FSTP | M | - | - | mem fixed name=FSTP_m80 shape=x87
-      DB/0 | FCMOVNB | - | - | - | reg fixed shape=x87 +CMOV
-      DB/1 | FCMOVNE | - | - | - | reg fixed shape=x87 +CMOV
-      DB/2 | FCMOVNBE | - | - | - | reg fixed shape=x87 +CMOV
-      DB/3 | FCMOVNU | - | - | - | reg fixed shape=x87 +CMOV
+      DB/5 | FLD | Mt | - | - | mem fixed name=FLD_m80 shape=x87
+      DB/7 | FSTP | Mt | - | - | mem fixed name=FSTP_m80 shape=x87
+      DB/0 | FCMOVNB | ST0,STi | - | - | reg fixed shape=x87 +CMOV
+      DB/1 | FCMOVNE | ST0,STi | - | - | reg fixed shape=x87 +CMOV
+      DB/2 | FCMOVNBE | ST0,STi | - | - | reg fixed shape=x87 +CMOV
+      DB/3 | FCMOVNU | ST0,STi | - | - | reg fixed shape=x87 +CMOV
       DB/4 | FENI | - | - | - | reg rm=0 fixed name=x87NoOperation shape=x87
       DB/4 | FDISI | - | - | - | reg rm=1 fixed name=x87NoOperation shape=x87
       DB/4 | FNCLEX | - | - | - | reg rm=2 fixed shape=x87
       DB/4 | FNINIT | - | - | - | reg rm=3 fixed shape=x87
       DB/4 | FSETPM | - | - | - | reg rm=4 fixed name=x87NoOperation shape=x87
-      DB/5 | FUCOMI | - | OSZAPC | - | reg fixed shape=x87 +CMOV
-      DB/6 | FCOMI | - | OSZAPC | - | reg fixed shape=x87 +CMOV
+      DB/5 | FUCOMI | ST0,STi | OSZAPC | - | reg fixed shape=x87 +CMOV
+      DB/6 | FCOMI | ST0,STi | OSZAPC | - | reg fixed shape=x87 +CMOV
       DC/0 | FADD | Mq | - | - | mem fixed name=FADD_m64 shape=x87
       DC/1 | FMUL | Mq | - | - | mem fixed name=FMUL_m64 shape=x87
       DC/2 | FCOM | Mq | - | - | mem fixed name=FCOM_m64 shape=x87
@@ -609,14 +618,14 @@ enum OpcodeMapText {
       DC/5 | FSUBR | Mq | - | - | mem fixed name=FSUBR_m64 shape=x87
       DC/6 | FDIV | Mq | - | - | mem fixed name=FDIV_m64 shape=x87
       DC/7 | FDIVR | Mq | - | - | mem fixed name=FDIVR_m64 shape=x87
-      DC/0 | FADD | - | - | - | reg fixed name=FADD_STi shape=x87
-      DC/1 | FMUL | - | - | - | reg fixed name=FMUL_STi shape=x87
-      DC/2 | FCOM2 | - | - | - | reg fixed name=FCOM shape=x87
-      DC/3 | FCOMP3 | - | - | - | reg fixed name=FCOMP shape=x87
-      DC/4 | FSUBR | - | - | - | reg fixed name=FSUBR_STi shape=x87
-      DC/5 | FSUB | - | - | - | reg fixed name=FSUB_STi shape=x87
-      DC/6 | FDIVR | - | - | - | reg fixed name=FDIVR_STi shape=x87
-      DC/7 | FDIV | - | - | - | reg fixed name=FDIV_STi shape=x87
+      DC/0 | FADD | STi,ST0 | - | - | reg fixed name=FADD_STi shape=x87
+      DC/1 | FMUL | STi,ST0 | - | - | reg fixed name=FMUL_STi shape=x87
+      DC/2 | FCOM2 | STi | - | - | reg fixed name=FCOM shape=x87
+      DC/3 | FCOMP3 | STi | - | - | reg fixed name=FCOMP shape=x87
+      DC/4 | FSUBR | STi,ST0 | - | - | reg fixed name=FSUBR_STi shape=x87
+      DC/5 | FSUB | STi,ST0 | - | - | reg fixed name=FSUB_STi shape=x87
+      DC/6 | FDIVR | STi,ST0 | - | - | reg fixed name=FDIVR_STi shape=x87
+      DC/7 | FDIV | STi,ST0 | - | - | reg fixed name=FDIV_STi shape=x87
       DD/0 | FLD | Mq | - | - | mem fixed name=FLD_m64 shape=x87
       DD/1 | FISTTP | Mq | - | - | mem fixed name=FISTTP_m64 shape=x87 +SSE3
       DD/2 | FST | Mq | - | - | mem fixed name=FST_m64 shape=x87
@@ -624,12 +633,12 @@ enum OpcodeMapText {
       DD/4 | FRSTOR | M | - | - | mem shape=x87
       DD/6 | FNSAVE | M | - | - | mem shape=x87
       DD/7 | FNSTSW | Mw | - | - | mem fixed shape=x87
-      DD/0 | FFREE | - | - | - | reg fixed shape=x87
-      DD/1 | FXCH4 | - | - | - | reg fixed name=FXCH shape=x87
-      DD/2 | FST | - | - | - | reg fixed name=FST_STi shape=x87
-      DD/3 | FSTP | - | - | - | reg fixed name=FSTP_STi shape=x87
-      DD/4 | FUCOM | - | - | - | reg fixed shape=x87
-      DD/5 | FUCOMP | - | - | - | reg fixed shape=x87
+      DD/0 | FFREE | STi | - | - | reg fixed shape=x87
+      DD/1 | FXCH4 | STi | - | - | reg fixed name=FXCH shape=x87
+      DD/2 | FST | STi | - | - | reg fixed name=FST_STi shape=x87
+      DD/3 | FSTP | STi | - | - | reg fixed name=FSTP_STi shape=x87
+      DD/4 | FUCOM | STi | - | - | reg fixed shape=x87
+      DD/5 | FUCOMP | STi | - | - | reg fixed shape=x87
       DE/0 | FIADD | Mw | - | - | mem fixed name=FIADD_m16 shape=x87
       DE/1 | FIMUL | Mw | - | - | mem fixed name=FIMUL_m16 shape=x87
       DE/2 | FICOM | Mw | - | - | mem fixed name=FICOM_m16 shape=x87
@@ -638,29 +647,29 @@ enum OpcodeMapText {
       DE/5 | FISUBR | Mw | - | - | mem fixed name=FISUBR_m16 shape=x87
       DE/6 | FIDIV | Mw | - | - | mem fixed name=FIDIV_m16 shape=x87
       DE/7 | FIDIVR | Mw | - | - | mem fixed name=FIDIVR_m16 shape=x87
-      DE/0 | FADDP | - | - | - | reg fixed shape=x87
-      DE/1 | FMULP | - | - | - | reg fixed shape=x87
-      DE/2 | FCOMP5 | - | - | - | reg fixed name=FCOMP shape=x87
+      DE/0 | FADDP | STi,ST0 | - | - | reg fixed shape=x87
+      DE/1 | FMULP | STi,ST0 | - | - | reg fixed shape=x87
+      DE/2 | FCOMP5 | STi | - | - | reg fixed name=FCOMP shape=x87
       DE/3 | FCOMPP | - | - | - | reg rm=1 fixed shape=x87
-      DE/4 | FSUBRP | - | - | - | reg fixed shape=x87
-      DE/5 | FSUBP | - | - | - | reg fixed shape=x87
-      DE/6 | FDIVRP | - | - | - | reg fixed shape=x87
-      DE/7 | FDIVP | - | - | - | reg fixed shape=x87
+      DE/4 | FSUBRP | STi,ST0 | - | - | reg fixed shape=x87
+      DE/5 | FSUBP | STi,ST0 | - | - | reg fixed shape=x87
+      DE/6 | FDIVRP | STi,ST0 | - | - | reg fixed shape=x87
+      DE/7 | FDIVP | STi,ST0 | - | - | reg fixed shape=x87
       DF/0 | FILD | Mw | - | - | mem fixed name=FILD_m16 shape=x87
       DF/1 | FISTTP | Mw | - | - | mem fixed name=FISTTP_m16 shape=x87 +SSE3
       DF/2 | FIST | Mw | - | - | mem fixed name=FIST_m16 shape=x87
       DF/3 | FISTP | Mw | - | - | mem fixed name=FISTP_m16 shape=x87
-      DF/4 | FBLD | M | - | - | mem fixed shape=x87
+      DF/4 | FBLD | Mt | - | - | mem fixed shape=x87
       DF/5 | FILD | Mq | - | - | mem fixed name=FILD_m64 shape=x87
-      DF/6 | FBSTP | M | - | - | mem fixed shape=x87
+      DF/6 | FBSTP | Mt | - | - | mem fixed shape=x87
       DF/7 | FISTP | Mq | - | - | mem fixed name=FISTP_m64 shape=x87
-      DF/0 | FFREEP | - | - | - | reg fixed shape=x87
-      DF/1 | FXCH7 | - | - | - | reg fixed name=FXCH shape=x87
-      DF/2 | FSTP8 | - | - | - | reg fixed name=FSTP_STi shape=x87
-      DF/3 | FSTP9 | - | - | - | reg fixed name=FSTP_STi shape=x87
-      DF/4 | FNSTSW | - | - | - | reg rm=0 fixed name=FNSTSW_AX shape=x87
-      DF/5 | FUCOMIP | - | OSZAPC | - | reg fixed shape=x87 +CMOV
-      DF/6 | FCOMIP | - | OSZAPC | - | reg fixed shape=x87 +CMOV
+      DF/0 | FFREEP | STi | - | - | reg fixed shape=x87
+      DF/1 | FXCH7 | STi | - | - | reg fixed name=FXCH shape=x87
+      DF/2 | FSTP8 | STi | - | - | reg fixed name=FSTP_STi shape=x87
+      DF/3 | FSTP9 | STi | - | - | reg fixed name=FSTP_STi shape=x87
+      DF/4 | FNSTSW | AX | - | - | reg rm=0 fixed name=FNSTSW_AX shape=x87
+      DF/5 | FUCOMIP | ST0,STi | OSZAPC | - | reg fixed shape=x87 +CMOV
+      DF/6 | FCOMIP | ST0,STi | OSZAPC | - | reg fixed shape=x87 +CMOV
       """#
     ),
     (
@@ -701,11 +710,11 @@ enum OpcodeMapText {
       F2 2A | CVTSI2SD | Vsd,Ey | - | - | shape=VE +SSE2
       NP 2B | MOVNTPS | Mps,Vps | - | - | mem fixed shape=WV name=MOVAPS_WV +SSE
       66 2B | MOVNTPD | Mpd,Vpd | - | - | mem fixed shape=WV name=MOVAPS_WV +SSE2
-      NP 2C | CVTTPS2PI | Ppi,Wps | - | - | fixed shape=VW +SSE
+      NP 2C | CVTTPS2PI | Ppi,Wq | - | - | fixed shape=VW +SSE
       66 2C | CVTTPD2PI | Ppi,Wpd | - | - | fixed shape=VW +SSE2
       F3 2C | CVTTSS2SI | Gy,Wss | - | - | shape=GW +SSE
       F2 2C | CVTTSD2SI | Gy,Wsd | - | - | shape=GW +SSE2
-      NP 2D | CVTPS2PI | Ppi,Wps | - | - | fixed shape=VW +SSE
+      NP 2D | CVTPS2PI | Ppi,Wq | - | - | fixed shape=VW +SSE
       66 2D | CVTPD2PI | Ppi,Wpd | - | - | fixed shape=VW +SSE2
       F3 2D | CVTSS2SI | Gy,Wss | - | - | shape=GW +SSE
       F2 2D | CVTSD2SI | Gy,Wsd | - | - | shape=GW +SSE2
@@ -739,7 +748,7 @@ enum OpcodeMapText {
       66 59 | MULPD | Vpd,Wpd | - | - | fixed shape=VW +SSE2
       F3 59 | MULSS | Vss,Wss | - | - | fixed shape=VW +SSE
       F2 59 | MULSD | Vsd,Wsd | - | - | fixed shape=VW +SSE2
-      NP 5A | CVTPS2PD | Vpd,Wps | - | - | fixed shape=VW +SSE2
+      NP 5A | CVTPS2PD | Vpd,Wq | - | - | fixed shape=VW +SSE2
       66 5A | CVTPD2PS | Vps,Wpd | - | - | fixed shape=VW +SSE2
       F3 5A | CVTSS2SD | Vsd,Wss | - | - | fixed shape=VW +SSE2
       F2 5A | CVTSD2SS | Vss,Wsd | - | - | fixed shape=VW +SSE2
@@ -888,7 +897,7 @@ enum OpcodeMapText {
       NP E5 | PMULHW | Pq,Qq | - | - | fixed shape=VW name=PMULHW_MMX +MMX
       66 E5 | PMULHW | Vx,Wx | - | - | fixed shape=VW +SSE2
       66 E6 | CVTTPD2DQ | Vdq,Wpd | - | - | fixed shape=VW +SSE2
-      F3 E6 | CVTDQ2PD | Vpd,Wdq | - | - | fixed shape=VW +SSE2
+      F3 E6 | CVTDQ2PD | Vpd,Wq | - | - | fixed shape=VW +SSE2
       F2 E6 | CVTPD2DQ | Vdq,Wpd | - | - | fixed shape=VW +SSE2
       NP E7 | MOVNTQ | Mq,Pq | - | - | mem fixed shape=WV name=MOVQ_MMX_WV +SSE
       66 E7 | MOVNTDQ | Mx,Vx | - | - | mem fixed shape=WV name=MOVAPS_WV +SSE2

@@ -30,12 +30,29 @@ package enum HostFile {
     guard size <= limit else {
       throw .badInput(path, "has \(size) bytes; at most \(limit) fit")
     }
+    return try contents(
+      of: descriptor, path, size: kind == S_IFREG ? size : 0, limit: limit, progress: progress)
+  }
+
+  /// Reads all of standard input, of at most `limit` bytes.
+  package static func loadStandardInput(limit: UInt64) throws(Failure) -> [UInt8] {
+    try contents(of: 0, "standard input", size: 0, limit: limit) { _ in }
+  }
+
+  /// Reads to the end. `size` is the number of bytes expected, or 0.
+  private static func contents(
+    of descriptor: Int32, _ path: String, size: UInt64, limit: UInt64, progress: (Double) -> Void
+  ) throws(Failure) -> [UInt8] {
     var bytes: [UInt8] = []
-    if kind == S_IFREG { bytes.reserveCapacity(Int(size)) }
+    bytes.reserveCapacity(Int(size))
     var chunk = [UInt8](repeating: 0, count: 1 << 20)
     while true {
       let count = read(descriptor, &chunk, chunk.count)
       if count < 0 && errno == EINTR { continue }
+      if count < 0 && errno == EAGAIN {
+        _ = Host.wait(reading: descriptor, writing: nil, timeout: nil)
+        continue
+      }
       guard count >= 0 else { throw .badInput(path, "cannot be read: \(Host.text(forError: errno))") }
       if count == 0 { break }
       guard UInt64(bytes.count + count) <= limit else {

@@ -6,6 +6,7 @@ package enum Help {
     apus - an x86-64 PC in software
 
     Usage: apus [run] [options] [image]
+           apus COMMAND [options] ...
 
     Boots the image, a kernel or a raw disk image, told apart by their content. Without an image, a kernel
     or a disk, the teaching kernel inside apus starts. The first serial port is the terminal.
@@ -53,10 +54,11 @@ package enum Help {
 
   /// Everything that `--help` prints.
   package static var text: String {
-    var text = introduction + "\n"
+    var text = introduction + "\n\nCommands (apus COMMAND --help says more):\n"
+    for subcommand in Subcommand.all { text += lines([subcommand.name], nil, subcommand.summary) }
     for group in OptionTable.groups {
       text += "\n\(group.title):\n"
-      for entry in group.entries { text += lines(entry) }
+      for entry in group.entries { text += lines(entry.spellings, entry.value, entry.help) }
     }
     return text + "\n" + conclusion
   }
@@ -64,15 +66,16 @@ package enum Help {
   private static let column = 30
   private static let width = 100
 
-  private static func lines(_ entry: OptionEntry) -> String {
-    var line = "  " + entry.spellings.joined(separator: ", ") + (entry.value.map { " " + $0 } ?? "")
+  /// The lines about an option: its spellings and the placeholder of its value, and what it does in a column.
+  static func lines(_ spellings: [String], _ value: String?, _ help: String) -> String {
+    var line = "  " + spellings.joined(separator: ", ") + (value.map { " " + $0 } ?? "")
     var text = ""
     if line.count >= column {
       text = line + "\n"
       line = ""
     }
     line += String(repeating: " ", count: column - line.count)
-    for word in entry.help.split(separator: " ") {
+    for word in help.split(separator: " ") {
       if line.count + word.count > width {
         text += line + "\n"
         line = String(repeating: " ", count: column)

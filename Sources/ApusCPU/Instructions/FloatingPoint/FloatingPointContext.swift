@@ -32,6 +32,9 @@ package enum MXCSR {
   /// Flush to zero.
   package static var FTZ: UInt32 { 1 << 15 }
 
+  /// Misaligned exception mask of AMD's processors: 16-byte operands need not be aligned.
+  package static var MM: UInt32 { 1 << 17 }
+
   /// All six exception flags, bits 5:0.
   package static var flags: UInt32 { 0x3F }
   /// The exceptions found before an operation is computed: IE, DE, ZE.

@@ -184,14 +184,23 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try loadEnvironment(linear, T.self)
   }
 
-  /// Runs `body`, whose accesses are checked already, without alignment checks.
-  private func unaligned(_ body: () throws(Exit) -> Void) throws(Exit) {
-    guard pointee.alignmentCheck else { return try body() }
-    pointee.alignmentCheck = false
-    // Only at CPL 3 is alignment checked; the bank that never hits must not be filled.
-    pointee.bank = bank(1)
-    defer { selectBank() }
-    try body()
+  /// A part of a register image, which need not be aligned even where alignment is checked.
+  private func storePart<T: FixedWidthInteger>(_ linear: UInt64, _ value: T) throws(Exit) {
+    guard pointee.alignmentCheck else { return try Slow.store(self, linear & pointee.linearMask, value) }
+    for index in 0..<(T.bitWidth / 8) {
+      let at = (linear &+ UInt64(index)) & pointee.linearMask
+      try Slow.store(self, at, UInt8(truncatingIfNeeded: value >> T(index * 8)))
+    }
+  }
+
+  private func loadPart<T: FixedWidthInteger>(_ linear: UInt64, _: T.Type) throws(Exit) -> T {
+    guard pointee.alignmentCheck else { return try Slow.load(self, linear & pointee.linearMask) }
+    var value: T = 0
+    for index in 0..<(T.bitWidth / 8) {
+      let byte: UInt8 = try Slow.load(self, (linear &+ UInt64(index)) & pointee.linearMask)
+      value |= T(truncatingIfNeeded: byte) << T(index * 8)
+    }
+    return value
   }
 
   /// `FNSAVE`: environment, ST(0)–ST(7), then as `FNINIT`.
@@ -200,13 +209,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let size = T.self == UInt16.self ? 14 : 28
     let linear = try x87Area(op, size + 80, Access.write, T.self)
     try storeEnvironment(linear, T.self)
-    try unaligned { () throws(Exit) in
-      for index in 0..<8 as Range<UInt8> {
-        let register = stackRegister(index)
-        let at = linear &+ UInt64(size) &+ UInt64(index) * 10
-        try Slow.store(self, at & pointee.linearMask, significand(register).pointee)
-        try Slow.store(self, (at &+ 8) & pointee.linearMask, exponent(register).pointee)
-      }
+    for index in 0..<8 as Range<UInt8> {
+      let register = stackRegister(index)
+      let at = linear &+ UInt64(size) &+ UInt64(index) * 10
+      try storePart(at, significand(register).pointee)
+      try storePart(at &+ 8, exponent(register).pointee)
     }
     initializeX87()
   }
@@ -216,13 +223,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let size = T.self == UInt16.self ? 14 : 28
     let linear = try x87Area(op, size + 80, Access.read, T.self)
     try loadEnvironment(linear, T.self)
-    try unaligned { () throws(Exit) in
-      for index in 0..<8 as Range<UInt8> {
-        let register = stackRegister(index)
-        let at = linear &+ UInt64(size) &+ UInt64(index) * 10
-        significand(register).pointee = try Slow.load(self, at & pointee.linearMask)
-        exponent(register).pointee = try Slow.load(self, (at &+ 8) & pointee.linearMask)
-      }
+    for index in 0..<8 as Range<UInt8> {
+      let register = stackRegister(index)
+      let at = linear &+ UInt64(size) &+ UInt64(index) * 10
+      significand(register).pointee = try loadPart(at, UInt64.self)
+      exponent(register).pointee = try loadPart(at &+ 8, UInt16.self)
     }
   }
 }
