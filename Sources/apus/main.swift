@@ -1,10 +1,7 @@
 import ApusDiff
 
 let words = Array(CommandLine.arguments.dropFirst())
-switch words.first {
 #if os(Linux) && arch(x86_64)
-  case DifftestCommand.workerWord: Host.exit(HostWorker.main())
+  if words.first == DifftestCommand.workerWord { Host.exit(HostWorker.main()) }
 #endif
-case "difftest": Host.exit(DifftestCommand.main(Array(words.dropFirst())))
-default: Host.exit(Runner.main(words))
-}
+Host.exit(Runner.main(words))

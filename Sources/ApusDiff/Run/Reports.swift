@@ -9,6 +9,7 @@ package enum MismatchReport {
       let length = min(Int(record.get(CaseRecord.codeLength, UInt32.self)), LinearLayout.slotSize)
       let code = (0..<length).map { record.get(CaseRecord.code + $0, UInt8.self) }
       text += "  bytes   \(Hex.text(code))\n"
+      text += disassembly(code, record)
       text += indented(
         "  input   ", CaseFileWriter.text(record, name: name).split(separator: "\n").dropFirst(1))
       text += indented("  apus    ", CaseFileWriter.results(record, apus).split(separator: "\n").dropLast())
@@ -17,6 +18,23 @@ package enum MismatchReport {
     for difference in mismatch.differences {
       text += "  differs: \(difference.name): apus \(difference.apus), oracle \(difference.oracle)"
       text += difference.bits.isEmpty ? "\n" : " (\(difference.bits))\n"
+    }
+    return text
+  }
+
+  /// One line for each instruction.
+  private static func disassembly(_ code: [UInt8], _ record: UnsafeMutableRawPointer) -> String {
+    let is64Bit = record.get(CaseRecord.mode, UInt8.self) == CaseMode.long64.rawValue
+    var address: UInt64 = record.get(CaseRecord.codeAddress)
+    var rest = code[...]
+    var text = ""
+    while !rest.isEmpty {
+      let instruction = Disassembler.decode(rest, at: address, mode: is64Bit ? .code64 : .code32)
+      text += text.isEmpty ? "  code    " : "          "
+      text += instruction.text() + "\n"
+      let length = max(1, instruction.length)
+      rest = rest.dropFirst(length)
+      address += UInt64(length)
     }
     return text
   }

@@ -5,26 +5,21 @@ enum DifftestCommand {
   /// The word that starts the worker of the host oracle; not for users.
   static let workerWord = "difftest-worker"
 
-  /// Does what the words after `difftest` ask and returns the exit status.
-  static func main(_ arguments: [String]) -> Int32 {
-    _ = Host.openStandardStreams()
+  /// Does what the words after `difftest` ask and returns the exit status. Throws only `Failure`.
+  @Sendable
+  static func main(_ arguments: [String]) throws -> Int32 {
     Signals.ignoreBrokenPipes()
-    do {
-      let options = try DifftestOptions.parse(arguments)
-      switch options.action {
-      case .help:
-        try DifftestOutput.write(DifftestOptions.help, to: "-")
-        return ExitCode.success.status
-      case .list: return try list(options)
-      case .run:
-        if case .vectors(let path) = options.oracle { return try VectorRun.run(path, options) }
-        return try GeneratedRun(options, try makeOracle(options)).run()
-      case .replay: return try replay(options)
-      case .emit: return try CorpusWriter.emit(options, try makeOracle(options))
-      }
-    } catch {
-      Host.report("apus: \(error.message)")
-      return error.code.status
+    let options = try DifftestOptions.parse(arguments)
+    switch options.action {
+    case .help:
+      try DifftestOutput.write(DifftestOptions.help, to: "-")
+      return ExitCode.success.status
+    case .list: return try list(options)
+    case .run:
+      if case .vectors(let path) = options.oracle { return try VectorRun.run(path, options) }
+      return try GeneratedRun(options, try makeOracle(options)).run()
+    case .replay: return try replay(options)
+    case .emit: return try CorpusWriter.emit(options, try makeOracle(options))
     }
   }
 

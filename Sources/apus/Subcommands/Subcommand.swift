@@ -9,7 +9,9 @@ package struct Subcommand: Sendable {
 
   /// All of them, in the order of `apus --help`.
   package static let all: [Subcommand] = [
-    Subcommand(name: "disasm", summary: "disassemble a file", run: DisassembleCommand.run)
+    Subcommand(name: "disasm", summary: "disassemble a file", run: DisassembleCommand.run),
+    Subcommand(
+      name: "difftest", summary: "compare instructions with another processor", run: DifftestCommand.main),
   ]
 
   /// The one that the first word of a command line names.
