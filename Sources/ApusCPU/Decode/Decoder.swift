@@ -222,7 +222,10 @@ struct Decoder {
     case .alternatives:
       let prefix: UInt8 =
         repeatPrefix == 0xF3 ? 4 : repeatPrefix == 0xF2 ? 8 : hasOperandSize ? 2 : 1
-      return choose(entry, prefix, is64 ? 2 : 1)
+      let chosen = choose(entry, prefix, is64 ? 2 : 1)
+      // `PREFETCHW` of a register does nothing on Intel's processors and is #UD on AMD's.
+      let isPrefetch = chosen.shape == .nop && chosen.feature == CPUFeature.prefetchw.rawValue
+      return isPrefetch && modRM >= 0xC0 && !cpu.pointee.isIntel ? .undefined : chosen
     default:
       modRM = byte()
       return entry

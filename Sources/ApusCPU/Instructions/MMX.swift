@@ -67,9 +67,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   ) throws(Exit) {
     guard mask != 0 || !pointee.isIntel else { return }
     let linear = try segmentedAddress(op, count, Access.write)
-    _ = try slowPointer(linear, 1, Access.write)
-    let last = byteAddress(linear, count - 1)
-    if (last ^ linear) & ~0xFFF != 0 { _ = try slowPointer(last & ~0xFFF, 1, Access.write) }
+    _ = try slowPointer(linear, count, Access.write)
     pointee.bounceSize = 0
     for index in 0..<count where mask &>> UInt32(truncatingIfNeeded: index) & 1 != 0 {
       try Slow.store(self, byteAddress(linear, index), bytes[index])

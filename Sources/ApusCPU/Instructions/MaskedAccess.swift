@@ -1,5 +1,5 @@
 // Loads and stores of single lanes: `VMASKMOVPS`, `VPMASKMOVD` and the gathers of AVX2 (SDM Vol. 2, their pages).
-// Lanes that the mask leaves out are not accessed and do not fault.
+// Lanes that the mask leaves out are not accessed and do not fault; alignment is not checked.
 
 extension VectorForm {
   /// Lanes of `T` whose sign bit is set in the mask, in VEX.vvvv, as bits.
@@ -30,7 +30,7 @@ extension VectorForm {
     let selected = mask(cpu, op, T.self)
     var result = YMM(SIMD16(repeating: 0))
     for index in 0..<lanes(T.self) where selected &>> UInt32(truncatingIfNeeded: index) & 1 != 0 {
-      let lane: T = try Slow.load(cpu, address(cpu, op, index, T.self, Access.read))
+      let lane = try cpu.loadUnchecked(address(cpu, op, index, T.self, Access.read), T.self)
       result.setLane(index, lane)
     }
     commit(cpu, op, result)
@@ -43,11 +43,13 @@ extension VectorForm {
     let data = value(cpu, op.pointee.destination)
     for index in 0..<lanes(T.self) where selected &>> UInt32(truncatingIfNeeded: index) & 1 != 0 {
       let linear = try address(cpu, op, index, T.self, Access.write)
-      _ = try cpu.slowPointer(linear, MemoryLayout<T>.size, Access.write)
+      _ = try cpu.slowPointer(linear, 1, Access.write)
+      let last = (linear &+ UInt64(MemoryLayout<T>.size - 1)) & cpu.pointee.linearMask
+      if (last ^ linear) & ~0xFFF != 0 { _ = try cpu.slowPointer(last & ~0xFFF, 1, Access.write) }
       cpu.pointee.bounceSize = 0
     }
     for index in 0..<lanes(T.self) where selected &>> UInt32(truncatingIfNeeded: index) & 1 != 0 {
-      try Slow.store(cpu, address(cpu, op, index, T.self, Access.write), data.lane(index, T.self))
+      try cpu.storeUnchecked(address(cpu, op, index, T.self, Access.write), data.lane(index, T.self))
     }
   }
 
@@ -81,7 +83,7 @@ extension VectorForm {
         &+ UInt64(bitPattern: op.pointee.displacement)
       let linear = try cpu.linearAddress(
         op.pointee.segmentIndex, offset & op.pointee.addressMask, MemoryLayout<T>.size, Access.read)
-      let loaded: T = try Slow.load(cpu, linear)
+      let loaded = try cpu.loadUnchecked(linear, T.self)
       cpu.ymm(destination).pointee.setLane(element, loaded)
       cpu.ymm(mask).pointee.setLane(element, 0 as T)
     }

@@ -81,9 +81,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// The linear address of bytes that must be aligned to their number, whatever the segment, else #GP(0).
   @inline(never)
   func alignedAddress(_ op: OpPointer, _ size: Int, _ access: UInt32) throws(Exit) -> UInt64 {
-    let linear = try segmentedAddress(op, size, access)
-    guard linear & UInt64(size - 1) == 0 else { throw fault(.GP, 0) }
-    return linear
+    // Alignment comes first, as it shows where an address is not canonical on the stack.
+    let base = segment(at: op.pointee.segmentIndex).pointee.base
+    guard (effectiveAddress(op) &+ base) & UInt64(size - 1) == 0 else { throw fault(.GP, 0) }
+    return try segmentedAddress(op, size, access)
   }
 
   @inline(never)

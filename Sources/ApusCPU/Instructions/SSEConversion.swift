@@ -215,6 +215,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try requireSSE()
     try requireMMX()
     let source = try Legacy<AnySource>.second8(self, op)
+    enterMMX()
     var context = FloatingPointContext(mxcsr: pointee.mxcsr)
     let low = doubleword(
       single: UInt32(truncatingIfNeeded: source), truncating: truncating, &context)
@@ -229,6 +230,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try requireSSE()
     try requireMMX()
     let source = try Legacy<AnySource>.second(self, op).low.quadwords
+    enterMMX()
     var context = FloatingPointContext(mxcsr: pointee.mxcsr)
     let low = doubleword(double: source[0], truncating: truncating, &context)
     let high = doubleword(double: source[1], truncating: truncating, &context)

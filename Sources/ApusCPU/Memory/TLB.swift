@@ -204,9 +204,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.bounceSize = 0
     if let pointer = cachedPointer(linear, size, isWrite: isWrite) { return pointer }
     guard isCanonical(linear) else { throw fault(.GP, 0) }
-    // Values of 80 bits are aligned like quadwords (SDM Vol. 3, "Alignment Requirements by Data Type").
-    let alignment = size == 10 ? 8 : size
-    if pointee.alignmentCheck && linear & UInt64(alignment - 1) != 0 && size <= 32 { throw fault(.AC, 0) }
+    if pointee.alignmentCheck && linear & Self.alignmentMask(size) != 0 { throw fault(.AC, 0) }
     let kind = access | userBit
     if pointee.dr7 & 0xFF != 0 { checkDataBreakpoints(linear, size, isWrite) }
     let firstSize = min(size, 4096 - Int(linear & 0xFFF))
@@ -230,6 +228,34 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       if firstSize < size { readPiece(pointee.bouncePhysical2, bounce + firstSize, size - firstSize) }
     }
     return bounce
+  }
+
+  /// What the address of `size` bytes has to be a multiple of, less one (SDM Vol. 3, "Alignment Requirements by
+  /// Data Type"): values of 80 bits are aligned like quadwords, far pointers like their offsets, and vectors of 256
+  /// bits like those of 128. Areas of state have rules of their own.
+  private static func alignmentMask(_ size: Int) -> UInt64 {
+    if size > 32 { return 0 }
+    return min(UInt64(1) << UInt64(63 - UInt64(size).leadingZeroBitCount), 16) - 1
+  }
+
+  /// Loads and stores that need not be aligned even where alignment is checked: parts of register images, lanes
+  /// under a mask.
+  func loadUnchecked<T: FixedWidthInteger>(_ linear: UInt64, _: T.Type) throws(Exit) -> T {
+    guard pointee.alignmentCheck else { return try Slow.load(self, linear & pointee.linearMask) }
+    var value: T = 0
+    for index in 0..<(T.bitWidth / 8) {
+      let byte: UInt8 = try Slow.load(self, (linear &+ UInt64(index)) & pointee.linearMask)
+      value |= T(truncatingIfNeeded: byte) << T(index * 8)
+    }
+    return value
+  }
+
+  func storeUnchecked<T: FixedWidthInteger>(_ linear: UInt64, _ value: T) throws(Exit) {
+    guard pointee.alignmentCheck else { return try Slow.store(self, linear & pointee.linearMask, value) }
+    for index in 0..<(T.bitWidth / 8) {
+      let at = (linear &+ UInt64(index)) & pointee.linearMask
+      try Slow.store(self, at, UInt8(truncatingIfNeeded: value >> T(index * 8)))
+    }
   }
 
   /// Stores the bounce buffer where its access pointed.

@@ -92,6 +92,8 @@ extension Comparison {
   private static func isApproximate(_ a: UInt32, _ b: UInt32) -> Bool {
     if a == b { return true }
     let (x, y) = (Float(bitPattern: a), Float(bitPattern: b))
+    // Tiny results may be flushed to zero before or after they are approximated.
+    if abs(x) <= .leastNormalMagnitude && abs(y) <= .leastNormalMagnitude { return true }
     // Each within 1.5 × 2^-12 of the truth.
     return abs(x - y) <= abs(y) * 0x1.8p-11
   }

@@ -184,25 +184,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try loadEnvironment(linear, T.self)
   }
 
-  /// A part of a register image, which need not be aligned even where alignment is checked.
-  private func storePart<T: FixedWidthInteger>(_ linear: UInt64, _ value: T) throws(Exit) {
-    guard pointee.alignmentCheck else { return try Slow.store(self, linear & pointee.linearMask, value) }
-    for index in 0..<(T.bitWidth / 8) {
-      let at = (linear &+ UInt64(index)) & pointee.linearMask
-      try Slow.store(self, at, UInt8(truncatingIfNeeded: value >> T(index * 8)))
-    }
-  }
-
-  private func loadPart<T: FixedWidthInteger>(_ linear: UInt64, _: T.Type) throws(Exit) -> T {
-    guard pointee.alignmentCheck else { return try Slow.load(self, linear & pointee.linearMask) }
-    var value: T = 0
-    for index in 0..<(T.bitWidth / 8) {
-      let byte: UInt8 = try Slow.load(self, (linear &+ UInt64(index)) & pointee.linearMask)
-      value |= T(truncatingIfNeeded: byte) << T(index * 8)
-    }
-    return value
-  }
-
   /// `FNSAVE`: environment, ST(0)–ST(7), then as `FNINIT`.
   func FNSAVE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     try checkX87()
@@ -212,8 +193,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     for index in 0..<8 as Range<UInt8> {
       let register = stackRegister(index)
       let at = linear &+ UInt64(size) &+ UInt64(index) * 10
-      try storePart(at, significand(register).pointee)
-      try storePart(at &+ 8, exponent(register).pointee)
+      try storeUnchecked(at, significand(register).pointee)
+      try storeUnchecked(at &+ 8, exponent(register).pointee)
     }
     initializeX87()
   }
@@ -226,8 +207,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     for index in 0..<8 as Range<UInt8> {
       let register = stackRegister(index)
       let at = linear &+ UInt64(size) &+ UInt64(index) * 10
-      significand(register).pointee = try loadPart(at, UInt64.self)
-      exponent(register).pointee = try loadPart(at &+ 8, UInt16.self)
+      significand(register).pointee = try loadUnchecked(at, UInt64.self)
+      exponent(register).pointee = try loadUnchecked(at &+ 8, UInt16.self)
     }
   }
 }
