@@ -22,7 +22,7 @@ MACHINES = {"64": ["-m", "i386:x86-64"], "32": ["-m", "i386"], "16": ["-m", "i38
 def texts(mode, codes, syntax):
     """objdump's text of each of the codes (hexadecimal), as if each were at address 0."""
     result = []
-    isa = "intel64" if mode == "64" else "i8086" if mode == "16" else "i386"
+    isa = "amd64" if mode == "64" else "i8086" if mode == "16" else "i386"
     with tempfile.NamedTemporaryFile() as image:
         image.write(b"".join(bytes.fromhex(code).ljust(SLOT, b"\x90") for code in codes))
         image.flush()
@@ -37,6 +37,8 @@ def texts(mode, codes, syntax):
     for index in range(len(codes)):
         text = lines[index * SLOT]
         mask = 0xFFFF if mode == "16" else 0xFFFFFFFF if mode == "32" else 0xFFFFFFFFFFFFFFFF
+        if re.search(r"(call|jmp|ret)w", text):
+            mask = 0xFFFF
         # Targets and addresses relative to RIP move with the instruction.
         text = re.sub(r"(# |^(?:\S+ )*(?:j\w+(?:,p[nt])?|loop\w*|call\w?) )0x([0-9a-f]+)$",
                       lambda m: m[1] + hex((int(m[2], 16) - index * SLOT) & mask), text)

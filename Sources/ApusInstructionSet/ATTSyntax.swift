@@ -68,6 +68,9 @@ extension Instruction {
     switch row.mnemonic {
     case "MOVZX", "MOVSX": return attExtension(row)
     case "CALL", "JMP": return attBranch(row)
+    case "VCVTPD2PS", "VCVTPD2DQ", "VCVTTPD2DQ":
+      // The destination has 128 bits whatever the source has.
+      return memoryBytes == 0 ? mnemonic : mnemonic + (memoryBytes == 32 ? "y" : "x")
     case "MOVS", "CMPS", "INS", "OUTS":
       if row.options.contains("string") { return mnemonic + Instruction.suffix(memoryBytes) }
     default: break

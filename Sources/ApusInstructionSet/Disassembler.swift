@@ -9,16 +9,19 @@ package enum Disassembler {
     var addressBytes: Int { self == .code16 ? 2 : self == .code32 ? 4 : 8 }
   }
 
+  /// Whose processor: what 66h does to near branches of 64-bit mode differs.
+  package enum Vendor: Sendable, Hashable { case amd, intel }
+
   /// Disassembles the instruction at the beginning of `bytes`. Never fails: see `Instruction.outcome`.
   /// - Parameters:
   ///   - address: of the first byte, for branch targets and operands relative to RIP.
   ///   - mode: of 16-bit code, VEX prefixes are those of protected mode; real mode has none.
-  ///   - index: the rows there are.
+  ///   - vendor: that of the virtual processor unless said otherwise.
   package static func decode(
-    _ bytes: some Collection<UInt8>, at address: UInt64, mode: Mode, by index: OpcodeIndex = .all
+    _ bytes: some Collection<UInt8>, at address: UInt64, mode: Mode, vendor: Vendor = .amd
   ) -> Instruction {
-    var decoder = InstructionDecoder(Array(bytes.prefix(15)), at: address, mode: mode)
-    return decoder.decode(index)
+    var decoder = InstructionDecoder(Array(bytes.prefix(15)), at: address, mode: mode, vendor: vendor)
+    return decoder.decode()
   }
 }
 

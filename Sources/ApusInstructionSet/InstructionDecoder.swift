@@ -2,6 +2,7 @@
 struct InstructionDecoder {
   let address: UInt64
   let mode: Disassembler.Mode
+  let vendor: Disassembler.Vendor
   var reader: InstructionReader
 
   /// Every prefix byte in its order; REX bytes among them, VEX not.
@@ -40,16 +41,17 @@ struct InstructionDecoder {
   var is64: Bool { mode == .code64 }
   var isRegisterForm: Bool { modRM >= 0xC0 }
 
-  init(_ bytes: [UInt8], at address: UInt64, mode: Disassembler.Mode) {
+  init(_ bytes: [UInt8], at address: UInt64, mode: Disassembler.Mode, vendor: Disassembler.Vendor) {
+    self.vendor = vendor
     reader = InstructionReader(bytes)
     self.address = address
     self.mode = mode
   }
 
-  mutating func decode(_ index: OpcodeIndex) -> Instruction {
+  mutating func decode() -> Instruction {
     readPrefixes()
     guard readOpcode() else { return none(.undefined) }
-    let candidates = index.rows(map, opcode)
+    let candidates = OpcodeIndex.all.rows(map, opcode)
     if candidates.contains(where: { $0.hasModRM }) { modRM = reader.byte() }
     guard let row = choose(candidates), readMemory(row) else { return none(.undefined) }
     var operands: [Operand] = []
@@ -58,6 +60,7 @@ struct InstructionDecoder {
       operands.append(operand)
     }
     if reader.isPastEnd { return none(.undefined) }
+    if row.isVSIB && !areDistinct(operands) { return none(.undefined) }
     if hasLock, !row.isLockable || memory == nil { return none(.undefined) }
     return Instruction(self, row, operands: resolvingTargets(operands, row))
   }
@@ -154,6 +157,18 @@ struct InstructionDecoder {
     }
   }
 
+  /// Whether destination, index and mask of a gather are three registers; it is #UD otherwise (SDM Vol. 2, "VPGATHERDD").
+  private func areDistinct(_ operands: [Operand]) -> Bool {
+    let numbers = operands.compactMap { operand -> UInt8? in
+      switch operand {
+      case .register(let register): return register.number
+      case .memory(let memory): return memory.index?.number
+      default: return nil
+      }
+    }
+    return Set(numbers).count == numbers.count
+  }
+
   /// Branch targets count from the end of the instruction, which only now is known.
   private mutating func resolvingTargets(_ operands: [Operand], _ row: IndexedRow) -> [Operand] {
     operands.map { operand in
@@ -180,7 +195,11 @@ struct InstructionDecoder {
   /// Bytes of the operand size of a row: 2, 4 or 8. Notes which prefixes that shows.
   mutating func operandBytes(_ row: IndexedRow, mayBe64: Bool = true) -> Int {
     if is64 {
-      if row.hasForced64 { return 8 }
+      if row.hasForced64 {
+        guard isShortBranch(row) else { return 8 }
+        showsOperandSize = true
+        return 2
+      }
       if rex & 8 != 0 {
         // 66h counts for nothing then, even where the operand has 32 bits at most.
         if !mayBe64 { return 4 }
@@ -197,6 +216,13 @@ struct InstructionDecoder {
 
   /// Bytes of RIP that a near branch loads.
   func branchBytes(_ row: IndexedRow) -> Int {
-    is64 ? 8 : (mode == .code32) != hasOperandSize ? 4 : 2
+    if is64 { return isShortBranch(row) ? 2 : 8 }
+    return (mode == .code32) != hasOperandSize ? 4 : 2
+  }
+
+  /// With 66h, Intel's processors ignore it (SDM Vol. 1, "Near Branches in 64-Bit Mode"), AMD's cut RIP to 16 bits
+  /// and have displacements of 16 bits (AMD APM Vol. 3, "Near Branches in 64-Bit Mode").
+  private func isShortBranch(_ row: IndexedRow) -> Bool {
+    vendor == .amd && hasOperandSize && row.isNearBranch
   }
 }

@@ -140,7 +140,7 @@ struct Naming {
     case "CALL", "JMP":
       switch indexed.operands.first?.method {
       case .A?: return true
-      case .J?: return !decoder.is64 && indexed.operands.first?.kind == .z
+      case .J?: return indexed.operands.first?.kind == .z
       default: return false
       }
     default: return false

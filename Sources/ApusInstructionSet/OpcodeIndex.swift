@@ -11,7 +11,10 @@ struct IndexedRow: Sendable {
   let isLockable: Bool
   /// Whether VEX.vvvv names an operand; it must be 1111b otherwise.
   let usesVvvv: Bool
+  /// Whether SIB names vectors of indexes.
   let isVSIB: Bool
+  /// Whether 66h in 64-bit mode makes it a branch to a 16-bit RIP on AMD's processors.
+  let isNearBranch: Bool
   /// The values of VEX.W and VEX.L for which the row is: bit 0 for 0, bit 1 for 1.
   let vexW: UInt8
   let vexL: UInt8
@@ -35,7 +38,9 @@ struct IndexedRow: Sendable {
     hasDefault64 = row.options.contains("d64")
     hasForced64 = row.options.contains("f64")
     isLockable = row.options.contains("lock")
-    isVSIB = row.options.contains("vsib")
+    isVSIB = codes.contains { $0.memoryKind == .vd || $0.memoryKind == .vq }
+    isNearBranch =
+      hasForced64 && ["Jcc", "CALL", "JMP", "RET", "LOOP", "LOOPE", "LOOPNE", "JrCXZ"].contains(row.mnemonic)
     vexW = row.options.contains("W0") ? 1 : row.options.contains("W1") ? 2 : 3
     vexL = row.options.contains("L0") ? 1 : row.options.contains("L1") ? 2 : 3
     usesVvvv = codes.contains {
@@ -54,11 +59,11 @@ struct IndexedRow: Sendable {
 }
 
 /// Rows by map and opcode byte.
-package struct OpcodeIndex: Sendable {
+struct OpcodeIndex: Sendable {
   private let table: [[IndexedRow]]
 
   /// Every row of the opcode maps.
-  package static let all = OpcodeIndex(OpcodeRow.all)
+  static let all = OpcodeIndex(OpcodeRow.all)
 
   /// The rows that share an opcode, in their order, in which they are tried.
   func rows(_ map: OpcodeRow.Map, _ opcode: UInt8) -> [IndexedRow] {
@@ -78,7 +83,7 @@ package struct OpcodeIndex: Sendable {
   }
 
   /// Rows with an operand code that SDM Vol. 2 Appendix A does not have are left out.
-  package init(_ rows: [OpcodeRow]) {
+  init(_ rows: [OpcodeRow]) {
     var table = [[IndexedRow]](repeating: [], count: OpcodeRow.Map.allCases.count * 256)
     for row in rows {
       guard let indexed = IndexedRow(row) else { continue }

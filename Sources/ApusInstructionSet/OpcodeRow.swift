@@ -57,7 +57,7 @@ package struct OpcodeRow: Sendable, Hashable {
   /// The status flags that the manuals leave undefined afterwards.
   package let flagsUndefined: StatusFlags
   /// The words of the options column but for `mem`, `reg` and `rm=`, such as `i64`, `o64`, `d64`, `f64`, `lock`,
-  /// `W0`, `W1`, `L0`, `L1`, `vsib`. See OneByte.opcodes and VEX.opcodes.
+  /// `W0`, `W1`, `L0`, `L1`. See OneByte.opcodes and VEX.opcodes.
   package let options: Set<String>
 
   /// Whether a ModRM byte follows the opcode.

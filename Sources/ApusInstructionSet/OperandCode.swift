@@ -43,9 +43,9 @@ struct OperandCode: Sendable {
     /// Scalars of 4 and 8 bytes in a vector register; 8 bytes of integers.
     case ss, sd, pi
     /// 16 bytes, or 32 by VEX.L.
-    case x, ps, pd
-    /// VSIB: the index is a vector register of the size that follows.
-    case vx, vdq, vqq
+    case x, ps, pd, ph
+    /// VSIB: the index is a vector register of doublewords, of quadwords.
+    case vd, vq
   }
 
   var method: Method
@@ -53,6 +53,10 @@ struct OperandCode: Sendable {
   var kind: Kind
   /// What a memory operand is, where it differs: `RdMb`, `Ux/Mq`.
   var memoryKind: Kind
+  /// Half of a vector, by VEX.L: `Wps/2`.
+  var isHalf = false
+  /// A part of a vector, of which the code says how much of 16 bytes it is: `Ux/Mq` has 8 bytes, or 16 by VEX.L.
+  var isPart = false
 
   /// The register or memory of ModRM.rm.
   var isInRM: Bool {
@@ -93,6 +97,11 @@ struct OperandCode: Sendable {
 
   /// A method's letter and the kind, or both for a register and then both for memory.
   private init?(letters code: String) {
+    if code.utf8.suffix(2).elementsEqual("/2".utf8) {
+      self.init(letters: String(code.dropLast(2)))
+      isHalf = true
+      return
+    }
     let halves = OperandCode.halves(code)
     guard let method = OperandCode.method(halves.first),
       let kind = Kind(rawValue: String(halves.first.dropFirst()))
@@ -111,6 +120,7 @@ struct OperandCode: Sendable {
     case .N: self.init(.Q, kind, memory: memory)
     default: return nil
     }
+    isPart = code.utf8.contains(UInt8(ascii: "/"))
   }
 
   private static func halves(_ code: String) -> (first: Substring, second: Substring?) {

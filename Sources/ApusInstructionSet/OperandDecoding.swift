@@ -4,7 +4,7 @@ extension InstructionDecoder {
   /// Bytes of an operand, 0 where it has no size of its own.
   mutating func bytes(_ kind: OperandCode.Kind, _ row: IndexedRow) -> Int {
     switch kind {
-    case .none, .s, .vx, .vdq, .vqq: return 0
+    case .none, .s, .vd, .vq: return 0
     case .b: return 1
     case .w: return 2
     case .d, .ss: return row.row.mnemonic == "MOVSXD" ? min(operandBytes(row), 4) : 4
@@ -12,7 +12,7 @@ extension InstructionDecoder {
     case .t: return 10
     case .dq: return 16
     case .qq: return 32
-    case .x, .ps, .pd: return vex?.is256 == true ? 32 : 16
+    case .x, .ps, .pd, .ph: return vex?.is256 == true ? 32 : 16
     case .v: return operandBytes(row, mayBe64: row.row.mnemonic != "IN" && row.row.mnemonic != "OUT")
     case .z: return operandBytes(row, mayBe64: row.hasDefault64)
     case .y:
@@ -43,8 +43,13 @@ extension InstructionDecoder {
     return .register(Register(general: number, bytes: bytes, hasREX: rex != 0))
   }
 
-  private func vector(_ number: UInt8, _ kind: OperandCode.Kind) -> Operand {
-    let is256 = kind == .qq || vex?.is256 == true && (kind == .x || kind == .ps || kind == .pd)
+  private func vector(_ number: UInt8, _ code: OperandCode) -> Operand {
+    let is256: Bool
+    switch code.kind {
+    case .qq: is256 = true
+    case .x, .ps, .pd, .ph: is256 = vex?.is256 == true && !code.isHalf && !code.isPart
+    default: is256 = false
+    }
     return .register(Register(is256 ? .ymm : .xmm, number))
   }
 
@@ -54,12 +59,12 @@ extension InstructionDecoder {
     case .E, .M, .R, .Q, .N, .W, .U: return operandInRM(code, row)
     case .G: return general(regNumber(), bytes(code.kind, row))
     case .P: return .register(Register(.mmx, (modRM >> 3) & 7))
-    case .V: return vector(regNumber(), code.kind)
-    case .H: return vector(vex?.register ?? 0, code.kind)
+    case .V: return vector(regNumber(), code)
+    case .H: return vector(vex?.register ?? 0, code)
     case .B: return general(vex?.register ?? 0, bytes(code.kind, row))
     case .L:
       let number = reader.byte() >> 4
-      return vector(is64 ? number : number & 7, code.kind)
+      return vector(is64 ? number : number & 7, code)
     case .C: return .register(Register(.control, regNumber()))
     case .D: return .register(Register(.debug, regNumber()))
     case .S: return segmentRegister(row)
@@ -84,6 +89,8 @@ extension InstructionDecoder {
   private mutating func operandInRM(_ code: OperandCode, _ row: IndexedRow) -> Operand? {
     if var memory {
       memory.bytes = bytes(code.memoryKind, row)
+      if code.isHalf { memory.bytes = vex?.is256 == true ? 16 : 8 }
+      if code.isPart && vex?.is256 == true { memory.bytes *= 2 }
       switch code.method {
       case .Q, .W: memory.isVector = true
       case .M:
@@ -99,7 +106,7 @@ extension InstructionDecoder {
     }
     switch code.method {
     case .Q, .N: return .register(Register(.mmx, modRM & 7))
-    case .W, .U: return vector(rmNumber(), code.kind)
+    case .W, .U: return vector(rmNumber(), code)
     case .R where row.ignoresMode:
       // Moves to and from control and debug registers have the size of the mode.
       return general(rmNumber(), is64 ? 8 : 4)
@@ -124,8 +131,8 @@ extension InstructionDecoder {
       return .immediate(value & MemoryOperand.mask(signExtendedBytes(row)))
     case .J:
       if code.kind == .b { return .target(UInt64(bitPattern: reader.signed(1))) }
-      // A word only outside 64-bit mode, where the size can be 16 bits.
-      if !is64 { showsOperandSize = true }
+      // The displacement has the operand size, up to 32 bits.
+      if branchBytes(row) != 8 { showsOperandSize = true }
       let bytes = branchBytes(row) == 2 ? 2 : 4
       return .target(UInt64(bitPattern: reader.signed(bytes)))
     case .A:
@@ -264,16 +271,10 @@ extension InstructionDecoder {
     }
   }
 
-  /// The size of a VSIB index is the operand's kind.
+  /// SDM Vol. 2, "Vector SIB (VSIB) Memory Addressing": there are as many indexes as elements fit in 16 or 32 bytes,
+  /// and the wider of the two fill them. Quadwords with doubleword indexes leave half an index register over.
   private func vectorIndexFile(_ row: IndexedRow) -> Register.File {
-    for code in row.operands {
-      switch code.memoryKind {
-      case .vqq: return .ymm
-      case .vdq: return .xmm
-      case .vx: return vex?.is256 == true ? .ymm : .xmm
-      default: continue
-      }
-    }
-    return vex?.is256 == true ? .ymm : .xmm
+    let isNarrow = row.operands.contains { $0.memoryKind == .vd } && vex?.isWide == true
+    return vex?.is256 == true && !isNarrow ? .ymm : .xmm
   }
 }

@@ -79,62 +79,56 @@ import Testing
 
   /// Operand codes of AVX: expected texts are those of GNU objdump 2.40.
   @Test(arguments: [
-    ("66 V0F.FC | VPADDB | Vx,Hx,Wx", "C5E9FC18", "vpaddb xmm3,xmm2,XMMWORD PTR [rax]"),
-    ("66 V0F.FC | VPADDB | Vx,Hx,Wx", "C5E8FC18", ""),
-    ("66 V0F.FC | VPADDB | Vx,Hx,Wx", "C5EDFCD9", "vpaddb ymm3,ymm2,ymm1"),
-    ("66 V0F.FC | VPADDB | Vx,Hx,Wx", "C4416DFCD9", "vpaddb ymm11,ymm2,ymm9"),
-    ("NP V0F.58 | VADDPS | Vps,Hps,Wps", "C5EC5818", "vaddps ymm3,ymm2,YMMWORD PTR [rax]"),
-    ("F3 V0F.58 | VADDSS | Vss,Hss,Wss", "C5EA5818", "vaddss xmm3,xmm2,DWORD PTR [rax]"),
-    ("F2 V0F.58 | VADDSD | Vsd,Hsd,Wsd", "C5EF5818", "vaddsd xmm3,xmm2,QWORD PTR [rax]"),
-    ("66 V3A.4B | VBLENDVPD | Vx,Hx,Wx,Lx", "C4E36D4BD9F0", "vblendvpd ymm3,ymm2,ymm1,ymm15"),
-    (
-      "66 V3A.39 | VEXTRACTI128 | Wdq,Vqq,Ib", "C4E37D391801",
-      "vextracti128 XMMWORD PTR [rax],ymm3,0x1"
-    ),
-    ("66 V38.5A | VBROADCASTI128 | Vqq,Mdq", "C4E27D5A18", "vbroadcasti128 ymm3,XMMWORD PTR [rax]"),
-    ("66 V38.7A | VPBROADCASTW | Vx,Udq/Mw", "C4E27D7918", ""),
-    ("66 V38.79 | VPBROADCASTW | Vx,Udq/Mw", "C4E27D7918", "vpbroadcastw ymm3,WORD PTR [rax]"),
-    ("66 V38.79 | VPBROADCASTW | Vx,Udq/Mw", "C4E27D79D9", "vpbroadcastw ymm3,xmm1"),
-    (
-      "66 V38.90 | VPGATHERDD | Vx,Mvx,Hx", "C4E26D901C88",
-      "vpgatherdd ymm3,DWORD PTR [rax+ymm1*4],ymm2"
-    ),
-    (
-      "66 V38.90 | VPGATHERDQ | Vx,Mvdq,Hx", "C4A2ED901C88",
-      "vpgatherdq ymm3,QWORD PTR [rax+xmm9*4],ymm2"
-    ),
-    (
-      "66 V38.91 | VPGATHERQD | Vdq,Mvx,Hdq", "C4E26D911C88",
-      "vpgatherqd xmm3,DWORD PTR [rax+ymm1*4],xmm2"
-    ),
-    (
-      "66 V38.92 | VGATHERDPS | Vx,Mvx,Hx", "C4E269921C2011000000",
-      "vgatherdps xmm3,DWORD PTR [rax+xmm4*1],xmm2"
-    ),
-    ("NP V0F.77 | VZEROUPPER | -", "C5F877", "vzeroupper"),
-    ("NP V0F.50 | VMOVMSKPS | Gd,Ups", "C5FC50C1", "vmovmskps eax,ymm1"),
-    ("66 V0F.6E | VMOVD | Vy,Ey", "C4E1F96EC1", "vmovq xmm0,rcx"),
-    ("66 V0F.73/3 | VPSRLDQ | Hx,Ux,Ib", "C5ED73D905", "vpsrldq ymm2,ymm1,0x5"),
-    ("NP V0F.C2 | VCMPPS | Vps,Hps,Wps,Ib", "C5ECC2D91E", "vcmpgt_oqps ymm3,ymm2,ymm1"),
-    ("NP V0F.C2 | VCMPPS | Vps,Hps,Wps,Ib", "C5ECC2D920", "vcmpps ymm3,ymm2,ymm1,0x20"),
-    ("F2 V0F.2A | VCVTSI2SD | Vsd,Hsd,Ey", "C4E1EB2AD9", "vcvtsi2sd xmm3,xmm2,rcx"),
+    ("C5E9FC18", "vpaddb xmm3,xmm2,XMMWORD PTR [rax]"),
+    ("C5EDFCD9", "vpaddb ymm3,ymm2,ymm1"),
+    ("C4416DFCD9", "vpaddb ymm11,ymm2,ymm9"),
+    ("C5EC5818", "vaddps ymm3,ymm2,YMMWORD PTR [rax]"),
+    ("C5EA5818", "vaddss xmm3,xmm2,DWORD PTR [rax]"),
+    ("C5EF5818", "vaddsd xmm3,xmm2,QWORD PTR [rax]"),
+    ("C4E36D4BD9F0", "vblendvpd ymm3,ymm2,ymm1,ymm15"),
+    ("C4E37D391801", "vextracti128 XMMWORD PTR [rax],ymm3,0x1"),
+    ("C4E27D5A18", "vbroadcasti128 ymm3,XMMWORD PTR [rax]"),
+    ("C4E27D7918", "vpbroadcastw ymm3,WORD PTR [rax]"),
+    ("C4E27D79D9", "vpbroadcastw ymm3,xmm1"),
+    ("C4E26D901C88", "vpgatherdd ymm3,DWORD PTR [rax+ymm1*4],ymm2"),
+    ("C4A2ED901C88", "vpgatherdq ymm3,QWORD PTR [rax+xmm9*4],ymm2"),
+    ("C4E26D911C88", "vpgatherqd xmm3,DWORD PTR [rax+ymm1*4],xmm2"),
+    ("C4E269921C2011000000", "vgatherdps xmm3,DWORD PTR [rax+xmm4*1],xmm2"),
+    ("C5F877", "vzeroupper"),
+    ("C5FC50C1", "vmovmskps eax,ymm1"),
+    ("C4E1F96EC1", "vmovq xmm0,rcx"),
+    ("C5ED73D905", "vpsrldq ymm2,ymm1,0x5"),
+    ("C5ECC2D91E", "vcmpgt_oqps ymm3,ymm2,ymm1"),
+    ("C5ECC2D920", "vcmpps ymm3,ymm2,ymm1,0x20"),
+    ("C4E1EB2AD9", "vcvtsi2sd xmm3,xmm2,rcx"),
   ])
-  func vectorOperandCodes(row: String, hex: String, expected: String) throws {
-    let isGather = row.contains("GATHER")
-    let parsed = try #require(OpcodeRow("\(row) | - | - | \(isGather ? "vsib" : "")", defaultMap: "V0F"))
-    let index = OpcodeIndex([parsed])
-    let instruction = Disassembler.decode(bytes(hex), at: 0, mode: .code64, by: index)
-    if expected.isEmpty {
-      #expect(instruction.outcome == .undefined)
-    } else {
-      #expect(instruction.text() == expected)
+  func vectorOperandCodes(hex: String, expected: String) {
+    #expect(decode(bytes(hex)).text() == expected)
+  }
+
+  /// SDM Vol. 2, "Vector SIB (VSIB) Memory Addressing": #UD without SIB, and with a 16-bit address.
+  @Test func gathersNeedSIB() {
+    #expect(decode(bytes("C4E26D901C88")).outcome == .defined)
+    #expect(decode(bytes("C4E26D90C1")).outcome == .undefined)
+    // ymm3, ymm1 * 4, mask ymm3; mask ymm1; destination ymm1.
+    for code in ["C4E265901C88", "C4E275901C88", "C4E26D900C88"] {
+      #expect(decode(bytes(code)).outcome == .undefined)
     }
-    if isGather {
-      let registers = bytes(hex).prefix(4) + [0xC1]
-      #expect(Disassembler.decode(registers, at: 0, mode: .code64, by: index).outcome == .undefined)
-      let withoutSIB = bytes(hex).prefix(4) + [0x00]
-      #expect(Disassembler.decode(withoutSIB, at: 0, mode: .code64, by: index).outcome == .undefined)
-    }
+    #expect(decode(bytes("C4E26D9000")).outcome == .undefined)
+    #expect(decode(bytes("67C4E26D901C88"), .code32).outcome == .undefined)
+  }
+
+  /// SDM Vol. 1 and AMD APM Vol. 3, "Near Branches in 64-Bit Mode".
+  @Test func operandSizeOfNearBranches() {
+    let jump = bytes("66E9 1000 0000")
+    let amd = Disassembler.decode(jump, at: 0x1_0000, mode: .code64, vendor: .amd)
+    #expect(amd.length == 4 && amd.target == 0x14 && amd.text() == "jmpw 0x14")
+    let intel = Disassembler.decode(jump, at: 0x1_0000, mode: .code64, vendor: .intel)
+    #expect(intel.length == 6 && intel.target == 0x1_0016 && intel.text() == "data16 jmp 0x10016")
+    #expect(Disassembler.decode(bytes("66C3"), at: 0, mode: .code64, vendor: .amd).text() == "retw")
+    #expect(
+      Disassembler.decode(bytes("66FF10"), at: 0, mode: .code64, vendor: .intel).text()
+        == "data16 call QWORD PTR [rax]")
   }
 
   // MARK: Values

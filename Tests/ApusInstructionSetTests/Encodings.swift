@@ -21,7 +21,7 @@ extension OpcodeRow {
     let rms = rm.map { [$0] } ?? (memory ? [0, 3] : Array(0...7))
     return regs.flatMap { reg in
       rms.map { rm in
-        if options.contains("vsib") { return [reg << 3 | 4, 0x48] }
+        if operands.contains("Mvd") || operands.contains("Mvq") { return [reg << 3 | 4, 0x48] }
         return [(memory ? 0 : 0xC0) | reg << 3 | rm]
       }
     }

@@ -185,8 +185,8 @@ import Testing
     bench[.rax] = 3
     #expect(bench.run(program) == .halted)
     #expect(bench[.rax] == 3)
-    // x87 cannot be off, nothing beyond SSE exists, there is no XCR1.
-    for (value, index) in [(2, 0), (7, 0), (3, 1)] as [(UInt64, UInt64)] {
+    // x87 cannot be off, nor SSE with AVX on; bit 3 does not exist, and there is no XCR1.
+    for (value, index) in [(2, 0), (5, 0), (8, 0), (3, 1)] as [(UInt64, UInt64)] {
       bench.enterLongMode()
       bench[.rax] = value
       bench[.rcx] = index

@@ -30,7 +30,7 @@ import Testing
     // FCW, FSW with TOP 6, abridged FTW: R6 and R7, FOP of FLDZ (D9 EE).
     #expect(bench.read64(area) == 0x01EE_00C0_3000_037F)
     #expect(bench.read64(area + 8) == SystemBench.code + 4)
-    #expect(bench.read64(area + 24) == 0x0000_FFFF_0000_1FA0)
+    #expect(bench.read64(area + 24) == 0x0002_FFFF_0000_1FA0)
     // ST(0) = 0, ST(1) = 1.
     #expect(bench.read(area + 32, 16) == [UInt8](repeating: 0, count: 16))
     #expect(bench.read64(area + 48) == 1 << 63)
@@ -99,7 +99,7 @@ import Testing
     #expect(bench.run(enable + [0x48, 0x0F, 0xAE, 0x23, 0xF4]) == .halted)
     #expect(bench.read64(area) == 0x5555)
     #expect(bench.read64(area + 512) == 0xFF02)
-    #expect(bench.read64(area + 24) == 0x0000_FFFF_0000_1F80)
+    #expect(bench.read64(area + 24) == 0x0002_FFFF_0000_1F80)
   }
 
   @Test func compactedFormat() {

@@ -159,8 +159,11 @@ private enum LLVMNames {
   }
 
   static let known: [KnownDifference] = [
+    KnownDifference("VEX.W outside 64-bit mode chooses no quadwords") {
+      $0.mode != .code64 && $0.theirName.dropLast() == $0.ourName.dropLast() && $0.theirName.hasSuffix("q")
+    },
     KnownDifference("prefixes without effect are shown as instructions") {
       !$0.ours.prefixes.isEmpty || Set($0.prefixBytes).count != $0.prefixBytes.count
-    }
+    },
   ]
 }

@@ -89,6 +89,9 @@ struct KnownDifference: Sendable {
       $0.isOursUndefined && $0.mode != .code64
         && Disassembler.decode($0.bytes, at: 0, mode: .code64).row?.options.contains("o64") == true
     },
+    KnownDifference("gathers whose registers are not all different are #UD") {
+      $0.isOursUndefined && $0.theirName.contains("gather")
+    },
     KnownDifference("TSX: XABORT, XBEGIN, XEND, XTEST") {
       $0.isOursUndefined && $0.theirName.hasPrefix("x")
         && ["xabort", "xbegin", "xend", "xtest"].contains($0.theirName)
@@ -169,6 +172,9 @@ struct KnownDifference: Sendable {
     KnownDifference("FWAIT is taken for a prefix") { $0.code.first == 0x9B },
     KnownDifference("a PCLMULQDQ pseudo-op whose other bits are not zero") {
       $0.ourName == "pclmulqdq" && $0.theirName.hasPrefix("pclmul")
+    },
+    KnownDifference("66h with REX.W before a near branch, which then is one of 16 bits on AMD's processors") {
+      $0.mode == .code64 && $0.prefixBytes.contains(0x66) && $0.ours.row?.options.contains("f64") == true
     },
     KnownDifference("66h with REX.W before 90h") { $0.code.first == 0x90 },
     KnownDifference("PCMPESTRx with REX.W has a suffix") {

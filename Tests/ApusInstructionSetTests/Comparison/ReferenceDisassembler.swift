@@ -49,7 +49,7 @@ enum ReferenceDisassembler: String, CaseIterable {
   }
 
   private func options(_ mode: Disassembler.Mode) -> [String] {
-    let machine = mode == .code64 ? "x86-64,intel64" : mode == .code32 ? "i386" : "i8086"
+    let machine = mode == .code64 ? "x86-64" : mode == .code32 ? "i386" : "i8086"
     return ["-w", "--insn-width=16", "-M", "\(machine),intel"]
   }
 
