@@ -17,7 +17,7 @@ except ImportError:
 
 PAGES = [(0x10000000, 0x1000, 5), (0x10100000, 0x10000, 5), (0x10200000, 0x2000, 3), (0x10203000, 0x1000, 1)]
 DATA, DATA_SIZE, LINE = 0x10200000, 0x2000, 64
-EXITS = {"long64": 0x10000000, "compat32": 0x10000800}
+EXITS = {"long64": 0x10000A6D, "compat32": 0x100009D3}
 GENERAL = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
 REGISTERS = {name: getattr(x, "UC_X86_REG_" + name.upper()) for name in GENERAL + ["rip", "rflags"]}
 # The physical registers R0-R7.

@@ -689,6 +689,7 @@ func defineColdForms() {
     ("GP", "{ c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.GP, 0) } }"),
     ("linkNear", "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.linkNear(op) } }"),
     ("lookup", "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.lookup() } }"),
+    ("MOVSXD_w", "{ c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSXD_w(op) } }"),
     ("branchBeyondLimit", "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.branchBeyondLimit(op) } }"),
     ("exit", "{ c, o in o }"),
   ] {

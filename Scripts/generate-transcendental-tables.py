@@ -7,7 +7,7 @@ directory:
 """
 import sys
 
-from mpmath import mp, mpf, atan, factorial, floor, ln, log, pi
+from mpmath import mp, mpf, atan, factorial, floor, ln, pi
 
 mp.prec = 1024
 PATH = "Sources/ApusCPU/Instructions/X87/TranscendentalTables.swift"
@@ -34,39 +34,7 @@ def table(name, comments, values):
     return lines + [f"    {bits(value)}," for value in values] + ["  ]"]
 
 
-def two_over_pi():
-    scaled = int(floor(2 / pi * mpf(2) ** 256 + mpf(1) / 2))
-    words = [scaled >> (192 - 64 * i) & (1 << 64) - 1 for i in range(4)]
-    lines = ["  /// 2 / π as a fraction of 256 bits, the highest word first.", "  @inline(__always)"]
-    lines += ["  static var twoOverPi: (UInt64, UInt64, UInt64, UInt64) {", "    ("]
-    lines += [f"      {grouped(words[0])}, {grouped(words[1])},", f"      {grouped(words[2])}, {grouped(words[3])}"]
-    return lines + ["    )", "  }"]
-
-
-def closest_to_multiple():
-    """log2 of the least distance of x · 2/π from an integer, over all x = significand × 2^(exponent − 63) with
-    exponents −1...62. For a given exponent the best rational approximations of 2/π · 2^(exponent − 63), which
-    are its convergents, come closest (with the denominator as significand, or multiples of it)."""
-    least = mpf(1)
-    for exponent in range(-1, 63):
-        ratio = 2 / pi * mpf(2) ** (exponent - 63)
-        rest, (p0, q0), (p1, q1) = ratio, (0, 1), (1, 0)
-        while True:
-            whole = int(floor(rest))
-            (p0, q0), (p1, q1) = (p1, q1), (whole * p1 + p0, whole * q1 + q0)
-            if q1 >= 1 << 64:
-                break
-            if p1 > 0:
-                least = min(least, abs(ratio * q1 - p1))
-            rest = 1 / (rest - whole)
-    return log(least, 2)
-
-
 def main():
-    distance = closest_to_multiple()
-    # 256 bits of 2/π leave an error below 2^-193 in the fraction of the quotient; `TranscendentalTrigonometry`
-    # relies on the fraction's having fewer than 128 zeros at its top.
-    assert distance > -72, distance
     lines = [
         "// Written by Scripts/generate-transcendental-tables.py; do not edit. Each number is the nearest multiple of",
         "// 2^-128.",
@@ -75,7 +43,6 @@ def main():
         "enum TranscendentalTables {",
     ]
     parts = [
-        two_over_pi(),
         constant("quarterPi", "π / 4.", pi / 4),
         constant("naturalLogarithmOf2", "ln 2.", ln(2)),
         constant("halfLogarithmOfE", "log2(e) / 2.", 1 / ln(2) / 2),
@@ -107,7 +74,6 @@ def main():
     else:
         with open(PATH, "w") as file:
             file.write(text)
-    print(f"multiples of π/2: the nearest x · 2/π is 2^{mp.nstr(distance, 5)} from an integer")
 
 
 main()

@@ -8,11 +8,13 @@ computed with mpmath at a precision that leaves at least 300 correct bits. Run f
 import random
 import sys
 
-from mpmath import mp, mpf, atan2, cos, expm1, floor, ldexp, ln, pi, sin, tan
+from mpmath import mp, mpf, atan2, cos, expm1, floor, ldexp, ln, pi, sin
 
 PATH = "Tests/ApusCPUTests/Vectors/Transcendental.txt"
 ONES = (1 << 64) - 1
 TOP = 1 << 63
+# π × 2^64, cut off.
+PI = 0x3_243F_6A88_85A3_08D3
 FUNCTIONS = ["FSIN", "FCOS", "FPTAN", "FPATAN", "F2XM1", "FYL2X", "FYL2XP1"]
 
 # The least and the greatest exponent of a finite extended number, denormals included.
@@ -23,6 +25,14 @@ def value(number):
     negative, exponent, significand = number
     magnitude = ldexp(mpf(significand), exponent - 63)
     return -magnitude if negative else magnitude
+
+
+def reduced(a):
+    """The multiple of π/2 nearest to a, and the rest, exactly, with the π of 66 bits that processors have (SDM
+    Vol. 1, "Approximation of Pi")."""
+    half = ldexp(mpf(PI), -65)
+    quadrant = int(floor(a / half + mpf(1) / 2))
+    return quadrant, a - quadrant * half
 
 
 def log2_times(b, a):
@@ -39,12 +49,16 @@ def reference(function, x, y):
     mp.prec = 600
     less, more = 1 - ldexp(mpf(1), -500), 1 + ldexp(mpf(1), -500)
     a, b = value(x), value(y)
-    if function == "FSIN":
-        return sin(a) if x[1] > -200 else a * less, False
-    if function == "FCOS":
-        return cos(a) if x[1] > -200 else less, False
-    if function == "FPTAN":
-        return tan(a) if x[1] > -200 else a * more, False
+    if function in ("FSIN", "FCOS", "FPTAN"):
+        quadrant, a = reduced(a)
+        if x[1] > -200:
+            s, c = sin(a), cos(a)
+        else:
+            s, c = a * less, less
+        s, c = [(s, c), (c, -s), (-s, -c), (-c, s)][quadrant % 4]
+        if function == "FPTAN":
+            return s / c if x[1] > -200 else a * more, False
+        return s if function == "FSIN" else c, False
     if function == "FPATAN":
         return atan2(b, a) if y[1] - x[1] > -200 or x[0] else b / a * less, False
     if function == "F2XM1":
@@ -99,10 +113,10 @@ def near(v, r, spread=2):
 
 def closest_to_multiples():
     """The x of each exponent that come closest to multiples of π/2: denominators of the convergents of
-    2/π × 2^(exponent − 63), and their multiples of 64 bits."""
+    2/π × 2^(exponent − 63), for the π of 66 bits, and their multiples of 64 bits."""
     mp.prec = 600
     for exponent in range(-1, 63):
-        rest, (p0, q0), (p1, q1) = 2 / pi * mpf(2) ** (exponent - 63), (0, 1), (1, 0)
+        rest, (p0, q0), (p1, q1) = mpf(2) ** (exponent + 2) / PI, (0, 1), (1, 0)
         best = []
         while True:
             whole = int(floor(rest))
@@ -110,6 +124,8 @@ def closest_to_multiples():
             if q1 >> 64:
                 break
             best.append(q1)
+            if rest == whole:
+                break
             rest = 1 / (rest - whole)
         for q in best[-2:]:
             significand = q << 64 - q.bit_length()

@@ -96,6 +96,12 @@ package struct CPUState {
   var boardAttention = false
   /// The present instruction cleared TF by entering a handler: no single-step trap follows it.
   var suppressStepTrap = false
+  /// RF was set when the present instruction, single-stepped, began.
+  var hadRF = false
+  /// The fault on its way is #DB as a trap: see `gather`.
+  var isFaultTrap = false
+  /// RIP is that of a branch to a target that is not canonical: the lookup raises its #GP.
+  var refusesBranch = false
   /// Instructions retired in the block before the op whose slow form runs.
   var currentCount: UInt8 = 0
 

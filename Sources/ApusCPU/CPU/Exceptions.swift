@@ -70,6 +70,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     _ = fault(.SS, selector: switched ? segment(.ss).pointee.selector : 0)
   }
 
+  /// Puts #DB in the place of the recorded fault if the part of the instruction that is done has a trap pending: a
+  /// data breakpoint or a single step.
+  func preferTrap() {
+    let step = pointee.systemFlags & RFLAGS.TF != 0 ? DR6.BS : 0
+    guard pointee.pendingDebug | step != 0 else { return }
+    pointee.dr6 |= pointee.pendingDebug | step
+    pointee.isFaultTrap = true
+    _ = fault(.DB)
+  }
+
   /// Delivers the recorded fault of `op` with everything before it retired. Returns the op to go on with.
   @inline(never)
   func deliverFault(_ op: OpPointer) -> OpPointer {
@@ -80,7 +90,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.currentCount = 0
     pointee.rip = op.rip
     if pointee.stop != .none { return exitOp }
-    deliverException()
+    let source = pointee.isFaultTrap ? EventSource.trap : .fault
+    pointee.isFaultTrap = false
+    deliverException(source)
     return pointee.stop == .none && pointee.budget >= 0 ? lookupOp : exitOp
   }
 

@@ -164,7 +164,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let start = code == nil ? frame : frame &+ 8
     // The last word first: an expanding stack faults where hardware would.
     try Slow.store(self, start &+ 32, UInt64(segment(.ss).pointee.selector))
-    try Slow.store(self, start &+ 24, self[.rsp])
+    try Slow.store(self, start &+ 24, self[.rsp] & mask)
     try Slow.store(self, start &+ 16, image)
     try Slow.store(self, start &+ 8, UInt64(segment(.cs).pointee.selector))
     try Slow.store(self, start, pointee.rip)

@@ -301,6 +301,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if pointee.arenaCapacity - pointee.arenaUsed < BlockCache.maxOps + 16 { emptyBlockCache() }
     guard let op = decodeStep() else { return }
     let before = now
+    pointee.hadRF = pointee.systemFlags & RFLAGS.RF != 0
     pointee.systemFlags &= ~RFLAGS.RF
     // With attention set, the op's slow form returns at the boundary after it.
     pointee.attention = 1

@@ -45,6 +45,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// The slow form of the lookup op: the block at RIP, or the exit op if the slice is over or the run loop
   /// has to look.
   func lookup() -> OpPointer {
+    if pointee.refusesBranch {
+      pointee.refusesBranch = false
+      _ = fault(.GP, 0)
+      deliverException()
+    }
     while pointee.budget >= 0 && pointee.attention == 0 && pointee.stop == .none {
       if let block = findBlock() { return block }
     }

@@ -251,11 +251,17 @@ struct Decoder {
       rex |= last >> 4 & 8
     }
     // Outside 64-bit mode there are eight registers, and operands have no 64 bits.
-    let isWide = rex & 8 != 0
+    var isWide = rex & 8 != 0
     if !is64 { rex = 0 }
     vexRegister = (~last >> 3) & (is64 ? 15 : 7)
     isWideVector = last & 4 != 0
     vexOpcode = byte()
+    if map == 3 && !cpu.pointee.isIntel {
+      // AMD's processors: `VPERMQ` and `VPERMPD` whatever VEX.W is; no `VPEXTRQ` and `VPINSRQ` outside 64-bit mode,
+      // where Intel's take them for `VPEXTRD` and `VPINSRD`.
+      if vexOpcode <= 1 { isWide = true }
+      if !is64 && isWide && (vexOpcode == 0x16 || vexOpcode == 0x22) { return .undefined }
+    }
     let table: OpcodeEntry
     switch map {
     case 1: table = OpcodeTables.vex0F[Int(vexOpcode)]
@@ -578,7 +584,9 @@ struct Decoder {
     modRMOperand(op, width == 3 ? 2 : width)
     op.pointee.source = op.pointee.base
     op.pointee.destination = slot(reg, width)
-    if width == 3 {
+    if width == 1 && op.pointee.isMemory && !cpu.pointee.isIntel {
+      op.pointee.form = Form.MOVSXD_w
+    } else if width == 3 {
       op.pointee.form =
         op.pointee.isMemory ? entry.memory + UInt16(addressForm) : entry.register
     } else {
@@ -608,10 +616,11 @@ struct Decoder {
       }
     }
     if entry.shape == .SE || entry.shape == .ES, op.pointee.source == 0xFF { op.pointee.form = Form.UD }
-    // The registers of a gather must all differ.
+    // The registers of a gather must all differ, and 16-bit addresses have no index.
     if entry.shape == .gather {
       let (destination, mask, index) = (op.pointee.destination, op.pointee.source, op.pointee.index)
-      if destination == mask || destination == index || mask == index { op.pointee.form = Form.UD }
+      let isClash = destination == mask || destination == index || mask == index
+      if isClash || addressSize == DecodedOp.addressSize16 { op.pointee.form = Form.UD }
     }
     if entry.shape == .string && repeatPrefix != 0 { chooseFastRepeat(entry, op, width) }
   }

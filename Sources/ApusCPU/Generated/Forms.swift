@@ -3,7 +3,7 @@
 
 /// Stamp numbers: the first of each family.
 enum Form {
-  static let count: UInt16 = 4811
+  static let count: UInt16 = 4812
   static let ADD_rr: UInt16 = 0
   static let ADD_ri: UInt16 = 4
   static let ADD_rm: UInt16 = 8
@@ -1391,6 +1391,7 @@ enum Form {
   static let GP: UInt16 = 4806
   static let linkNear: UInt16 = 4807
   static let lookup: UInt16 = 4808
-  static let branchBeyondLimit: UInt16 = 4809
-  static let exit: UInt16 = 4810
+  static let MOVSXD_w: UInt16 = 4809
+  static let branchBeyondLimit: UInt16 = 4810
+  static let exit: UInt16 = 4811
 }

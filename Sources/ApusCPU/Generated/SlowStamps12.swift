@@ -227,6 +227,7 @@ let slowStamps200: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.GP, 0) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.linkNear(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.lookup() } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSXD_w(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.branchBeyondLimit(op) } },
   { c, o in o },
 ]

@@ -74,6 +74,7 @@ extension Body {
     if F.self == AddressS.self {
       guard !M.isFast else { throw Exit() }
       let effective = (cpu.effectiveAddress(op) &+ UInt64(bitPattern: bytes)) & op.pointee.addressMask
+      try cpu.checkSegmentOffset(op, effective)
       linear = try cpu.linearAddress(op.pointee.segmentIndex, effective, MemoryLayout<T>.size, access)
     } else {
       linear =

@@ -76,9 +76,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let value: UInt64
     switch self[.rcx] & 0xFFFF_FFFF {
     case 0: value = pointee.xcr0
-    // XCR0 AND XINUSE. XINUSE may be 1 for a component in its initial configuration (SDM Vol. 1, "Processor
-    // Tracking of XSAVE-Managed State"), and here always is.
-    case 1: value = pointee.xcr0
+    // XCR0 AND XINUSE, which has SSE state in use for the sake of MXCSR, too (SDM Vol. 2, `XGETBV`).
+    case 1:
+      let hasMXCSR = pointee.mxcsr != MXCSR.reset
+      value = pointee.xcr0 & (componentsInUse | (hasMXCSR ? XState.sse : 0))
     default: throw fault(.GP, 0)
     }
     setPair(value)

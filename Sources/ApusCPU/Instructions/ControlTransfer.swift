@@ -20,17 +20,47 @@ extension Body {
 
   /// Ends the block with a jump to a computed address, through the jump cache.
   @inline(__always)
-  static func jump(to rip: UInt64, _ cpu: CPU, _ op: OpPointer, retired: Int64) -> OpPointer {
+  static func jump(to rip: UInt64, _ cpu: CPU, _ op: OpPointer, retired: Int64) throws(Exit) -> OpPointer {
+    let entry = cpu.pointee.bank + TLB.jumpCacheEntry(rip)
+    let isCached = entry.load(as: UInt64.self) == rip ^ cpu.pointee.codeTag
+    guard _fastPath(isCached) || cpu.isCanonical(rip) else { return try refuse(cpu, op) }
     let budget = cpu.pointee.budget &- (Int64(op.pointee.count) &+ retired)
     cpu.pointee.budget = budget
-    let entry = cpu.pointee.bank + TLB.jumpCacheEntry(rip)
-    if _fastPath(budget >= 0 && entry.load(as: UInt64.self) == rip ^ cpu.pointee.codeTag) {
-      // An empty entry can only match with an op that looks RIP up, so RIP must be right for it.
-      cpu.pointee.rip = rip
+    // An empty entry can only match with an op that looks RIP up, so RIP must be right for it.
+    cpu.pointee.rip = rip
+    if _fastPath(budget >= 0 && isCached) {
       return OpPointer(bound: entry.load(fromByteOffset: 8, as: RawPointer.self))
     }
-    cpu.pointee.rip = rip
     return OpPointer(bound: budget < 0 ? cpu.pointee.exitOp : cpu.pointee.lookupOp)
+  }
+
+  /// Whether RIP may become `target` (SDM Vol. 3, "Canonical Addressing"): what is in the jump cache was reached.
+  @inline(__always)
+  static func reaches(_ cpu: CPU, _ target: UInt64) -> Bool {
+    let entry = cpu.pointee.bank + TLB.jumpCacheEntry(target)
+    return _fastPath(entry.load(as: UInt64.self) == target ^ cpu.pointee.codeTag) || cpu.isCanonical(target)
+  }
+
+  /// Ends the block with #GP(0) at `op`, whose target is not canonical. A fast form leaves it to the lookup: a
+  /// throw would make every such branch save registers.
+  @inline(__always)
+  static func refuse(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+    if !M.isFast { throw cpu.fault(.GP, 0) }
+    cpu.pointee.budget &-= Int64(op.pointee.count)
+    cpu.pointee.rip = op.rip
+    cpu.pointee.refusesBranch = true
+    return OpPointer(bound: cpu.pointee.lookupOp)
+  }
+
+  /// As `refuse`, for a `CALL`: that the return address has a place is looked at first.
+  @inline(__always)
+  static func refuseCall(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+    if !M.isFast {
+      let stack = cpu[.rsp] &- 8
+      try cpu.checkFlatStack(stack, 8)
+      try cpu.verify(stack, 8, Access.write)
+    }
+    return try refuse(cpu, op)
   }
 
   /// Notes for the `RET` to come that `targets.fallThrough` leads back. A slow form has no lasting targets.
@@ -43,17 +73,23 @@ extension Body {
     (bank + top).storeBytes(of: target, toByteOffset: TLB.returnStackOffset, as: RawPointer.self)
   }
 
-  /// Ends the block with a return to `rip`: by the return stack, or else as any jump.
+  /// Ends the block with a return to `rip`, the stack pointer then being `stack`: by the return stack, or else as
+  /// any jump.
   @inline(__always)
-  static func jump(backTo rip: UInt64, _ cpu: CPU, _ op: OpPointer) -> OpPointer {
+  static func jump(
+    backTo rip: UInt64, stack: UInt64, _ cpu: CPU, _ op: OpPointer
+  ) throws(Exit) -> OpPointer {
     let bank = cpu.pointee.bank
     let top = bank.load(fromByteOffset: TLB.returnTop, as: Int.self)
     bank.storeBytes(of: (top &- 8) & (TLB.returnStackSize - 8), toByteOffset: TLB.returnTop, as: Int.self)
     let expected = (bank + top).load(fromByteOffset: TLB.returnStackOffset, as: RawPointer.self)
       .assumingMemoryBound(to: BranchTargets.self)
     guard _fastPath(expected.pointee.fallThroughRIP == rip) else {
-      return jump(to: rip, cpu, op, retired: 1)
+      guard reaches(cpu, rip) else { return try refuse(cpu, op) }
+      cpu[.rsp] = stack
+      return try jump(to: rip, cpu, op, retired: 1)
     }
+    cpu[.rsp] = stack
     let budget = cpu.pointee.budget &- (Int64(op.pointee.count) &+ 1)
     cpu.pointee.budget = budget
     cpu.pointee.rip = rip
@@ -84,9 +120,10 @@ extension Body {
   @inline(__always)
   static func CALL_r64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
     let target: UInt64 = cpu.register(op.pointee.base)
+    guard reaches(cpu, target) else { return try refuseCall(cpu, op) }
     try push64(cpu, op.nextRIP)
     noteCall(cpu, (op + 1).targets)
-    return jump(to: target, cpu, op, retired: 1)
+    return try jump(to: target, cpu, op, retired: 1)
   }
 
   @inline(__always)
@@ -95,14 +132,15 @@ extension Body {
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, 8, Access.read, M.self)
     let target = try M.load(cpu, linear, UInt64.self)
+    guard reaches(cpu, target) else { return try refuseCall(cpu, op) }
     try push64(cpu, op.nextRIP)
     noteCall(cpu, (op + 1).targets)
-    return jump(to: target, cpu, op, retired: 1)
+    return try jump(to: target, cpu, op, retired: 1)
   }
 
   @inline(__always)
   static func JMP_r64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
-    jump(to: cpu.register(op.pointee.base), cpu, op, retired: 1)
+    try jump(to: cpu.register(op.pointee.base), cpu, op, retired: 1)
   }
 
   @inline(__always)
@@ -110,7 +148,7 @@ extension Body {
     _ cpu: CPU, _ op: OpPointer, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, 8, Access.read, M.self)
-    return jump(to: try M.load(cpu, linear, UInt64.self), cpu, op, retired: 1)
+    return try jump(to: try M.load(cpu, linear, UInt64.self), cpu, op, retired: 1)
   }
 
   /// `RET`, and `RET Iw` with the bytes to drop as immediate.
@@ -119,8 +157,8 @@ extension Body {
     let linear = cpu[.rsp]
     if !M.isFast { try cpu.checkFlatStack(linear, 8) }
     let target = try M.load(cpu, linear, UInt64.self)
-    cpu[.rsp] = linear &+ 8 &+ UInt64(truncatingIfNeeded: op.pointee.immediate)
-    return jump(backTo: target, cpu, op)
+    let stack = linear &+ 8 &+ UInt64(truncatingIfNeeded: op.pointee.immediate)
+    return try jump(backTo: target, stack: stack, cpu, op)
   }
 
   @inline(__always)
@@ -280,15 +318,26 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return target
   }
 
+  /// `nearTarget` for a `CALL`: that the return address has a place is looked at first (SDM Vol. 2, `CALL`).
+  private func callTarget<T: OperandWidth>(_ value: T) throws(Exit) -> UInt64 {
+    do throws(Exit) {
+      return try nearTarget(value)
+    } catch {
+      let size = MemoryLayout<T>.size
+      try verify(try stackLinear(self[.rsp] &- UInt64(size), size, Access.write), size, Access.write)
+      throw fault(.GP, 0)
+    }
+  }
+
   /// The width of a near branch outside its 64-bit form is in the op as `scale`: see the decoder.
   func CALL_J<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
-    let target = try nearTarget(T(truncatingIfNeeded: op.pointee.displacement))
+    let target = try callTarget(T(truncatingIfNeeded: op.pointee.displacement))
     try push(T(truncatingIfNeeded: op.nextRIP))
     return leave(op, to: target)
   }
 
   func CALL_E<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
-    let target = try nearTarget(try readE(op, T.self))
+    let target = try callTarget(try readE(op, T.self))
     try push(T(truncatingIfNeeded: op.nextRIP))
     return leave(op, to: target)
   }

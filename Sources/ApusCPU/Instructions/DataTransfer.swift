@@ -337,23 +337,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
+  /// `POPA`, `POPAD`: registers popped before a fault keep their values; restarting pops them again. The place of
+  /// rSP is read, too.
   func POPA<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    var values: (T, T, T, T, T, T, T, T) = (0, 0, 0, 0, 0, 0, 0, 0)
     let size = UInt64(MemoryLayout<T>.size)
-    values.0 = try peekStack(0, T.self)
-    values.1 = try peekStack(size, T.self)
-    values.2 = try peekStack(size * 2, T.self)
-    values.4 = try peekStack(size * 4, T.self)
-    values.5 = try peekStack(size * 5, T.self)
-    values.6 = try peekStack(size * 6, T.self)
-    values.7 = try peekStack(size * 7, T.self)
-    setRegister(GPR.rdi.slot, values.0)
-    setRegister(GPR.rsi.slot, values.1)
-    setRegister(GPR.rbp.slot, values.2)
-    setRegister(GPR.rbx.slot, values.4)
-    setRegister(GPR.rdx.slot, values.5)
-    setRegister(GPR.rcx.slot, values.6)
-    setRegister(GPR.rax.slot, values.7)
+    for depth in 0..<8 as Range<UInt8> {
+      let value = try peekStack(UInt64(depth) * size, T.self)
+      if 7 - depth != GPR.rsp.rawValue { setRegister((7 - depth) << 3, value) }
+    }
     setStackPointer(self[.rsp] &+ size * 8)
   }
 
@@ -384,8 +375,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     _ op: OpPointer, _: T.Type, isAligned: Bool
   ) throws(Exit) {
     let size = MemoryLayout<T>.size
+    if isAligned { try checkAlignment(op, 16) }
     let linear = try segmentedAddress(op, size * 2, Access.modify)
-    guard !isAligned || linear & 15 == 0 else { throw fault(.GP, 0) }
     let pointer = try slowPointer(linear, size * 2, Access.modify)
     let low = pointer.loadUnaligned(as: T.self)
     let high = (pointer + size).loadUnaligned(as: T.self)
@@ -398,6 +389,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       setRegister(GPR.rdx.slot, high)
     }
     flags = LazyFlags(image: (flags.image & ~RFLAGS.ZF) | (isEqual ? RFLAGS.ZF : 0))
+  }
+
+  /// `MOVSXD` with an operand-size prefix, from memory: AMD's processors read a doubleword (AMD APM Vol. 3,
+  /// `MOVSXD`), Intel's a word, which is a `MOV`.
+  func MOVSXD_w(_ op: OpPointer) throws(Exit) {
+    let value = try loadOperand(op, UInt32.self)
+    setRegister(op.pointee.destination, UInt16(truncatingIfNeeded: value))
   }
 
   func XLAT(_ op: OpPointer) throws(Exit) {

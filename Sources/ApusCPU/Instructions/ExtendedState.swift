@@ -47,14 +47,11 @@ enum XState {
 extension UnsafeMutablePointer where Pointee == CPUState {
   // MARK: Areas
 
-  /// The linear address of a save area, every page of it checked for the access, so that what follows cannot
-  /// fault half-way.
-  private func area(_ op: OpPointer, _ size: Int, align: UInt64, _ access: UInt32) throws(Exit) -> UInt64 {
-    let linear = try segmentedAddress(op, size, access)
-    guard linear & (align - 1) == 0 else { throw fault(.GP, 0) }
-    let last = (linear &+ UInt64(size - 1)) & pointee.linearMask
+  /// The linear address of the byte `offset` bytes into a save area, its page checked for the access. What follows
+  /// the checks of all pages cannot fault half-way.
+  private func reach(_ op: OpPointer, _ offset: Int, _ access: UInt32) throws(Exit) -> UInt64 {
+    let linear = try segmentedAddress(op, at: UInt64(offset), 1, access)
     _ = try translate(linear, access | userBit)
-    if (linear ^ last) & ~0xFFF != 0 { _ = try translate(last, access | userBit) }
     return linear
   }
 
@@ -62,9 +59,17 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   // MARK: x87 part
 
-  /// Stores bytes 0–23 and the registers; `is64` is the format with 64-bit pointers.
+  /// Stores bytes 0–23 and the registers; `is64` is the format with 64-bit pointers. AMD's processors store the
+  /// pointers of the last instruction only with an exception pending, else zeros (AMD APM Vol. 3, `FXSAVE`).
   private func storeX87(_ linear: UInt64, is64: Bool) throws(Exit) {
-    let x87 = pointee.x87
+    var x87 = pointee.x87
+    if !pointee.isIntel && x87.status & X87Status.ES == 0 {
+      x87.opcode = 0
+      x87.instructionPointer = 0
+      x87.dataPointer = 0
+      x87.instructionSelector = 0
+      x87.dataSelector = 0
+    }
     try Slow.store(
       self, linear,
       UInt64(x87.control) | UInt64(x87.status) << 16 | UInt64(x87.tag) << 32
@@ -95,8 +100,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.x87.tag = UInt8(truncatingIfNeeded: words >> 32)
     pointee.x87.opcode = UInt16(truncatingIfNeeded: words >> 48) & 0x7FF
     if is64 {
-      pointee.x87.instructionPointer = instruction
-      pointee.x87.dataPointer = data
+      pointee.x87.instructionPointer = keptPointer(instruction)
+      pointee.x87.dataPointer = keptPointer(data)
       pointee.x87.instructionSelector = 0
       pointee.x87.dataSelector = 0
     } else {
@@ -111,6 +116,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       exponent(register).pointee = try Slow.load(self, at(linear, 40 + index * 16))
     }
     updateX87Summary()
+  }
+
+  /// What the processor keeps of a 64-bit pointer of the last x87 instruction: on AMD's, 48 bits with their sign.
+  private func keptPointer(_ pointer: UInt64) -> UInt64 {
+    pointee.isIntel ? pointer : UInt64(bitPattern: Int64(bitPattern: pointer << 16) >> 16)
   }
 
   // MARK: SSE part
@@ -160,15 +170,22 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   // MARK: FXSAVE
 
-  private func checkFXSAVE() throws(Exit) {
+  /// The area of `FXSAVE`: its alignment counts more than its segment and than whether its end has an address, and its
+  /// end is looked at before its beginning.
+  private func fxsaveArea(_ op: OpPointer, _ access: UInt32) throws(Exit) -> UInt64 {
     guard pointee.cr0 & (CR0.EM | CR0.TS) == 0 else { throw fault(.NM) }
+    if is64Bit { _ = try segmentedAddress(op, 4, access) }
+    let linear = effectiveAddress(op) &+ segment(at: op.pointee.segmentIndex).pointee.base
+    if pointee.alignmentCheck && linear & 3 != 0 { throw fault(.AC, 0) }
+    guard linear & 15 == 0 else { throw fault(.GP, 0) }
+    _ = try reach(op, XState.legacySize - 1, access)
+    return try reach(op, 0, access)
   }
 
   /// `FXSAVE`; `T` is 64 bits wide for `FXSAVE64`. Without CR4.OSFXSR XMM registers and MXCSR stay out of it
   /// (AMD APM Vol. 3, `FXSAVE`).
   func FXSAVE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try checkFXSAVE()
-    let linear = try area(op, XState.legacySize, align: 16, Access.write)
+    let linear = try fxsaveArea(op, Access.write)
     try storeX87(linear, is64: T.self == UInt64.self)
     if pointee.cr4 & CR4.OSFXSR != 0 {
       try storeMXCSR(linear)
@@ -177,8 +194,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   func FXRSTOR<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try checkFXSAVE()
-    let linear = try area(op, XState.legacySize, align: 16, Access.read)
+    let linear = try fxsaveArea(op, Access.read)
     if pointee.cr4 & CR4.OSFXSR != 0 {
       pointee.mxcsr = try areaMXCSR(linear)
       try loadVectors(linear)
@@ -222,33 +238,66 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private static var bitsOffset: UInt64 { 512 }
   private static var compactionOffset: UInt64 { 520 }
 
+  /// The area of `XSAVE` and `XRSTOR` with these components: its beginning is looked at first, then its end.
   private func xsaveArea(
     _ op: OpPointer, _ components: UInt64, isCompacted: Bool, _ access: UInt32
   ) throws(Exit) -> UInt64 {
     try checkXSAVE()
-    return try area(op, XState.size(components, isCompacted: isCompacted), align: 64, access)
+    try checkAlignment(op, 64)
+    let linear = try reach(op, 0, access)
+    _ = try reach(op, XState.size(components, isCompacted: isCompacted) - 1, access)
+    return linear
   }
 
-  /// The standard format. Every component counts as in use and modified, which the architecture allows
-  /// (XINUSE, XMODIFIED), so `XSAVEOPT` saves as much as `XSAVE`.
+  /// XINUSE: the components that are not in their initial state, MXCSR aside. x87 state counts as in use whatever
+  /// it is, and registers 8 to 15 count in every mode, as on AMD's processors (SDM Vol. 1, "Processor Tracking of
+  /// XSAVE-Managed State", leaves that open).
+  var componentsInUse: UInt64 {
+    var low = SIMD16<UInt8>(repeating: 0)
+    var high = low
+    for index in 0..<16 as Range<UInt8> {
+      low |= ymm(index).pointee.low
+      high |= ymm(index).pointee.high
+    }
+    let zero = SIMD16<UInt8>(repeating: 0)
+    return XState.x87 | (low == zero ? 0 : XState.sse) | (high == zero ? 0 : XState.avx)
+      | (pointee.pkru == 0 ? 0 : XState.pkru)
+  }
+
+  /// The standard format: all that is requested.
   func XSAVE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    try saveStandard(op, ~0, T.self)
+  }
+
+  /// The standard format: what is requested and in use. All of it counts as modified (XMODIFIED), which the
+  /// architecture allows.
+  func XSAVEOPT<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
+    try saveStandard(op, componentsInUse, T.self)
+  }
+
+  /// MXCSR belongs to SSE and to AVX state here and is stored in any case.
+  private func saveStandard<T: OperandWidth>(
+    _ op: OpPointer, _ saved: UInt64, _: T.Type
+  ) throws(Exit) {
     let requested = pair & pointee.xcr0
     let linear = try xsaveArea(op, requested, isCompacted: false, Access.modify)
     let old: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
-    try storeComponents(linear, requested, isCompacted: false, is64: T.self == UInt64.self)
-    try Slow.store(self, at(linear, Self.bitsOffset), old & ~requested | requested)
+    try storeComponents(linear, requested & saved, requested, isCompacted: false, is64: T.self == UInt64.self)
+    if requested & (XState.sse | XState.avx) != 0 { try storeMXCSR(linear) }
+    let bits = old & ~requested | requested & componentsInUse
+    try Slow.store(self, at(linear, Self.bitsOffset), bits)
   }
 
-  func XSAVEOPT<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try XSAVE(op, T.self)
-  }
-
-  /// The compacted format: x87 and SSE state lie in the legacy region in it too.
+  /// The compacted format: what is requested and in use, with room for all that is requested. MXCSR belongs to SSE
+  /// state alone. x87 and SSE state lie in the legacy region in it, too.
   func XSAVEC<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     let requested = pair & pointee.xcr0
     let linear = try xsaveArea(op, requested, isCompacted: true, Access.write)
-    try storeComponents(linear, requested, isCompacted: true, is64: T.self == UInt64.self)
-    try Slow.store(self, at(linear, Self.bitsOffset), requested)
+    let hasMXCSR = pointee.mxcsr != MXCSR.reset
+    let saved = requested & (componentsInUse | (hasMXCSR ? XState.sse : 0))
+    try storeComponents(linear, saved, requested, isCompacted: true, is64: T.self == UInt64.self)
+    if saved & XState.sse != 0 { try storeMXCSR(linear) }
+    try Slow.store(self, at(linear, Self.bitsOffset), saved)
     try Slow.store(self, at(linear, Self.compactionOffset), requested | XState.compacted)
   }
 
@@ -259,23 +308,30 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try XSAVEC(op, T.self)
   }
 
+  /// Stores `components` into an area that has places for those of `layout`.
   private func storeComponents(
-    _ linear: UInt64, _ components: UInt64, isCompacted: Bool, is64: Bool
+    _ linear: UInt64, _ components: UInt64, _ layout: UInt64, isCompacted: Bool, is64: Bool
   ) throws(Exit) {
     if components & XState.x87 != 0 { try storeX87(linear, is64: is64) }
-    if components & XState.sse != 0 {
-      try storeVectors(linear)
-      try storeMXCSR(linear)
-    }
+    if components & XState.sse != 0 { try storeVectors(linear) }
     if components & XState.avx != 0 { try storeUpperHalves(linear) }
     if components & XState.pkru != 0 {
-      let offset = XState.pkruOffset(components, isCompacted: isCompacted)
+      let offset = XState.pkruOffset(layout, isCompacted: isCompacted)
       try Slow.store(self, at(linear, offset), UInt64(pointee.pkru))
     }
   }
 
+  /// The area of `XRSTOR` as far as its header, which is looked at after the beginning.
+  private func headerArea(_ op: OpPointer) throws(Exit) -> UInt64 {
+    try checkXSAVE()
+    try checkAlignment(op, 64)
+    let linear = try reach(op, 0, Access.read)
+    _ = try reach(op, XState.legacySize, Access.read)
+    return linear
+  }
+
   func XRSTOR<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    let linear = try xsaveArea(op, 0, isCompacted: false, Access.read)
+    let linear = try headerArea(op)
     let present: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
     let compaction: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset))
     let isCompacted = compaction & XState.compacted != 0
@@ -292,7 +348,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func XRSTORS<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
     try requireCPL0()
-    let linear = try xsaveArea(op, 0, isCompacted: false, Access.read)
+    let linear = try headerArea(op)
     let present: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
     let compaction: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset))
     guard compaction & XState.compacted != 0 else { throw fault(.GP, 0) }
@@ -319,8 +375,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   ) throws(Exit) {
     let requested = pair & pointee.xcr0
     let isCompacted = compaction != nil
-    let linear = try xsaveArea(
-      op, compaction ?? (requested & present), isCompacted: isCompacted, Access.read)
+    let linear = try xsaveArea(op, compaction ?? requested, isCompacted: isCompacted, Access.read)
     var mxcsr = pointee.mxcsr
     // The standard format keeps MXCSR with AVX state too.
     if requested & (XState.sse | (isCompacted ? 0 : XState.avx)) != 0 {

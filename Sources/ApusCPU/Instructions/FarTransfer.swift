@@ -29,13 +29,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     _ op: OpPointer, _: T.Type
   ) throws(Exit) -> (selector: UInt16, offset: UInt64) {
     guard T.self != UInt64.self || pointee.isIntel else { return try farPointer(op, UInt32.self) }
-    let size = MemoryLayout<T>.size
-    let linear = try segmentedAddress(op, size + 2, Access.read)
-    let pointer = try slowPointer(linear, size + 2, Access.read)
-    let offset = pointer.loadUnaligned(as: T.self)
-    let selector = (pointer + size).loadUnaligned(as: UInt16.self)
-    pointee.bounceSize = 0
-    return (selector, offset.zeroExtended)
+    try checkWrap(op, MemoryLayout<T>.size + 2, Access.read)
+    // Two accesses, the offset first, each checked by itself.
+    let offset = try loadOperand(op, T.self)
+    let linear = try segmentedAddress(op, at: UInt64(MemoryLayout<T>.size), 2, Access.read)
+    return (try Slow.load(self, linear), offset.zeroExtended)
   }
 
   /// `LES`, `LDS`, `LSS`, `LFS`, `LGS`: the segment register's number is the immediate.
@@ -99,7 +97,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       try checkDirectCode(selector, descriptor)
       try checkTarget(descriptor, offset)
       try markAccessed(selector, &descriptor)
-      try pushPair(T(truncatingIfNeeded: segment(.cs).pointee.selector), T(truncatingIfNeeded: op.nextRIP))
+      // Into compatibility mode, the stack is the one of that mode already (measured).
+      let old = self[.rsp]
+      if is64Bit && !descriptor.isLong { self[.rsp] = old & 0xFFFF_FFFF }
+      do throws(Exit) {
+        try pushPair(T(truncatingIfNeeded: segment(.cs).pointee.selector), T(truncatingIfNeeded: op.nextRIP))
+      } catch {
+        self[.rsp] = old
+        throw error
+      }
       setSegment(.cs, selector & 0xFFFC | UInt16(pointee.cpl), descriptor)
       return finishFar(op, offset)
     }
@@ -290,8 +296,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `RET far`; the immediate is the number of bytes to drop.
   func RET_far<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
     let size = UInt64(MemoryLayout<T>.size)
-    let rip = try peekStack(0, T.self).zeroExtended
     let selector = UInt16(truncatingIfNeeded: try peekStack(size, T.self))
+    let rip = try peekStack(0, T.self).zeroExtended
     let drop = UInt64(truncatingIfNeeded: op.pointee.immediate)
     guard hasDescriptors else {
       guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0) }
@@ -306,13 +312,21 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// The common part of `RET far` and `IRET` in protected mode: checks and loads CS, and SS:SP when the
   /// return goes outward. `sp` is the distance to the outer SP on the stack (and what an inner return drops).
+  /// All of the frame is read from its end down before anything is checked, as AMD's processors do.
   private func returnFar<T: OperandWidth>(
     _ selector: UInt16, _ rip: UInt64, _: T.Type, sp: UInt64, outerDrop: UInt64,
     alwaysLoadsStack: Bool = false
   ) throws(Exit) {
+    let size = UInt64(MemoryLayout<T>.size)
+    let rpl = UInt8(selector & 3)
+    var ss: UInt16 = 0
+    var newSP: UInt64 = 0
+    if rpl != pointee.cpl || alwaysLoadsStack {
+      ss = UInt16(truncatingIfNeeded: try peekStack(sp &+ size, T.self))
+      newSP = try peekStack(sp, T.self).zeroExtended
+    }
     guard selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
     var code = try loadDescriptor(selector)
-    let rpl = UInt8(selector & 3)
     guard code.isCode, rpl >= pointee.cpl, code.isConforming ? code.dpl <= rpl : code.dpl == rpl,
       !(isLongMode && code.isLong && code.isDefault32)
     else { throw fault(.GP, selector: selector) }
@@ -324,9 +338,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       setSegment(.cs, selector, code)
       return
     }
-    let size = UInt64(MemoryLayout<T>.size)
-    let newSP = try peekStack(sp, T.self).zeroExtended
-    let ss = UInt16(truncatingIfNeeded: try peekStack(sp &+ size, T.self))
     let saved = SavedState(self)
     do throws(Exit) {
       if ss & 0xFFFC == 0 {
@@ -373,9 +384,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       return try returnToOuterTask(op)
     }
     let size = UInt64(MemoryLayout<T>.size)
-    let rip = try peekStack(0, T.self).zeroExtended
-    let selector = UInt16(truncatingIfNeeded: try peekStack(size, T.self))
     let image = try peekStack(size * 2, T.self).zeroExtended
+    let selector = UInt16(truncatingIfNeeded: try peekStack(size, T.self))
+    let rip = try peekStack(0, T.self).zeroExtended
     if !hasDescriptors {
       guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0) }
       setStackPointer(self[.rsp] &+ size * 3)

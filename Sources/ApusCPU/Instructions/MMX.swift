@@ -59,16 +59,19 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try storeBytes(op, SIMD16(vector64: mmx(op.pointee.destination)), mask, count: 8)
   }
 
-  /// Stores those of `count` bytes whose mask bit is set, one by one, so that nothing else is touched. Both pages
+  /// Stores those of `count` bytes whose mask bit is set, one by one, so that nothing else is touched. All quadwords
   /// of the operand are checked before the first store, whatever the mask: SDM Vol. 2, `MASKMOVDQU`, leaves that
   /// to the implementation, and AMD's processors do it for an empty mask, too.
   func storeBytes(
     _ op: OpPointer, _ bytes: SIMD16<UInt8>, _ mask: UInt32, count: Int
   ) throws(Exit) {
     guard mask != 0 || !pointee.isIntel else { return }
-    let linear = try segmentedAddress(op, count, Access.write)
-    _ = try slowPointer(linear, count, Access.write)
-    pointee.bounceSize = 0
+    let linear = try segmentedAddress(op, 8, Access.write)
+    for offset in stride(from: 0 as UInt64, to: UInt64(count), by: 8) {
+      let quadword = try segmentedAddress(op, at: offset, 8, Access.write)
+      _ = try slowPointer(quadword, 8, Access.write)
+      pointee.bounceSize = 0
+    }
     for index in 0..<count where mask &>> UInt32(truncatingIfNeeded: index) & 1 != 0 {
       try Slow.store(self, byteAddress(linear, index), bytes[index])
     }

@@ -21,8 +21,7 @@ extension VectorForm {
     _ cpu: CPU, _ op: OpPointer, _ index: Int, _: T.Type, _ access: UInt32
   ) throws(Exit) -> UInt64 {
     let size = MemoryLayout<T>.size
-    let offset = cpu.effectiveAddress(op) &+ UInt64(truncatingIfNeeded: index &* size)
-    return try cpu.linearAddress(op.pointee.segmentIndex, offset & op.pointee.addressMask, size, access)
+    return try cpu.segmentedAddress(op, at: UInt64(truncatingIfNeeded: index &* size), size, access)
   }
 
   private static func load<T: FixedWidthInteger>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
@@ -63,7 +62,9 @@ extension VectorForm {
 
 extension VectorForm {
   /// Elements `T` from addresses whose indexes are lanes `I` of the vector register in SIB.index. An element
-  /// that was passed has its mask cleared at once, so that a fault at a later one finds the work done.
+  /// that was passed has its mask cleared at once, so that a fault at a later one finds the work done. Traps that
+  /// such elements have pending are delivered in lieu of the fault, which the restarted instruction meets again
+  /// (SDM Vol. 2, `VPGATHERDD`).
   private static func gather<I: FixedWidthInteger & SignedInteger, T: FixedWidthInteger>(
     _ cpu: CPU, _ op: OpPointer, _: I.Type, _: T.Type
   ) throws(Exit) {
@@ -71,6 +72,7 @@ extension VectorForm {
     let (destination, mask) = (op.pointee.destination, op.pointee.source)
     let count = (isWide ? 32 : 16) / max(MemoryLayout<I>.size, MemoryLayout<T>.size)
     let indexes = value(cpu, op.pointee.index)
+    var hasWork = false
     for element in 0..<count {
       guard cpu.ymm(mask).pointee.lane(element, T.self).leadingZeroBitCount == 0 else {
         cpu.ymm(mask).pointee.setLane(element, 0 as T)
@@ -81,11 +83,17 @@ extension VectorForm {
         cpu.register(op.pointee.base, UInt64.self)
         &+ UInt64(bitPattern: index) &<< UInt64(op.pointee.scale)
         &+ UInt64(bitPattern: op.pointee.displacement)
-      let linear = try cpu.linearAddress(
-        op.pointee.segmentIndex, offset & op.pointee.addressMask, MemoryLayout<T>.size, Access.read)
-      let loaded = try cpu.loadUnchecked(linear, T.self)
-      cpu.ymm(destination).pointee.setLane(element, loaded)
+      do throws(Exit) {
+        let linear = try cpu.linearAddress(
+          op.pointee.segmentIndex, offset & op.pointee.addressMask, MemoryLayout<T>.size, Access.read)
+        let loaded = try cpu.loadUnchecked(linear, T.self)
+        cpu.ymm(destination).pointee.setLane(element, loaded)
+      } catch {
+        if hasWork { cpu.preferTrap() }
+        throw error
+      }
       cpu.ymm(mask).pointee.setLane(element, 0 as T)
+      hasWork = true
     }
     var result = cpu.ymm(destination).pointee
     let size = count * MemoryLayout<T>.size

@@ -95,11 +95,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// #BR unless lower ≤ index ≤ upper, signed.
   func BOUND<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     let size = MemoryLayout<T>.size
-    let linear = try segmentedAddress(op, size * 2, Access.read)
-    let pointer = try slowPointer(linear, size * 2, Access.read)
-    let lower = pointer.loadUnaligned(as: T.self).signed
-    let upper = (pointer + size).loadUnaligned(as: T.self).signed
-    pointee.bounceSize = 0
+    try checkWrap(op, size * 2, Access.read)
+    // Two accesses, each checked by itself.
+    let lower = try loadOperand(op, T.self).signed
+    let upper = try Slow.load(
+      self, try segmentedAddress(op, at: UInt64(size), size, Access.read), T.self
+    ).signed
     let index = register(op.pointee.destination, T.self).signed
     guard index >= lower && index <= upper else { throw fault(.BR) }
   }

@@ -59,29 +59,63 @@ extension VectorForm {
 
   // Dot products, SSE4.1: the products that bits 7:4 choose, summed by neighbours, to the lanes of bits 3:0.
 
+  // An unmasked exception of the products keeps the sums from being computed, and so does one of the first sums
+  // the last (SDM Vol. 2, `DPPS`, "#XM"; measured).
+
   static func DPPS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     let select = immediate8(op)
-    try wholeSingle(cpu, op) { a, b, context in
+    try require(cpu)
+    let b = try second(cpu, op)
+    let products = try stage(cpu, first(cpu, op), b) { a, b, context in
       var product = SIMD4<UInt32>()
       for lane in 0..<4 where select >> UInt8(lane + 4) & 1 != 0 {
-        product[lane] = Binary32.multiply(a[lane], b[lane], &context)
+        product[lane] = Binary32.multiply(a.doublewords[lane], b.doublewords[lane], &context)
       }
-      let low = Binary32.add(product[0], product[1], &context)
-      let high = Binary32.add(product[2], product[3], &context)
-      let sum = Binary32.add(low, high, &context)
+      return SIMD16(doublewords: product)
+    }
+    let sums = try stage(cpu, products, products) { products, _, context in
+      let lanes = products.doublewords
+      return SIMD16(
+        doublewords: SIMD4(
+          Binary32.add(lanes[0], lanes[1], &context), Binary32.add(lanes[2], lanes[3], &context), 0, 0))
+    }
+    let result = try stage(cpu, sums, sums) { sums, _, context in
+      let sum = Binary32.add(sums.doublewords[0], sums.doublewords[1], &context)
       var result = SIMD4<UInt32>()
       for lane in 0..<4 where select >> UInt8(lane) & 1 != 0 { result[lane] = sum }
-      return result
+      return SIMD16(doublewords: result)
     }
+    commit(cpu, op, result)
   }
   static func DPPD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     let select = immediate8(op)
-    try wholeDouble(cpu, op) { a, b, context in
-      let low = select & 0x10 != 0 ? Binary64.multiply(a[0], b[0], &context) : 0
-      let high = select & 0x20 != 0 ? Binary64.multiply(a[1], b[1], &context) : 0
-      let sum = Binary64.add(low, high, &context)
-      return SIMD2(select & 1 != 0 ? sum : 0, select & 2 != 0 ? sum : 0)
+    try require(cpu)
+    let b = try second(cpu, op)
+    let products = try stage(cpu, first(cpu, op), b) { a, b, context in
+      var product = SIMD2<UInt64>()
+      for lane in 0..<2 where select >> UInt8(lane + 4) & 1 != 0 {
+        product[lane] = Binary64.multiply(a.quadwords[lane], b.quadwords[lane], &context)
+      }
+      return SIMD16(quadwords: product)
     }
+    let result = try stage(cpu, products, products) { products, _, context in
+      let sum = Binary64.add(products.quadwords[0], products.quadwords[1], &context)
+      return SIMD16(quadwords: SIMD2(select & 1 != 0 ? sum : 0, select & 2 != 0 ? sum : 0))
+    }
+    commit(cpu, op, result)
+  }
+
+  /// One step of an instruction with several, whose exceptions are raised before the next.
+  @inline(__always)
+  private static func stage(
+    _ cpu: CPU, _ a: YMM, _ b: YMM,
+    _ compute: (SIMD16<UInt8>, SIMD16<UInt8>, inout FloatingPointContext) -> SIMD16<UInt8>
+  ) throws(Exit) -> YMM {
+    var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
+    var result = YMM(compute(a.low, b.low, &context))
+    if isWide { result.high = compute(a.high, b.high, &context) }
+    try cpu.report(context)
+    return result
   }
 }
 

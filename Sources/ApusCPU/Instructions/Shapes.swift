@@ -80,11 +80,37 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// The linear address of an op's memory operand with every segment check.
   @inline(never)
   func segmentedAddress(_ op: OpPointer, _ size: Int, _ access: UInt32) throws(Exit) -> UInt64 {
-    try linearAddress(op.pointee.segmentIndex, effectiveAddress(op), size, access)
+    try segmentedAddress(op, at: 0, size, access)
+  }
+
+  /// The linear address of `size` bytes that lie `distance` bytes behind the beginning of an op's memory operand:
+  /// one of several accesses, each with an address of its own that wraps at the address size.
+  func segmentedAddress(
+    _ op: OpPointer, at distance: UInt64, _ size: Int, _ access: UInt32
+  ) throws(Exit) -> UInt64 {
+    let offset = (effectiveAddress(op) &+ distance) & op.pointee.addressMask
+    if is64Bit { try checkSegmentOffset(op, offset) }
+    return try linearAddress(op.pointee.segmentIndex, offset, size, access)
+  }
+
+  /// The fault of an operand of `size` bytes that goes beyond the end of 64 KiB: with 16-bit addresses, none of its
+  /// parts is accessed then.
+  func checkWrap(_ op: OpPointer, _ size: Int, _ access: UInt32) throws(Exit) {
+    if op.pointee.addressMask == 0xFFFF { _ = try segmentedAddress(op, size, access) }
+  }
+
+  /// #GP(0) for an operand with FS or GS in a hot address form whose offset is not canonical: see `linearAddress`.
+  @inline(never)
+  func checkSegmentOffset(_ op: OpPointer, _ linear: UInt64) throws(Exit) {
+    let index = op.pointee.index
+    guard index == Layout.fsBase || index == Layout.gsBase, !pointee.isIntel else { return }
+    guard isCanonical(linear &- register(index, UInt64.self)) else { throw fault(.GP, 0) }
   }
 
   /// The linear address of `size` bytes at `offset` of a segment (SDM Vol. 3, "Limit Checking", "Type
-  /// Checking"; in 64-bit mode "Canonical Addressing").
+  /// Checking"; in 64-bit mode "Canonical Addressing"). AMD's processors want the offset canonical, too, where FS or
+  /// GS has a base; the hot forms, which look at the linear address alone, differ from that only for pages less
+  /// than a segment base away from the boundary.
   func linearAddress(
     _ index: Int, _ offset: UInt64, _ size: Int, _ access: UInt32
   ) throws(Exit) -> UInt64 {
@@ -95,9 +121,17 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let isStack = index == Int(SegmentName.ss.rawValue) || index == Int(SegmentName.flatStack.rawValue)
     let linear = (offset &+ segment.pointee.base) & pointee.linearMask
     guard offset >= low && offset &+ UInt64(size - 1) <= high,
-      isCanonical(linear), isCanonical((linear &+ UInt64(size - 1)) & pointee.linearMask)
+      isCanonical(linear), isCanonical((linear &+ UInt64(size - 1)) & pointee.linearMask),
+      !is64Bit || pointee.isIntel || isCanonical(offset)
     else { throw fault(isStack ? .SS : .GP, 0) }
     return linear
+  }
+
+  /// #GP(0) unless an op's memory operand is aligned to `size` bytes: it comes before the check for a canonical
+  /// address, whose fault may be #SS.
+  func checkAlignment(_ op: OpPointer, _ size: UInt64) throws(Exit) {
+    let base = segment(at: op.pointee.segmentIndex).pointee.base
+    guard (effectiveAddress(op) &+ base) & (size - 1) == 0 else { throw fault(.GP, 0) }
   }
 }
 

@@ -87,14 +87,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Goes on after a chunk: with the next instruction if nothing remains (or `isOver`), else with this one
   /// again. RF is set between iterations, so that the image an event pushes has it (SDM Vol. 3,
-  /// "Instruction-Breakpoint Exception Condition"); the image of a single-step trap does not have it on AMD's
-  /// processors.
+  /// "Instruction-Breakpoint Exception Condition"); the image of a single-step trap has it on AMD's processors only
+  /// if it was set before.
   func continueString(_ op: OpPointer, isOver: Bool = false) -> OpPointer {
     if isOver || self[.rcx] & op.pointee.addressMask == 0 {
       pointee.systemFlags &= ~RFLAGS.RF
       return op + 1
     }
-    if pointee.systemFlags & RFLAGS.TF == 0 || pointee.isIntel { pointee.systemFlags |= RFLAGS.RF }
+    let isStep = pointee.systemFlags & RFLAGS.TF != 0
+    if !isStep || pointee.isIntel || pointee.hadRF { pointee.systemFlags |= RFLAGS.RF }
     pointee.budget &-= 1
     if pointee.budget < 0 {
       pointee.budget &-= Int64(op.pointee.count)

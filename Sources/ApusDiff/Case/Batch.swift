@@ -3,7 +3,9 @@
 /// Safety: records are addressed by an index below `capacity`, which `caseRecord` and `outcome` check; whoever
 /// makes a batch guarantees storage of `Batch.bytes` and keeps it for as long as the batch.
 package final class Batch {
-  package static let capacity = LinearLayout.slotCount / 2
+  /// Two batches at a time leave the first slot and the last unused: addresses near the ends of the code are too
+  /// easily met by chance.
+  package static let capacity = LinearLayout.slotCount / 2 - 1
   /// Bytes of storage: the case records, then the outcomes.
   package static let bytes = capacity * (CaseRecord.size + OutcomeRecord.size)
 
@@ -22,7 +24,7 @@ package final class Batch {
   }
 
   /// A batch with storage of its own.
-  package init(firstSlot: Int = 0) {
+  package init(firstSlot: Int = 1) {
     storage = .allocate(byteCount: Batch.bytes, alignment: 64)
     storage.initializeMemory(as: UInt8.self, repeating: 0, count: Batch.bytes)
     self.firstSlot = firstSlot

@@ -20,7 +20,7 @@ extension Comparison {
       let ours = (a.get(at, UInt64.self), a.get(at + 8, UInt16.self))
       let theirs = (b.get(at, UInt64.self), b.get(at + 8, UInt16.self))
       if ours == theirs
-        || isLoose && Self.isNear(ours, theirs, argument: initial.get(MachineImage.st + 8, UInt16.self))
+        || isLoose && Self.isNear(ours, theirs)
       {
         continue
       }
@@ -72,12 +72,10 @@ extension Comparison {
     }
   }
 
-  /// Two units in the last place apart at most, and for results smaller than the argument as many more as reducing
-  /// the argument by a π of 66 bits costs: hardware does that, and Apus reduces exactly.
-  static func isNear(_ a: (UInt64, UInt16), _ b: (UInt64, UInt16), argument: UInt16) -> Bool {
+  /// One unit in the last place apart at most.
+  static func isNear(_ a: (UInt64, UInt16), _ b: (UInt64, UInt16)) -> Bool {
     if (a.1 ^ b.1) & 0x8000 != 0 { return false }
-    let lost = Int(argument & 0x7FFF) - Int(min(a.1, b.1) & 0x7FFF)
-    let allowed: UInt64 = 2 + (lost > 0 ? 1 << UInt64(min(lost, 62)) : 0)
+    let allowed: UInt64 = 1
     if a.1 == b.1 { return (a.0 > b.0 ? a.0 - b.0 : b.0 - a.0) <= allowed }
     // Across a power of two.
     let (low, high) = a.1 < b.1 ? (a, b) : (b, a)

@@ -63,6 +63,9 @@ extension HostFeatures {
       Requirement(name: "CLFLUSHOPT", isMet: structured(23), applies: named("CLFLUSHOPT")),
       Requirement(name: "CLWB", isMet: structured(24), applies: named("CLWB")),
       Requirement(name: "SSE4.2", isMet: basic(20), applies: named("CRC32", "PCMPGTQ")),
+      Requirement(
+        name: "AMD's way to know which components are in use", isMet: { $0.isAMD },
+        applies: named("XSAVE", "XSAVEOPT", "XSAVEC")),
     ]
   }()
 }

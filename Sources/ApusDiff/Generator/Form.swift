@@ -109,7 +109,5 @@ extension Form {
       + rows("enters the kernel of the host", "SYSCALL", "SYSENTER")
       + rows("hypervisors emulate it: the host sees #GP or RIP of the instruction itself", "SYSEXIT", "INT1")
       + rows("the kernel of the host emulates it under UMIP", "SGDT", "SIDT", "SLDT", "STR", "SMSW")
-      + rows(
-        "what is saved depends on which components the host tracks as in use", "XSAVE", "XSAVEOPT", "XSAVEC")
   }()
 }

@@ -3,6 +3,8 @@ import ApusInstructionSet
 /// The forms of a mode, in the order of the maps.
 package struct FormList: Sendable {
   package let forms: [Form]
+  /// Whether no pattern chose among them.
+  let isComplete: Bool
   /// Row numbers that have no form, with the reason.
   package let excluded: [(row: Int, reason: String)]
 
@@ -29,6 +31,7 @@ package struct FormList: Sendable {
         forms += its
       }
     }
+    isComplete = patterns.isEmpty
     self.forms = forms
     self.excluded = excluded
   }
@@ -119,7 +122,7 @@ extension Form {
     rm = row.rm
     allowsLock = row.options.contains("lock") && isMemory
     allowsRepeat = row.options.contains("string") && row.mnemonic != "XLAT"
-    isVSIB = row.options.contains("vsib")
+    isVSIB = row.operands.contains { $0 == "Mvd" || $0 == "Mvq" }
     hasVVVV = row.operands.contains { $0.hasPrefix("H") || $0.hasPrefix("B") }
     flagsUndefined = UInt64(row.flagsUndefined.rawValue)
     immediate = Form.immediate(row)
@@ -161,7 +164,8 @@ extension Form {
     switch row.mnemonic {
     case "Jcc", "JMP", "CALL", "RET", "RETF", "IRET", "LOOP", "LOOPE", "LOOPNE", "JrCXZ": return .branch
     case "PUSH", "POP", "PUSHA", "POPA", "PUSHF", "POPF", "ENTER", "LEAVE": return .stack
-    case "VZEROALL", "VZEROUPPER", "FXRSTOR", "XRSTOR", "FXSAVE", "EMMS": return .simd
+    case "VZEROALL", "VZEROUPPER", "FXRSTOR", "XRSTOR", "FXSAVE", "XSAVE", "XSAVEOPT", "XSAVEC", "EMMS":
+      return .simd
     default: return .integer
     }
   }

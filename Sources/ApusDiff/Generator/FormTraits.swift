@@ -20,6 +20,7 @@ struct FormTraits {
     /// A save area with MXCSR, or with an XSAVE header too.
     case fxrstor
     case xrstor
+    case xsave
     case mxcsr
     case decimal
     case maskMove
@@ -80,6 +81,7 @@ struct FormTraits {
     case "CMPXCHG8B": return .compareExchangePair
     case "FXRSTOR": return .fxrstor
     case "XRSTOR": return .xrstor
+    case "XSAVE", "XSAVEOPT", "XSAVEC": return .xsave
     case "LDMXCSR", "VLDMXCSR": return .mxcsr
     case "FBLD": return .decimal
     case "MASKMOVQ", "MASKMOVDQU", "VMASKMOVDQU": return .maskMove

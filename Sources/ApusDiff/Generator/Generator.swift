@@ -11,6 +11,8 @@ package struct Generator {
   let comparesUndefinedFlags: Bool
   /// Bits of XCR0 that both sides have.
   let components: UInt64
+  /// Every n-th case is bytes that are no instruction; 0 for none.
+  private let undefinedInterval: UInt64
   /// Forms that may be part of a sequence.
   private let sequenceForms: [Int]
 
@@ -40,6 +42,7 @@ package struct Generator {
     comparesUndefinedFlags = settings.comparesUndefinedFlags
     components = settings.components
     random = RandomSource(seed: settings.seed)
+    undefinedInterval = list.isComplete && mode.isUserMode ? 32 : 0
     sequenceForms = list.forms.indices.filter { index in
       let form = list.forms[index]
       return form.group != .branch && form.comparison.isEmpty && list.traitsAllowSequence(index)
@@ -59,6 +62,8 @@ package struct Generator {
       && !sequenceForms.isEmpty
     {
       makeSequence(&writer)
+    } else if undefinedInterval > 0 && number % undefinedInterval == undefinedInterval / 2 {
+      makeUndefined(&writer)
     } else {
       let index = nextForm
       nextForm += 1

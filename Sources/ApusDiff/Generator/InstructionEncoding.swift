@@ -63,7 +63,7 @@ extension Generator {
     _ writer: inout CaseWriter, _ form: Form, _ traits: FormTraits, _ encoding: inout Encoding, isFirst: Bool
   ) {
     let alignment: UInt64 = traits.prefersAlignment && !random.oneIn(6) ? 32 : 1
-    let needsMore = traits.special == .xrstor || traits.special == .fxrstor
+    let needsMore = [.xrstor, .fxrstor, .xsave].contains(traits.special)
     var target = operandAddress(needsMore && !random.oneIn(8) ? 64 : alignment)
     if form.isVSIB { target = LinearLayout.data + 0x1000 }
     let values = writer.patch(target, form.group == .integer ? 16 : 64, form.kind, &random)

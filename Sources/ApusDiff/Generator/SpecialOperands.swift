@@ -24,6 +24,7 @@ extension Generator {
       for offset in stride(from: 0, to: 64, by: 8) { header.put(offset, 0 as UInt64) }
       header.put(0, random.next() & components)
       if random.oneIn(16) { header.put(8 * random.below(8), 1 as UInt64) }
+    case .xsave: writer.patch(target &+ 512, 64, .integers, &random)
     case .decimal:
       for index in 0..<9 {
         let digits = UInt8(truncatingIfNeeded: random.below(100))
@@ -62,6 +63,9 @@ extension Generator {
         if isPop && !form.hasModRM { values.put(0, selector()) } else { values.put(0, target) }
       }
     case .farReturn: farFrame(&writer, form)
+    case .xsave,
+      .xrstor where choice & 7 != 0:
+      componentsInUse(&writer, choice >> 8)
     case .bitOffset where choice & 7 != 0:
       writer.setGPR(encoding.reg, UInt64(bitPattern: Int64(bitPattern: choice >> 8 & 0x3FFF) - 0x2000))
     case .divide where choice & 1 == 0:
@@ -84,6 +88,19 @@ extension Generator {
       }
     default: break
     }
+  }
+
+  /// Asks for components that there are as a rule, and has some of them in their initial state.
+  private mutating func componentsInUse(_ writer: inout CaseWriter, _ choice: UInt64) {
+    writer.setGPR(0, choice & components)
+    writer.setGPR(2, 0)
+    for (bit, start) in [(8, MachineImage.xmm), (9, MachineImage.ymmHigh)] where choice >> bit & 1 == 0 {
+      for offset in stride(from: 0, to: 256, by: 8) { writer.image.put(start + offset, 0 as UInt64) }
+      if choice >> (bit + 2) & 3 == 0 {
+        writer.image.put(start + Int(choice >> 16 & 31) * 8, random.next())
+      }
+    }
+    if choice >> 24 & 1 == 0 { writer.image.put(MachineImage.mxcsr, 0x1F80 as UInt32) }
   }
 
   private mutating func stringOperands(_ writer: inout CaseWriter, _ form: Form, _ choice: UInt64) {

@@ -16,10 +16,17 @@ package protocol Oracle: AnyObject {
   var components: UInt64 { get }
   /// What the oracle's processor has, if that is known.
   var features: HostFeatures? { get }
+  /// Makes every code slot `INT3` again. No batch is in flight.
+  func clearCode()
   /// Begins with a batch.
   func submit(_ batch: Batch) throws(DiffFailure)
   /// Waits for it; its outcomes are then complete.
   func collect(_ batch: Batch) throws(DiffFailure)
+}
+
+extension Oracle {
+  /// For an oracle that sees one case at a time.
+  package func clearCode() {}
 }
 
 #if os(Linux) && arch(x86_64)
@@ -124,9 +131,13 @@ package protocol Oracle: AnyObject {
           .copyMemory(from: record + CaseRecord.code, byteCount: LinearLayout.slotSize)
       }
       let count = UInt16(truncatingIfNeeded: batch.count)
-      let index = UInt8(truncatingIfNeeded: batch.firstSlot / Batch.capacity)
+      let index = UInt8(truncatingIfNeeded: (batch.firstSlot - 1) / Batch.capacity)
       let bytes = [index, UInt8(truncatingIfNeeded: count), UInt8(truncatingIfNeeded: count >> 8)]
       guard write(request, bytes, 3) == 3 else { throw .oracle(name, "the worker is gone\(epitaph())") }
+    }
+
+    package func clearCode() {
+      (area + SharedArea.code).initializeMemory(as: UInt8.self, repeating: 0xCC, count: LinearLayout.codeSize)
     }
 
     package func collect(_ batch: Batch) throws(DiffFailure) {
@@ -215,7 +226,7 @@ package protocol Oracle: AnyObject {
       HostFeatures(
         basic: leaf(1).ecx, structured: leaf(2).ebx, structured2: leaf(2).ecx, structured3: leaf(2).edx,
         extended: leaf(4).ecx,
-        xcr0: components)
+        xcr0: components, isAMD: leaf(0).ecx == 0x444D_4163)
     }
   }
 #endif
@@ -229,10 +240,11 @@ package struct HostFeatures: Sendable {
   package var structured3: UInt32
   package var extended: UInt32
   package var xcr0: UInt64
+  package var isAMD: Bool
 
   package init(
     basic: UInt32, structured: UInt32, structured2: UInt32, structured3: UInt32, extended: UInt32,
-    xcr0: UInt64
+    xcr0: UInt64, isAMD: Bool = false
   ) {
     self.basic = basic
     self.structured = structured
@@ -240,5 +252,6 @@ package struct HostFeatures: Sendable {
     self.structured3 = structured3
     self.extended = extended
     self.xcr0 = xcr0
+    self.isAMD = isAMD
   }
 }

@@ -23,29 +23,22 @@ struct HostStubs {
 
   /// Byte offsets of the entry points in the page at `LinearLayout.stubs`.
   enum Entry {
-    static let exit64 = 0
-    static let enter = 0x200
+    static let enter = 0
     static let signal = 0x400
-    static let exit32 = 0x800
     static let identify = 0x900
     static let enabledComponents = 0x940
     static let bases = 0x980
-    static let end = 0xA00
+    static let exit32 = Int(LinearLayout.exit32 - LinearLayout.stubs)
+    static let exit64 = Int(LinearLayout.exit64 - LinearLayout.stubs)
+    static let end = 0xC00
   }
 
   /// The page of stubs.
   static func code() -> [UInt8] {
     var code = MachineCode()
-    exit(&code)
-    code.align(to: Entry.enter)
     enter(&code)
     code.align(to: Entry.signal)
     signal(&code)
-    code.align(to: Entry.exit32)
-    // JMP 33h:exit64, to 64-bit code.
-    code.emit(0xEA)
-    code.emit32(LinearLayout.exit64)
-    code.emit(0x33, 0x00)
     code.align(to: Entry.identify)
     identify(&code)
     code.align(to: Entry.enabledComponents)
@@ -58,6 +51,13 @@ struct HostStubs {
     code.base(1, Register.rax)
     code.store(Register.rax, absolute: Control.hostGSBase)
     code.emit(0xC3)
+    code.align(to: Entry.exit32)
+    // JMP 33h:exit64, to 64-bit code.
+    code.emit(0xEA)
+    code.emit32(LinearLayout.exit64)
+    code.emit(0x33, 0x00)
+    code.align(to: Entry.exit64)
+    exit(&code)
     code.align(to: Entry.end)
     return code.bytes
   }

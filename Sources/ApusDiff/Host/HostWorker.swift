@@ -77,8 +77,9 @@
       let writable = PROT_READ | PROT_WRITE
       guard let stubs = RawSystem.map(LinearLayout.stubs, 4096, writable, anonymous),
         let control = RawSystem.map(HostStubs.Control.page, 4096, writable, anonymous),
+        // Populated: a page fault that the kernel mends leaves RF set for the instruction.
         RawSystem.map(
-          LinearLayout.code, LinearLayout.codeSize, PROT_READ | PROT_EXEC, MAP_SHARED,
+          LinearLayout.code, LinearLayout.codeSize, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_POPULATE,
           HostWorker.sharedDescriptor, SharedArea.code) != nil,
         let data = RawSystem.map(LinearLayout.data, LinearLayout.dataSize, writable, anonymous),
         let constant = RawSystem.map(LinearLayout.constant, LinearLayout.constantSize, writable, anonymous)

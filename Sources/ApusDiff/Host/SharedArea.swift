@@ -26,7 +26,7 @@
 
     /// The batch `index` in an area mapped at `area`.
     static func batch(_ area: UnsafeMutableRawPointer, _ index: Int) -> Batch {
-      Batch(storage: area + batches + index * Batch.bytes, firstSlot: index * Batch.capacity)
+      Batch(storage: area + batches + index * Batch.bytes, firstSlot: 1 + index * Batch.capacity)
     }
   }
 

@@ -26,6 +26,9 @@ package struct RunSummary: Sendable {
   package var mismatchesByForm: [UInt64]
   /// Exceptions by vector.
   package var vectors = [UInt64](repeating: 0, count: 256)
+  /// Cases of bytes that are no instruction, and mismatches in them.
+  package var undefinedCases: UInt64 = 0
+  package var undefinedMismatches: UInt64 = 0
   /// The first mismatches of each form.
   package var samples: [Mismatch] = []
 }
@@ -38,6 +41,9 @@ package final class DifferentialRun {
   private let comparison: Comparison
   private let outcome: UnsafeMutableRawPointer
   package private(set) var summary: RunSummary
+  /// Records of mismatches, until they are confirmed.
+  private var suspects: [[UInt8]] = []
+  private static let suspectLimit = 4096
   /// Mismatches kept per form, and in all.
   private static let samplesPerForm = 2
   private static let sampleLimit = 400
@@ -105,8 +111,7 @@ package final class DifferentialRun {
     let theirs = batch.outcome(index)
     subject.run(record, outcome)
     summary.cases += 1
-    let form = min(Int(record.get(CaseRecord.form, UInt32.self)), summary.casesByForm.count - 1)
-    summary.casesByForm[form] += 1
+    count(record.get(CaseRecord.form), 1, 0)
     switch CaseEnd(rawValue: theirs.get(OutcomeRecord.end)) {
     case .exception:
       summary.exceptions += 1
@@ -116,23 +121,65 @@ package final class DifferentialRun {
     default: break
     }
     if comparison.agree(record, outcome, theirs) { return }
-    summary.mismatches += 1
-    summary.mismatchesByForm[form] += 1
-    guard summary.mismatchesByForm[form] <= Self.samplesPerForm, summary.samples.count < Self.sampleLimit
-    else { return }
-    summary.samples.append(
+    count(record.get(CaseRecord.form), 0, 1)
+    if suspects.count < Self.suspectLimit { suspects.append(Self.bytes(record, CaseRecord.size)) }
+    keep(
       Mismatch(
         record: Self.bytes(record, CaseRecord.size), apus: Self.bytes(outcome, OutcomeRecord.size),
         oracle: Self.bytes(theirs, OutcomeRecord.size),
         differences: comparison.differences(record, outcome, theirs)))
   }
 
+  /// Adds to the counts of a form.
+  private func count(_ form: UInt32, _ cases: Int64, _ mismatches: Int64) {
+    func add(_ number: inout UInt64, _ value: Int64) { number &+= UInt64(bitPattern: value) }
+    add(&summary.mismatches, mismatches)
+    if form == CaseRecord.undefinedForm {
+      add(&summary.undefinedCases, cases)
+      add(&summary.undefinedMismatches, mismatches)
+    } else {
+      let index = min(Int(form), summary.casesByForm.count - 1)
+      add(&summary.casesByForm[index], cases)
+      add(&summary.mismatchesByForm[index], mismatches)
+    }
+  }
+
+  private func keep(_ mismatch: Mismatch) {
+    func form(_ sample: Mismatch) -> ArraySlice<UInt8> {
+      sample.record[CaseRecord.form..<CaseRecord.form + 4]
+    }
+    guard summary.samples.count < Self.sampleLimit,
+      summary.samples.lazy.filter({ form($0) == form(mismatch) }).count < Self.samplesPerForm
+    else { return }
+    summary.samples.append(mismatch)
+  }
+
+  /// Runs the mismatches again, each alone, and takes back those that are none: a case of a batch may branch into
+  /// the code of another, whose undefined results it does not know.
+  package func confirm() throws(DiffFailure) {
+    let records = suspects
+    suspects = []
+    guard !records.isEmpty else { return }
+    summary.samples = []
+    for record in records {
+      let again = try rerun(record)
+      if again.differences.isEmpty {
+        let form = record[CaseRecord.form..<CaseRecord.form + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+        count(form, 0, -1)
+      } else {
+        keep(again)
+      }
+    }
+  }
+
   static func bytes(_ pointer: UnsafeMutableRawPointer, _ count: Int) -> [UInt8] {
     [UInt8](UnsafeRawBufferPointer(start: pointer, count: count))
   }
 
-  /// Runs one case on both sides, with no other case in flight.
+  /// Runs one case on both sides, with no other case in flight and no code but its own.
   package func rerun(_ record: [UInt8]) throws(DiffFailure) -> Mismatch {
+    oracle.clearCode()
+    subject.clearCode()
     let batch = oracle.batches[0]
     let target = batch.caseRecord(0)
     record.withUnsafeBytes { bytes in

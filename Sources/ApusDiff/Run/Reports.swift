@@ -82,7 +82,8 @@ extension FormList {
       (0..<count).reversed().reduce(0) { $0 << 8 | UInt64(record[at + $1]) }
     }
     let form = Int(number(CaseRecord.form, 4))
-    let what = form < forms.count ? forms[form].name : "sequence"
+    let other = form == Int(CaseRecord.undefinedForm) ? "undefined encoding" : "sequence"
+    let what = form < forms.count ? forms[form].name : other
     return "\(what) #\(number(CaseRecord.number, 8))"
   }
 
@@ -115,7 +116,9 @@ package enum RunReport {
     }
     text += forms.joined(separator: ",\n") + "\n  ],\n"
     text += "  \"sequences\": {\"cases\": \(summary.casesByForm.last ?? 0), "
-    text += "\"mismatches\": \(summary.mismatchesByForm.last ?? 0)},\n  \"excluded\": [\n"
+    text += "\"mismatches\": \(summary.mismatchesByForm.last ?? 0)},\n"
+    text += "  \"undefined\": {\"cases\": \(summary.undefinedCases), "
+    text += "\"mismatches\": \(summary.undefinedMismatches)},\n  \"excluded\": [\n"
     let excluded = list.excluded.map {
       "    {\"row\": \(quoted(FormList.rowName($0.row))), \"reason\": \(quoted($0.reason))}"
     }

@@ -193,8 +193,10 @@ package final class UserMachine: SystemBus {
     boot.emit(0x31, 0xC9, 0x31, 0xD2, 0x0F, 0x01, 0xD1, 0xE6, UInt8(Self.donePort))
     boot.jump(to: resume, origin: absolute(Physical.boot))
     write(Physical.boot, boot.bytes)
-    // HLT is #GP for user code: the exit.
-    write(Physical.stubs, [UInt8](repeating: 0xF4, count: 4096))
+    // HLT is #GP for user code: the exit. The rest is as on the host, for cases that read it.
+    write(Physical.stubs, HostStubs.code())
+    put(Physical.stubs + UInt64(HostStubs.Entry.exit64), 0xF4 as UInt8)
+    put(Physical.stubs + UInt64(HostStubs.Entry.exit32), 0xF4 as UInt8)
   }
 
   private func write(_ physical: UInt64, _ bytes: [UInt8]) {
@@ -246,6 +248,12 @@ package final class UserMachine: SystemBus {
   }
 
   // MARK: Running
+
+  /// Makes every code slot `INT3` again.
+  package func clearCode() {
+    (ram + Int(Physical.code)).initializeMemory(as: UInt8.self, repeating: 0xCC, count: LinearLayout.codeSize)
+    machine?.noteDMAWrite(hostOffset: Physical.code, count: LinearLayout.codeSize)
+  }
 
   /// Puts the code of a batch in place.
   package func load(_ batch: Batch) {

@@ -35,6 +35,7 @@ struct GeneratedRun {
     let isTerminal = isatty(2) == 1
     var lastShown = start
     var failure: DiffFailure?
+    var seconds: Double?
     do throws(DiffFailure) {
       try campaign.run(count: options.count) { summary in
         if isTerminal, Clock.monotonic - lastShown > 200_000_000 {
@@ -43,20 +44,22 @@ struct GeneratedRun {
         }
         return true
       }
+      seconds = Double(Clock.monotonic - start) / 1e9
+      try campaign.confirm()
     } catch {
       failure = error
     }
     if isTerminal { Self.clearProgress() }
-    let seconds = Double(Clock.monotonic - start) / 1e9
+    let elapsed = seconds ?? Double(Clock.monotonic - start) / 1e9
     // The cases so far are kept, whatever ended the run.
     let files = try report(reduces: failure == nil)
-    var text = summaryText(seconds)
+    var text = summaryText(elapsed)
     if options.showsCoverage { text += coverageText() }
     try DifftestOutput.write(text, to: "-")
     if let path = options.jsonPath {
       let json = RunReport.json(
         campaign.summary, list, mode: options.mode, seed: options.seed, oracle: oracle.name,
-        provenance: oracle.provenance, seconds: seconds, files: files, failure: failure?.message)
+        provenance: oracle.provenance, seconds: elapsed, files: files, failure: failure?.message)
       try DifftestOutput.write(json, to: path)
     }
     if let failure { throw DifftestCommand.failure(failure) }
@@ -107,6 +110,9 @@ struct GeneratedRun {
     text += "\(summary.unjudged) could not be judged\n"
     text += "\(summary.mismatches) mismatches"
     let forms = summary.mismatchesByForm.filter { $0 != 0 }.count
+    if summary.undefinedMismatches != 0 {
+      text += ", \(summary.undefinedMismatches) of them in undefined encodings"
+    }
     return text + (forms == 0 ? "\n" : " in \(forms) forms\n")
   }
 
@@ -120,6 +126,10 @@ struct GeneratedRun {
     if let sequences = summary.casesByForm.last, sequences != 0 {
       text += Text.padded(String(sequences), to: 10)
       text += Text.padded(String(summary.mismatchesByForm.last ?? 0), to: 12) + "  sequences\n"
+    }
+    if summary.undefinedCases != 0 {
+      text += Text.padded(String(summary.undefinedCases), to: 10)
+      text += Text.padded(String(summary.undefinedMismatches), to: 12) + "  undefined encodings\n"
     }
     text += "\nwithout oracle:\n"
     for (row, reason) in list.excluded { text += "  \(FormList.rowName(row)): \(reason)\n" }

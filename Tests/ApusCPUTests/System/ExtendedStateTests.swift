@@ -27,9 +27,9 @@ import Testing
     bench[.rax] = 0x1122_3344_5566_7788
     bench.write(area + 416, [UInt8](repeating: 0xCC, count: 96))
     #expect(bench.run(prepare + [0x48, 0x0F, 0xAE, 0x03, 0xF4]) == .halted)  // fxsave64 [rbx]
-    // FCW, FSW with TOP 6, abridged FTW: R6 and R7, FOP of FLDZ (D9 EE).
-    #expect(bench.read64(area) == 0x01EE_00C0_3000_037F)
-    #expect(bench.read64(area + 8) == SystemBench.code + 4)
+    // FCW, FSW with TOP 6, abridged FTW: R6 and R7; without an exception pending no FOP, FIP and FDP.
+    #expect(bench.read64(area) == 0x0000_00C0_3000_037F)
+    #expect(bench.read64(area + 8) == 0)
     #expect(bench.read64(area + 24) == 0x0002_FFFF_0000_1FA0)
     // ST(0) = 0, ST(1) = 1.
     #expect(bench.read(area + 32, 16) == [UInt8](repeating: 0, count: 16))
@@ -38,6 +38,23 @@ import Testing
     #expect(bench.read64(area + 160) == 0x1122_3344_5566_7788)
     // Bytes 511:416 are not touched.
     #expect(bench.read(area + 416, 96) == [UInt8](repeating: 0xCC, count: 96))
+  }
+
+  /// AMD APM Vol. 3, `FXSAVE`: the pointers are stored with an exception pending.
+  @Test func savesErrorPointers() {
+    let bench = bench()
+    let program: [UInt8] = [
+      0xDB, 0xE3,  // fninit
+      0xC7, 0x03, 0x7E, 0x03, 0x00, 0x00,  // mov dword [rbx], 37Eh
+      0xD9, 0x2B,  // fldcw [rbx]
+      0xD9, 0xFA,  // fsqrt of an empty register
+      0x48, 0x0F, 0xAE, 0x03,  // fxsave64 [rbx]
+      0xF4,
+    ]
+    #expect(bench.run(program) == .halted)
+    // FSW: ES, B, SF, IE.
+    #expect(bench.read64(area) == 0x01FA_0000_80C1_037E)
+    #expect(bench.read64(area + 8) == SystemBench.code + 10)
   }
 
   @Test func restoresWhatWasSaved() {
@@ -90,23 +107,36 @@ import Testing
     0x48, 0x89, 0xF8,  // mov rax, rdi
   ]
 
-  @Test func standardFormat() {
+  /// movq xmm0, rbx: SSE state in use.
+  private let useSSE: [UInt8] = [0x66, 0x48, 0x0F, 0x6E, 0xC3]
+
+  /// XSTATE_BV tells whether SSE state is in use; all that is requested is stored (SDM Vol. 1, "Operation of XSAVE").
+  @Test(arguments: [false, true])
+  func standardFormat(_ isUsed: Bool) {
     let bench = bench()
     bench[.rax] = 2
     bench.write64(area, 0x5555)
+    bench.write64(area + 160, 0x5555)
     bench.write64(area + 512, 0xFF00)
     // xsave64 [rbx] of SSE alone: the x87 part stays, other bits of XSTATE_BV as well.
-    #expect(bench.run(enable + [0x48, 0x0F, 0xAE, 0x23, 0xF4]) == .halted)
+    let program = enable + (isUsed ? useSSE : []) + [0x48, 0x0F, 0xAE, 0x23, 0xF4]
+    #expect(bench.run(program) == .halted)
     #expect(bench.read64(area) == 0x5555)
-    #expect(bench.read64(area + 512) == 0xFF02)
+    #expect(bench.read64(area + 160) == (isUsed ? UInt64(area) : 0))
+    #expect(bench.read64(area + 512) == (isUsed ? 0xFF02 : 0xFF00))
     #expect(bench.read64(area + 24) == 0x0002_FFFF_0000_1F80)
   }
 
-  @Test func compactedFormat() {
+  /// What is not in use is not stored (SDM Vol. 1, "Operation of XSAVEC").
+  @Test(arguments: [false, true])
+  func compactedFormat(_ isUsed: Bool) {
     let bench = bench()
     bench[.rax] = 7
-    #expect(bench.run(enable + [0x48, 0x0F, 0xC7, 0x23, 0xF4]) == .halted)  // xsavec64 [rbx]
-    #expect(bench.read64(area + 512) == 3)
+    bench.write64(area + 160, 0x5555)
+    let program = enable + (isUsed ? useSSE : []) + [0x48, 0x0F, 0xC7, 0x23, 0xF4]
+    #expect(bench.run(program) == .halted)  // xsavec64 [rbx]
+    #expect(bench.read64(area + 160) == (isUsed ? UInt64(area) : 0x5555))
+    #expect(bench.read64(area + 512) == (isUsed ? 3 : 1))
     #expect(bench.read64(area + 520) == 0x8000_0000_0000_0003)
   }
 

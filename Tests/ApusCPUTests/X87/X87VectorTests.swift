@@ -53,18 +53,14 @@ import Testing
     let before: State
     let after: State
 
-    /// Whether the result is a matter of the processor's: angles of one half and more, which hardware reduces
-    /// by a π of 66 bits, and logarithms of 1 + x outside the range that the manual states.
+    /// Whether the result is a matter of the processor's: logarithms of 1 + x outside the range that the manual
+    /// states.
     var isOpen: Bool {
       let operand = before.registers[Int(before.status >> 11) & 7].exponent
       let top = operand & 0x7FFF
       // The logarithm of 1 − ∞ is an infinity or invalid, depending on the control word.
       guard top != 0x7FFF else { return code[1] == 0xF9 && operand == 0xFFFF }
-      switch code[1] {
-      case 0xF2, 0xFB, 0xFE, 0xFF: return top >= 0x3FFE && top < 0x403E
-      case 0xF9: return top >= 0x3FFD
-      default: return false
-      }
+      return code[1] == 0xF9 && top >= 0x3FFD
     }
 
     init(_ row: [Substring]) throws {

@@ -19,7 +19,7 @@ import Testing
     mxcsr 1f80
     result completed
     rax 8000000000000000
-    rip 10000000
+    rip 10000a6d
     rflags a96
     done
 
@@ -95,9 +95,9 @@ import Testing
       + "[ $n = 300 ] && exit 1; echo result systemCall; echo done; fi; done"
     let late = Child.run(["difftest", "--oracle", "exec", dies, "--json", json])
     #expect(late.status == 5)
-    #expect(late.output.contains("256 cases in "))
+    #expect(late.output.contains("255 cases in "))
     let summary = String(decoding: Scratch.read(json), as: UTF8.self)
-    #expect(summary.contains("\"cases\": 256,"))
+    #expect(summary.contains("\"cases\": 255,"))
     #expect(summary.contains("where an answer to case"))
     _ = Child.run(["-f", json], program: "/bin/rm")
   }

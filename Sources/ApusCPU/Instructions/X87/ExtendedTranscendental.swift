@@ -11,7 +11,8 @@ extension ExtendedValue {
       Unpacked(negative: number.negative, exponent: number.exponent, significand: number.high))
     exact.low = number.isExact ? number.low : number.low | 1
     let result = pack(exact, precision: 64, &context)
-    context.raise(X87Status.PE)
+    // Processors take every result for inexact, and so tiny ones for underflows.
+    context.raise(result.field == 0 ? X87Status.PE | X87Status.UE : X87Status.PE)
     return result
   }
 

@@ -3,15 +3,6 @@
 
 /// Constants and tables of the transcendental functions, as fractions.
 enum TranscendentalTables {
-  /// 2 / π as a fraction of 256 bits, the highest word first.
-  @inline(__always)
-  static var twoOverPi: (UInt64, UInt64, UInt64, UInt64) {
-    (
-      0xA2F9_836E_4E44_1529, 0xFC27_57D1_F534_DDC0,
-      0xDB62_9599_3C43_9041, 0xFE51_63AB_DEBB_C562
-    )
-  }
-
   /// π / 4.
   @inline(__always)
   static var quarterPi: Bits128 {

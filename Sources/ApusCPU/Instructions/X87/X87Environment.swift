@@ -93,17 +93,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     )
   }
 
-  /// The linear address of the environment, or of the whole state, with every page checked. Its words have to be
-  /// aligned if alignment is checked, the registers behind them need not.
+  /// The linear address of the environment, or of the whole state, with every page checked: the first word, then
+  /// the last byte. The words have to be aligned if alignment is checked, the registers behind them need not.
   private func x87Area<T: OperandWidth>(
     _ op: OpPointer, _ size: Int, _ access: UInt32, _: T.Type
   ) throws(Exit) -> UInt64 {
-    let linear = try segmentedAddress(op, size, access)
-    let word: UInt64 = T.self == UInt16.self ? 2 : 4
-    if pointee.alignmentCheck && linear & (word - 1) != 0 { throw fault(.AC, 0) }
-    let last = (linear &+ UInt64(size - 1)) & pointee.linearMask
-    _ = try translate(linear, access | userBit)
-    if (linear ^ last) & ~0xFFF != 0 { _ = try translate(last, access | userBit) }
+    let word = T.self == UInt16.self ? 2 : 4
+    try checkWrap(op, size, access)
+    let linear = try segmentedAddress(op, word, access)
+    try verify(linear, word, access)
+    try verify(segmentedAddress(op, at: UInt64(size - 1), 1, access), 1, access)
     return linear
   }
 

@@ -132,7 +132,21 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.x87.opcode = (code & 0x700) | (code & 0xFF)
     if op.pointee.isMemory {
       pointee.x87.dataPointer = offset(op)
-      pointee.x87.dataSelector = segment(at: op.pointee.segmentIndex).pointee.selector
+      pointee.x87.dataSelector = segment(operandSegment(op)).pointee.selector
+    }
+  }
+
+  /// The segment register of a memory operand: 64-bit mode has flat ones in the place of some.
+  private func operandSegment(_ op: OpPointer) -> SegmentName {
+    switch op.pointee.index {
+    case Layout.fsBase: return .fs
+    case Layout.gsBase: return .gs
+    default: break
+    }
+    switch SegmentName(rawValue: UInt8(truncatingIfNeeded: op.pointee.segmentIndex)) {
+    case .flatStack: return .ss
+    case .some(let name) where name != .flat: return name
+    default: return .ds
     }
   }
 

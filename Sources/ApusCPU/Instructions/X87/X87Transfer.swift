@@ -23,6 +23,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `FLD m80fp`: no conversion, hence no exception but a stack fault.
   func FLD_m80(_ op: OpPointer) throws(Exit) {
     try beginX87()
+    try checkFirstQuadword(op, Access.read)
     pushX87(op, try loadOperand(op, ExtendedValue.self))
   }
 
@@ -38,7 +39,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func FBLD(_ op: OpPointer) throws(Exit) {
     try beginX87()
+    try checkFirstQuadword(op, Access.read)
     pushX87(op, ExtendedValue(try loadOperand(op, PackedDecimal.self)))
+  }
+
+  /// Operands of 80 bits are accessed as a quadword, whose faults come first, and a word.
+  private func checkFirstQuadword(_ op: OpPointer, _ access: UInt32) throws(Exit) {
+    try verify(try segmentedAddress(op, 8, access), 8, access)
   }
 
   // MARK: Stores
@@ -97,6 +104,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   ) throws(Exit) {
     try beginX87()
     let size = MemoryLayout<T>.size
+    if size > 8 { try checkFirstQuadword(op, Access.write) }
     let linear = try segmentedAddress(op, size, Access.write)
     let pointer = try slowPointer(linear, size, Access.write)
     noteX87(op)
