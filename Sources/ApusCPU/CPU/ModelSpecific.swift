@@ -43,6 +43,8 @@ private enum MSR {
   static let hwcr: UInt32 = 0xC001_0015
   static let topOfMemory: UInt32 = 0xC001_001A
   static let topOfMemory2: UInt32 = 0xC001_001D
+  /// NB_CFG.
+  static let northbridge: UInt32 = 0xC001_001F
   static let mmioConfigurationBase: UInt32 = 0xC001_0058
   static let vmCR: UInt32 = 0xC001_0114
   static let loadStoreConfiguration: UInt32 = 0xC001_1020
@@ -141,6 +143,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case MSR.hwcr: return pointee.msr.hwcr
     case MSR.topOfMemory: return pointee.msr.topOfMemory
     case MSR.topOfMemory2: return pointee.msr.topOfMemory2
+    // The host bridge is not on the chip: EnableCf8ExtCfg and the others stay clear.
+    case MSR.northbridge: return 0
     case MSR.vmCR: return virtualMachineControl
     case MSR.loadStoreConfiguration: return pointee.msr.loadStoreConfiguration
     case MSR.decodeConfiguration: return pointee.msr.decodeConfiguration
@@ -213,6 +217,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case MSR.miscEnable: pointee.msr.miscEnable = value
     case MSR.syscfg: pointee.msr.syscfg = value & 0x00FC_0000
     case MSR.hwcr: pointee.msr.hwcr = value | 1 << 24
+    case MSR.northbridge: break
     case MSR.topOfMemory:
       guard value & reservedPhysical == 0 else { return false }
       pointee.msr.topOfMemory = value & ~0x7F_FFFF

@@ -42,7 +42,7 @@ package struct Generator {
     comparesUndefinedFlags = settings.comparesUndefinedFlags
     components = settings.components
     random = RandomSource(seed: settings.seed)
-    undefinedInterval = list.isComplete && mode.isUserMode ? 32 : 0
+    undefinedInterval = list.isComplete && mode.isUserMode ? 128 : 0
     sequenceForms = list.forms.indices.filter { index in
       let form = list.forms[index]
       return form.group != .branch && form.comparison.isEmpty && list.traitsAllowSequence(index)

@@ -45,6 +45,13 @@ extension Oracle {
     /// itself counts as hung.
     private static let patience: Int32 = 200
     private static let workerPatience = 50
+    /// Batches that were submitted and not collected.
+    private var inFlight: [Batch] = []
+    private let program: String
+    private let arguments: [String]
+    /// Workers that may die, each in another case, before that counts as the oracle's end: a case can branch into
+    /// the stubs by chance.
+    private var spareWorkers = 16
 
     /// Starts a worker: `program` with `arguments`, which has to call `HostWorker.main`.
     package init(program: String, arguments: [String]) throws(DiffFailure) {
@@ -63,10 +70,18 @@ extension Oracle {
       else { throw .unavailable("host", "shared memory cannot be mapped") }
       self.area = area
       batches = (0..<SharedArea.batchCount).map { SharedArea.batch(area, $0) }
-      try start(program, arguments)
+      self.program = program
+      self.arguments = arguments
+      try start()
     }
 
     deinit {
+      stop()
+      close(descriptor)
+      munmap(area, SharedArea.size)
+    }
+
+    private func stop() {
       if request >= 0 { close(request) }
       if answer >= 0 { close(answer) }
       if worker > 0 {
@@ -74,11 +89,10 @@ extension Oracle {
         kill(worker, SIGKILL)
         waitpid(worker, nil, 0)
       }
-      close(descriptor)
-      munmap(area, SharedArea.size)
+      (request, answer, worker) = (-1, -1, -1)
     }
 
-    private func start(_ program: String, _ arguments: [String]) throws(DiffFailure) {
+    private func start() throws(DiffFailure) {
       var toWorker: [Int32] = [-1, -1]
       var fromWorker: [Int32] = [-1, -1]
       guard pipe(&toWorker) == 0 else { throw .unavailable("host", "no pipe") }
@@ -130,10 +144,29 @@ extension Oracle {
         (area + SharedArea.code + offset)
           .copyMemory(from: record + CaseRecord.code, byteCount: LinearLayout.slotSize)
       }
-      let count = UInt16(truncatingIfNeeded: batch.count)
-      let index = UInt8(truncatingIfNeeded: (batch.firstSlot - 1) / Batch.capacity)
-      let bytes = [index, UInt8(truncatingIfNeeded: count), UInt8(truncatingIfNeeded: count >> 8)]
-      guard write(request, bytes, 3) == 3 else { throw .oracle(name, "the worker is gone\(epitaph())") }
+      inFlight.append(batch)
+      ask(batch, from: 0)
+    }
+
+    /// Asks the worker for the cases of a batch from `first` on. That it is gone shows when it does not answer.
+    private func ask(_ batch: Batch, from first: Int) {
+      let index = (batch.firstSlot - 1) / Batch.capacity
+      let words = [index, first, first >> 8, batch.count, batch.count >> 8]
+      let bytes = words.map { UInt8(truncatingIfNeeded: $0) }
+      _ = write(request, bytes, bytes.count)
+    }
+
+    /// Goes on with a new worker behind the case in which the last one died, which stays without judgement.
+    private func replaceWorker(_ batch: Batch) throws(DiffFailure) {
+      let died = Int(area.get(SharedArea.progress, UInt32.self))
+      guard spareWorkers > 0, died < batch.count else {
+        throw .oracle(name, "the worker died in \(describe(batch, UInt32(died)))\(epitaph())")
+      }
+      spareWorkers -= 1
+      batch.outcome(died).put(OutcomeRecord.end, CaseEnd.systemCall.rawValue)
+      stop()
+      try start()
+      for other in inFlight { ask(other, from: other === batch ? died + 1 : 0) }
     }
 
     package func clearCode() {
@@ -141,6 +174,12 @@ extension Oracle {
     }
 
     package func collect(_ batch: Batch) throws(DiffFailure) {
+      while try !answers(batch) { try replaceWorker(batch) }
+      inFlight.removeAll { $0 === batch }
+    }
+
+    /// Waits for the batch; false if the worker died.
+    private func answers(_ batch: Batch) throws(DiffFailure) -> Bool {
       var last = ~UInt32(0)
       var idle = 0
       while !wait(Self.patience) {
@@ -154,13 +193,11 @@ extension Oracle {
         last = now
       }
       var byte: UInt8 = 0
-      guard read(answer, &byte, 1) == 1 else {
-        throw .oracle(
-          name, "the worker died in \(describe(batch, area.get(SharedArea.progress)))\(epitaph())")
-      }
+      guard read(answer, &byte, 1) == 1 else { return false }
       guard byte == UInt8(ascii: "d") else {
         throw .oracle(name, "the worker answered \(byte) where 100 was expected")
       }
+      return true
     }
 
     private func describe(_ batch: Batch, _ index: UInt32) -> String {

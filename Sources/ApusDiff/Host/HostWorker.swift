@@ -35,17 +35,19 @@
       return refused
     }
 
-    /// Three bytes ask for a batch: its index and the number of cases, low byte first. One byte answers.
+    /// Five bytes ask for a batch: its index, the first case and the end of the cases, low bytes first. One byte
+    /// answers.
     private static func serve(_ area: UnsafeMutableRawPointer, _ runner: CaseRunner) {
       let batches = (0..<SharedArea.batchCount).map { SharedArea.batch(area, $0) }
       var byte: UInt8 = UInt8(ascii: "r")
       guard write(1, &byte, 1) == 1 else { return }
-      var request: [UInt8] = [0, 0, 0]
-      while read(0, &request, 3) == 3 {
-        let count = Int(request[1]) | Int(request[2]) << 8
-        guard Int(request[0]) < batches.count, count <= Batch.capacity else { return }
+      var request: [UInt8] = [0, 0, 0, 0, 0]
+      while read(0, &request, 5) == 5 {
+        let first = Int(request[1]) | Int(request[2]) << 8
+        let end = Int(request[3]) | Int(request[4]) << 8
+        guard Int(request[0]) < batches.count, first <= end, end <= Batch.capacity else { return }
         let batch = batches[Int(request[0])]
-        for index in 0..<count {
+        for index in first..<end {
           area.put(SharedArea.progress, UInt32(index))
           runner.run(batch.caseRecord(index), batch.outcome(index))
         }
