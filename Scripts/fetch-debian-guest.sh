@@ -352,7 +352,7 @@ for name in $(ls expected); do
   rm -rf /tmp/scratch
 done
 # A program that a signal ended is reported by the kernel.
-if dmesg | grep -E 'traps:|segfault|general protection|invalid opcode|Oops|BUG:|WARNING:'; then
+if dmesg | grep -E 'traps:|segfault|general protection|invalid opcode|Oops|BUG:|WARNING: CPU:'; then
   echo "APUS-PROGRAM kernel-log FAILED"
 else
   echo "APUS-PROGRAM kernel-log OK"
