@@ -14,7 +14,7 @@ key=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
 vector=f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff
 nonce=a0a1a2a3a4a5a6a7a8a9aaab
 
-# GNU coreutils. md5sum to b2sum hash in C or, from coreutils 9.5 on, with OpenSSL; wc and cksum have variants for
+# GNU coreutils. md5sum to b2sum hash in C or, where Debian links it, with OpenSSL; wc and cksum have variants for
 # AVX2 and PCLMULQDQ.
 check_md5sum() { md5sum lines bytes pieces/*; }
 check_sha1sum() { sha1sum lines bytes pieces/*; }
