@@ -10,17 +10,23 @@ import Testing
 
 /// The directory that `Scripts/fetch-debian-guest.sh` filled, named by the environment variable
 /// APUS_DEBIAN_GUEST.
-private enum DebianGuest {
+enum DebianGuest {
   static let directory = getenv("APUS_DEBIAN_GUEST").map { String(cString: $0) } ?? ""
   static let kernel = directory + "/vmlinuz-cloud"
   static let message = directory + "/initramfs-message.cpio"
   static let shell = directory + "/initramfs-shell.cpio"
 
-  static let isPresent =
-    !directory.isEmpty && [kernel, message, shell].allSatisfy { (path: String) in access(path, R_OK) == 0 }
+  static let programs = directory + "/initramfs-programs.cpio"
 
-  static func boot(_ initrd: String) -> [String] {
-    ["--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", "-m", "256M"]
+  static let isPresent = areThere([kernel, message, shell])
+  static let hasPrograms = areThere([kernel, programs])
+
+  private static func areThere(_ paths: [String]) -> Bool {
+    !directory.isEmpty && paths.allSatisfy { (path: String) in access(path, R_OK) == 0 }
+  }
+
+  static func boot(_ initrd: String, memory: String = "256M") -> [String] {
+    ["--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", "-m", memory]
   }
 
   /// Seconds until the slowest of these boots is given up; a busy host needs several times its 10 s.
