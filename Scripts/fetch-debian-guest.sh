@@ -336,7 +336,8 @@ echo APUS-PROGRAMS-BEGIN
 echo "APUS-NOTE $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo)"
 /lib64/ld-linux-x86-64.so.2 --help | sed -n 's/^ *\(x86-64-v.*(supported.*\)/APUS-NOTE \1/p'
 cd /programs
-for name in $(ls expected); do
+# "checks=NAME,NAME" on the kernel's command line, which comes as a variable, runs only those.
+for name in $(echo "${checks:-$(ls expected)}" | tr , ' '); do
   cp -R files /tmp/scratch
   cd /tmp/scratch
   status=0

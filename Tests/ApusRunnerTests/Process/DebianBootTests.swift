@@ -25,8 +25,8 @@ enum DebianGuest {
     !directory.isEmpty && paths.allSatisfy { (path: String) in access(path, R_OK) == 0 }
   }
 
-  static func boot(_ initrd: String, memory: String = "256M") -> [String] {
-    ["--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet", "-m", memory]
+  static func boot(_ initrd: String, memory: String = "256M", append: String = "") -> [String] {
+    ["--kernel", kernel, "--initrd", initrd, "--append", "console=ttyS0 quiet" + append, "-m", memory]
   }
 
   /// Seconds until the slowest of these boots is given up; a busy host needs several times its 10 s.
