@@ -1,5 +1,5 @@
 /// Byte offsets of the flat image of user-visible processor state, `size` bytes, 64-byte aligned, that stubs in
-/// machine code, Apus's kernel in `UserMachine` and the comparison all read and write in place.
+/// machine code, Apus's kernels in `UserMachine` and the comparison all read and write in place.
 package enum MachineImage {
   /// RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8–R15, 8 bytes each.
   package static let gpr = 0

@@ -102,7 +102,7 @@ package struct Comparison: Sendable {
     _ record: UnsafeMutableRawPointer, _ apus: UnsafeMutableRawPointer, _ oracle: UnsafeMutableRawPointer
   ) -> [Difference] {
     var found: [Difference] = []
-    let mode = CaseMode(rawValue: record.get(CaseRecord.mode)) ?? .long64
+    let mode = CaseRecord.caseMode(record)
     let end = CaseEnd(rawValue: oracle.get(OutcomeRecord.end))
     // What the oracle does not let a case do it cannot judge.
     if end == .systemCall { return [] }
@@ -118,7 +118,7 @@ package struct Comparison: Sendable {
     general(mode, a, b, record.get(CaseRecord.flagMask), &found)
     let options = ComparisonOptions(rawValue: record.get(CaseRecord.options))
     extended(a, b, options, record + CaseRecord.state, &found)
-    memory(apus, oracle, &found)
+    memory(record, apus, oracle, &found)
     return found
   }
 
@@ -181,7 +181,7 @@ package struct Comparison: Sendable {
       let (ours, theirs): (UInt16, UInt16) = (a.get(at), b.get(at))
       // An interrupt of the host may turn one null selector into another: the return from it does (SDM Vol. 2,
       // `IRET`, "RETURN-TO-OUTER-PRIVILEGE-LEVEL").
-      let areNull = ours < 4 && theirs < 4 && name != "CS" && name != "SS"
+      let areNull = mode != .real16 && ours < 4 && theirs < 4 && name != "CS" && name != "SS"
       if ours != theirs && !areNull {
         found.append(Difference(name, UInt64(ours), UInt64(theirs), digits: 4))
       }
@@ -203,12 +203,14 @@ package struct Comparison: Sendable {
   }
 
   private func memory(
-    _ apus: UnsafeMutableRawPointer, _ oracle: UnsafeMutableRawPointer, _ found: inout [Difference]
+    _ record: UnsafeMutableRawPointer, _ apus: UnsafeMutableRawPointer, _ oracle: UnsafeMutableRawPointer,
+    _ found: inout [Difference]
   ) {
-    let ours = lines(apus)
-    let theirs = lines(oracle)
+    let data = CaseRecord.caseMode(record).layout.data
+    let ours = lines(record, apus)
+    let theirs = lines(record, oracle)
     for number in Set(ours.keys).union(theirs.keys).sorted() where ours[number] != theirs[number] {
-      let linear = LinearLayout.data + UInt64(number * LinearLayout.lineSize)
+      let linear = data + UInt64(number * LinearLayout.lineSize)
       found.append(
         Difference(
           "memory \(Hex.text(linear, 8))", ours[number].map(Hex.text) ?? "unchanged",
@@ -216,13 +218,37 @@ package struct Comparison: Sendable {
     }
   }
 
-  private func lines(_ outcome: UnsafeMutableRawPointer) -> [Int: [UInt8]] {
+  private func lines(
+    _ record: UnsafeMutableRawPointer, _ outcome: UnsafeMutableRawPointer
+  ) -> [Int: [UInt8]] {
     var result: [Int: [UInt8]] = [:]
     for index in 0..<lineCount(outcome) {
       let number = Int(outcome.get(OutcomeRecord.lineNumbers + index, UInt8.self))
       let at = OutcomeRecord.lines + index * LinearLayout.lineSize
       result[number] = (0..<LinearLayout.lineSize).map { outcome.get(at + $0) }
     }
+    maskPushedFlags(record, outcome, &result)
     return result
+  }
+
+  /// In real mode, the frame of an exception lies in the case's own memory: flags that do not count do not count
+  /// there either.
+  private func maskPushedFlags(
+    _ record: UnsafeMutableRawPointer, _ outcome: UnsafeMutableRawPointer, _ lines: inout [Int: [UInt8]]
+  ) {
+    guard CaseRecord.caseMode(record) == .real16,
+      outcome.get(OutcomeRecord.end, UInt8.self) == CaseEnd.exception.rawValue
+    else { return }
+    let mask: UInt64 = record.get(CaseRecord.flagMask)
+    let state = outcome + OutcomeRecord.state
+    let stack = UInt64(state.get(MachineImage.selectors + 4, UInt16.self)) << 4
+    for index in 0..<2 as Range<UInt64> {
+      let linear = stack &+ (state.gpr(MachineImage.rsp) &+ 4 &+ index) & 0xFFFF
+      let data = CaseMode.real16.layout.dataRange
+      guard data.contains(linear) else { continue }
+      let offset = Int(linear - data.lowerBound)
+      lines[offset / LinearLayout.lineSize]?[offset % LinearLayout.lineSize] &=
+        UInt8(truncatingIfNeeded: mask >> (index * 8))
+    }
   }
 }

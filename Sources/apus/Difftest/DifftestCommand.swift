@@ -88,7 +88,7 @@ enum DifftestCommand {
     case .host, .exec: oracle = try makeOracle(options)
     case .vectors, nil: oracle = nil
     }
-    let subject = UserMachine()
+    let subject = ModeSubjects()
     for path in options.paths {
       let bytes = try HostFile.load(path, limit: HostFile.largestImage)
       let cases = try checked { () throws(DiffFailure) in try CaseFileReader.read(bytes, file: path) }
