@@ -90,6 +90,8 @@ package enum OutcomeRecord {
   package static let errorCode = 4
   /// UInt64: CR2, for page faults.
   package static let cr2 = 8
+  /// UInt64: flags that whoever answered does not vouch for, beyond those that the case leaves undefined.
+  package static let ignoredFlags = 24
   /// UInt32: how many lines of data memory differ from what they were.
   package static let lineCount = 16
   /// A machine image.

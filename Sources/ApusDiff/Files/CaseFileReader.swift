@@ -90,6 +90,9 @@ package struct CaseFileReader {
     case ("mode", .input), ("code", .input), ("ignore-flags", .input), ("options", .input), ("steps", .input):
       try takeInput(words)
     case ("mem", .input), ("mem", .results): try takeMemory(words)
+    case ("ignore-flags", .results):
+      let value = try number(words.dropFirst().first, ~0, "flags")
+      withOutcome { $0.put(OutcomeRecord.ignoredFlags, value) }
     case (_, .input), (_, .results): try takeField(words)
     default: throw bad("\"case\"")
     }

@@ -43,6 +43,8 @@ package enum CaseFileWriter {
     case .none: text += "stopped"
     }
     text += "\n"
+    let ignored: UInt64 = outcome.get(OutcomeRecord.ignoredFlags)
+    if ignored != 0 { text += "ignore-flags \(Hex.text(ignored, 1))\n" }
     text += fields(outcome + OutcomeRecord.state, changedFrom: record + CaseRecord.state)
     let count = min(Int(outcome.get(OutcomeRecord.lineCount, UInt32.self)), LinearLayout.lineCount)
     let data = CaseRecord.caseMode(record).layout.data

@@ -84,7 +84,7 @@ package final class RealModeMachine: Subject {
   }
 
   private func start() {
-    _ = board.makeProcessor()
+    _ = board.resetProcessor()
     call(Place.code)
     components = board.get(Place.components)
   }
@@ -175,7 +175,9 @@ package final class RealModeMachine: Subject {
     let state = processor.state
     let isHalted = processor.isHalted
     let end = board.endWithoutHandover
-    if processor.stopCode == .none { call(Place.save) } else { start() }
+    // Whatever a shutdown left of the state is lost.
+    if processor.stopCode == .none { call(Place.save) }
+    if !isHalted { start() }
     (outcome + OutcomeRecord.state).copyMemory(
       from: board.image(Place.output), byteCount: MachineImage.size)
     readRegisters(state, outcome + OutcomeRecord.state)

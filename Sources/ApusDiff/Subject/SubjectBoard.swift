@@ -59,9 +59,12 @@ final class SubjectBoard: SystemBus {
   /// A machine image in RAM.
   func image(_ offset: UInt64) -> UnsafeMutableRawPointer { ram + Int(offset) }
 
-  /// Makes a processor. Also the way out of an endless case and out of a shutdown.
-  func makeProcessor() -> Processor {
-    processor = nil
+  /// A processor after RESET#. Also the way out of an endless case and out of a shutdown.
+  func resetProcessor() -> Processor {
+    if let processor {
+      processor.reset()
+      return processor
+    }
     let made = Processor(
       ram: GuestRAM(adopting: ram, size: places.size), regions: regions, bus: self)
     processor = made

@@ -22,9 +22,9 @@ package final class UserMachine: Subject {
 
   deinit { board.close() }
 
-  /// Makes a processor and runs the boot code, which enables the state components and waits.
+  /// Runs the boot code, which enables the state components and waits.
   private func start() {
-    let processor = board.makeProcessor()
+    let processor = board.resetProcessor()
     processor.state = kernel.initialState(processor.state)
     board.proceed(stepping: false)
     components = board.get(Physical.components) & 7
