@@ -292,9 +292,11 @@ def run(machine, case):
 # Opcodes of shifts and rotates; those of 0F are doubles. OF is defined for counts of 1 alone.
 SHIFTS, DOUBLE_SHIFTS = {0xC0, 0xC1, 0xD2, 0xD3}, {0xA4, 0xA5, 0xAC, 0xAD}
 OF = 0x800
-# What may have LOCK; with it, Unicorn runs much else too.
-LOCKABLE = {*range(0x00, 0x40), *range(0x80, 0x84), 0x86, 0x87, 0xF6, 0xF7, 0xFE, 0xFF}
-LOCKABLE_0F = {0xAB, 0xB0, 0xB1, 0xB3, 0xBA, 0xBB, 0xC0, 0xC1, 0xC7}
+# What may have LOCK, with the values of ModRM.reg; with it, Unicorn runs much else too. The flags of NEG are wrong.
+ANY = range(8)
+LOCKABLE = {**{row + column: ANY for row in range(0, 0x38, 8) for column in (0, 1)}, 0x86: ANY, 0x87: ANY,
+            **{opcode: range(7) for opcode in (0x80, 0x81, 0x83)}, 0xF6: [2], 0xF7: [2], 0xFE: [0, 1], 0xFF: [0, 1]}
+LOCKABLE_0F = {**{opcode: ANY for opcode in (0xAB, 0xB0, 0xB1, 0xB3, 0xBB, 0xC0, 0xC1)}, 0xBA: [5, 6, 7], 0xC7: [1]}
 PREFIXES = {0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3}
 # Opcodes of 0F: of MMX registers without 66h, whose exponents Unicorn does not set; of floating point, whose
 # exceptions it does not record in MXCSR.
@@ -321,8 +323,10 @@ def is_judged(code, mode):
     if mode == "long64" and at < len(code) and code[at] & 0xF0 == 0x40:
         at += 1
     rest = code[at:] + bytes(4)
-    if 0xF0 in seen and (rest[1] not in LOCKABLE_0F if rest[0] == 0x0F else rest[0] not in LOCKABLE):
-        return False
+    if 0xF0 in seen:
+        lockable, modrm = (LOCKABLE_0F.get(rest[1]), rest[2]) if rest[0] == 0x0F else (LOCKABLE.get(rest[0]), rest[1])
+        if lockable is None or modrm >= 0xC0 or modrm >> 3 & 7 not in lockable:
+            return False
     reg = rest[1] >> 3 & 7
     if mode == "real16" and (rest[0] in (0x9A, 0xEA) or rest[0] == 0xFF and reg in (3, 5)) and 0x66 in seen:
         # Far branches do not compare the offset with the limit.
@@ -331,10 +335,9 @@ def is_judged(code, mode):
         # The next exception has a wrong EIP.
         return False
     if rest[0] != 0x0F:
-        # x87: no exceptions of operands, no pointers. INT1 and TEST as /1 are #UD. HLT ends a run. The flags of
-        # NEG with LOCK are wrong.
+        # x87: no exceptions of operands, no pointers. INT1 and TEST as /1 are #UD. HLT ends a run.
         return not 0xD8 <= rest[0] <= 0xDF and rest[0] not in (0x9B, 0xF1, 0xF4) and not (
-            rest[0] in (0xF6, 0xF7) and (reg == 1 or 0xF0 in seen and reg == 3))
+            rest[0] in (0xF6, 0xF7) and reg == 1)
     opcode = rest[1]
     # NOPs of registers are #UD; SYSCALL and its kin look at the mode before EFER.
     if opcode in (0x05, 0x07, 0x18) or opcode == 0x1E and rest[2] >= 0xC0:
@@ -343,6 +346,9 @@ def is_judged(code, mode):
     if mode == "real16" and (opcode == 0xB8 or opcode == 0x38 and rest[2] in (0xF0, 0xF1)):
         return False
     if opcode == 0x38:
+        # Horizontal operations on a register and itself read what they have written.
+        if rest[2] in (1, 2, 3, 5, 6, 7) and rest[3] >= 0xC0 and rest[3] >> 3 & 7 == rest[3] & 7:
+            return False
         # SHA, GFNI, INVPCID; MMX.
         return not (0xC8 <= rest[2] <= 0xCF or rest[2] == 0x82 or rest[2] < 0x20 and 0x66 not in seen)
     if opcode == 0x3A:
