@@ -10,7 +10,7 @@ import Testing
     let machine = UserMachine()
     for round in 0..<20 {
       batch.count = 100
-      for index in 0..<100 { generator.make(batch.caseRecord(index), at: batch.slotAddress(index)) }
+      for index in 0..<100 { generator.make(batch, index) }
       machine.load(batch)
       var text = CaseFileWriter.head(provenance: "Apus")
       for index in 0..<100 {

@@ -13,8 +13,10 @@ import Testing
 enum Cases {
   /// One case in the first slot, whose registers are the lines given.
   static func text(_ code: String, _ lines: String..., mode: CaseMode = .long64) -> String {
-    var text = "apus-cases 1\ncase test\nmode \(mode.name)\ncode 10100000 \(code)\n"
-    text += "rip 10100000\nrflags 202\nfcw 37f\nftw ff\nmxcsr 1f80\nrsp 10201000\n"
+    let (place, rip, rsp) =
+      mode == .real16 ? ("40000", "0", "1000") : ("10100000", "10100000", "10201000")
+    var text = "apus-cases 1\ncase test\nmode \(mode.name)\ncode \(place) \(code)\n"
+    text += "rip \(rip)\nrflags 202\nfcw 37f\nftw ff\nmxcsr 1f80\nrsp \(rsp)\n"
     for (name, selector) in zip(["es", "cs", "ss", "ds", "fs", "gs"], mode.selectors) {
       text += "\(name) \(Hex.text(UInt64(selector), 1))\n"
     }
@@ -41,6 +43,7 @@ struct Seen {
   var vector: UInt8 { bytes[OutcomeRecord.vector] }
   var errorCode: UInt64 { number(OutcomeRecord.errorCode, 4) }
   var cr2: UInt64 { number(OutcomeRecord.cr2, 8) }
+  var cs: UInt64 { number(OutcomeRecord.state + MachineImage.selectors + 2, 2) }
   var rip: UInt64 { number(OutcomeRecord.state + MachineImage.rip, 8) }
   var rflags: UInt64 { number(OutcomeRecord.state + MachineImage.rflags, 8) }
   var changedLines: Int { Int(number(OutcomeRecord.lineCount, 4)) }

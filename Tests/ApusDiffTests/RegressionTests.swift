@@ -19,7 +19,7 @@ import Testing
     let bytes = [UInt8](try Data(contentsOf: Self.directory.appendingPathComponent(file)))
     let cases = try CaseFileReader.read(bytes, file: file)
     #expect(!cases.isEmpty)
-    let replay = Replay(subject: UserMachine(), oracle: nil)
+    let replay = Replay(subject: ModeSubjects(), oracle: nil)
     for stored in cases {
       let mismatch = try replay.run(stored, file: file)
       #expect(mismatch == nil, "\(mismatch.map { MismatchReport.text($0, name: stored.name) } ?? "")")

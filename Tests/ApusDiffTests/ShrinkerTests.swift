@@ -12,7 +12,7 @@ import Testing
       record[CaseRecord.state + 3 * 8] & 0x20 != 0 && record[CaseRecord.state + MachineImage.rflags] & 1 != 0
     }
     repeat {
-      generator.make(batch.caseRecord(0), at: batch.slotAddress(0))
+      generator.make(batch, 0)
       record = (0..<CaseRecord.size).map { batch.caseRecord(0).get($0) }
     } while !fails(record)
     var runs = 0

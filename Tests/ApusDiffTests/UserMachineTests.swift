@@ -3,8 +3,9 @@ import Testing
 
 /// Apus's side alone: results that the manuals give.
 @Suite struct UserMachineTests {
-  static func run(_ text: String, steps: Bool = false, on machine: UserMachine = UserMachine()) throws -> Seen
-  {
+  static func run(
+    _ text: String, steps: Bool = false, on machine: any Subject = UserMachine()
+  ) throws -> Seen {
     let batch = Batch()
     let stored = try Cases.read(text)
     let record = batch.caseRecord(0)

@@ -47,9 +47,9 @@ package final class Batch {
     return storage + (Batch.capacity * CaseRecord.size + index * OutcomeRecord.size)
   }
 
-  /// The linear address of the code slot of case `index`.
-  package func slotAddress(_ index: Int) -> UInt64 {
-    LinearLayout.code + UInt64((firstSlot + index) * LinearLayout.slotSize)
+  /// The linear address of the code slot of case `index`, whose mode is `mode`.
+  package func slotAddress(_ index: Int, _ mode: CaseMode) -> UInt64 {
+    mode.layout.code + UInt64((firstSlot + index) * LinearLayout.slotSize)
   }
 }
 

@@ -8,10 +8,11 @@ final class DataMemory {
   /// Lines that `before` has different from `background`: bit sets of 128 lines.
   private var patched: (UInt64, UInt64) = (0, 0)
 
-  init() {
+  /// Data memory that begins at a linear address.
+  init(at linear: UInt64 = LinearLayout.data) {
     background = .allocate(byteCount: LinearLayout.dataSize, alignment: 64)
     before = .allocate(byteCount: LinearLayout.dataSize, alignment: 64)
-    LinearLayout.fillBackground(background, LinearLayout.data, LinearLayout.dataSize)
+    LinearLayout.fillBackground(background, linear, LinearLayout.dataSize)
     before.copyMemory(from: background, byteCount: LinearLayout.dataSize)
   }
 

@@ -1,5 +1,5 @@
-/// Where a case lives in linear memory. The layout is part of the corpus and line-protocol formats (FORMATS.md):
-/// the same for every oracle, below 2 GiB so that every mode and absolute 32-bit addresses reach it.
+/// Where a case lives in linear memory under paging. The layout is part of the corpus and line-protocol formats
+/// (FORMATS.md): the same for every oracle, below 2 GiB so that absolute 32-bit addresses reach it.
 package enum LinearLayout {
   /// The page of `exit`: readable and executable.
   package static let stubs: UInt64 = 0x1000_0000
@@ -41,6 +41,41 @@ package enum LinearLayout {
   }
 }
 
+/// Where the cases of a mode live; sizes are those of `LinearLayout`.
+package struct ModeLayout: Sendable {
+  /// Linear addresses, of the first byte each.
+  package let code: UInt64
+  package let data: UInt64
+  package let constant: UInt64
+  /// Where code that runs to its end jumps to.
+  package let exit: UInt64
+  /// How many code slots there are for cases.
+  package let slotCount: Int
+
+  /// The linear addresses of data memory.
+  package var dataRange: Range<UInt64> { data..<data + UInt64(LinearLayout.dataSize) }
+
+  /// In real mode code fills one segment, whose last slot has the exit.
+  fileprivate static let real = ModeLayout(
+    code: 0x4_0000, data: 0x2_0000, constant: 0x2_3000, exit: 0x4_FFA9,
+    slotCount: LinearLayout.slotCount - 1)
+
+  fileprivate static func flat(exit: UInt64) -> ModeLayout {
+    ModeLayout(
+      code: LinearLayout.code, data: LinearLayout.data, constant: LinearLayout.constant, exit: exit,
+      slotCount: LinearLayout.slotCount)
+  }
+
+  fileprivate static let long64 = flat(exit: LinearLayout.exit64)
+  fileprivate static let other = flat(exit: LinearLayout.exit32)
+
+  /// Whether a case may lie at an address.
+  package func isSlot(_ linear: UInt64) -> Bool {
+    let size = UInt64(LinearLayout.slotSize)
+    return linear >= code && linear &- code < UInt64(slotCount) * size && (linear &- code) % size == 0
+  }
+}
+
 /// The processor mode that a case runs in.
 package enum CaseMode: UInt8, CaseIterable, Sendable {
   case real16, prot32, compat32, long64
@@ -63,11 +98,24 @@ package enum CaseMode: UInt8, CaseIterable, Sendable {
   /// Whether the worker of the host oracle can run it: user-mode code under a 64-bit kernel.
   package var isUserMode: Bool { self == .compat32 || self == .long64 }
 
-  /// Where code that runs to its end jumps to.
-  package var exit: UInt64 { self == .long64 ? LinearLayout.exit64 : LinearLayout.exit32 }
+  package var layout: ModeLayout {
+    switch self {
+    case .real16: .real
+    case .prot32, .compat32: .other
+    case .long64: .long64
+    }
+  }
 
-  /// ES, CS, SS, DS, FS, GS as a 64-bit Linux process has them.
+  /// Where code that runs to its end jumps to.
+  package var exit: UInt64 { layout.exit }
+
+  /// ES, CS, SS, DS, FS, GS: under paging as a 64-bit Linux process has them. In real mode, the generator chooses
+  /// others than these but for CS.
   package var selectors: [UInt16] {
-    self == .long64 ? [0, 0x33, 0x2B, 0, 0, 0] : [0x2B, 0x23, 0x2B, 0x2B, 0x2B, 0x2B]
+    switch self {
+    case .real16: [0x2000, 0x4000, 0x2000, 0x2000, 0x2000, 0x2000]
+    case .prot32, .compat32: [0x2B, 0x23, 0x2B, 0x2B, 0x2B, 0x2B]
+    case .long64: [0, 0x33, 0x2B, 0, 0, 0]
+    }
   }
 }

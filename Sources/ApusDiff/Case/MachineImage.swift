@@ -1,5 +1,5 @@
 /// Byte offsets of the flat image of user-visible processor state, `size` bytes, 64-byte aligned, that stubs in
-/// machine code, Apus's kernel in `UserMachine` and the comparison all read and write in place.
+/// machine code, Apus's kernels in `UserMachine` and the comparison all read and write in place.
 package enum MachineImage {
   /// RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8–R15, 8 bytes each.
   package static let gpr = 0
@@ -90,6 +90,8 @@ package enum OutcomeRecord {
   package static let errorCode = 4
   /// UInt64: CR2, for page faults.
   package static let cr2 = 8
+  /// UInt64: flags that whoever answered does not vouch for, beyond those that the case leaves undefined.
+  package static let ignoredFlags = 24
   /// UInt32: how many lines of data memory differ from what they were.
   package static let lineCount = 16
   /// A machine image.

@@ -33,7 +33,7 @@ package struct Comparison: Sendable {
     for offset in stride(from: 0, to: MachineImage.rflags, by: 8) {
       difference |= a.get(offset, UInt64.self) ^ b.get(offset, UInt64.self)
     }
-    let mask: UInt64 = record.get(CaseRecord.flagMask)
+    let mask = Self.flagMask(record, oracle)
     difference |= (a.get(MachineImage.rflags, UInt64.self) ^ b.get(MachineImage.rflags, UInt64.self)) & mask
     for offset in [MachineImage.fsBase, MachineImage.gsBase, MachineImage.selectors] {
       difference |= a.get(offset, UInt64.self) ^ b.get(offset, UInt64.self)
@@ -64,6 +64,14 @@ package struct Comparison: Sendable {
       }
     }
     return difference == 0 && linesAgree(apus, oracle)
+  }
+
+  /// The flags that are compared.
+  @inline(__always)
+  private static func flagMask(
+    _ record: UnsafeMutableRawPointer, _ oracle: UnsafeMutableRawPointer
+  ) -> UInt64 {
+    record.get(CaseRecord.flagMask, UInt64.self) & ~oracle.get(OutcomeRecord.ignoredFlags, UInt64.self)
   }
 
   /// Whether FOP, FIP and FDP of an image mean something: AMD's processors save them, other than as zeros, only
@@ -102,7 +110,7 @@ package struct Comparison: Sendable {
     _ record: UnsafeMutableRawPointer, _ apus: UnsafeMutableRawPointer, _ oracle: UnsafeMutableRawPointer
   ) -> [Difference] {
     var found: [Difference] = []
-    let mode = CaseMode(rawValue: record.get(CaseRecord.mode)) ?? .long64
+    let mode = CaseRecord.caseMode(record)
     let end = CaseEnd(rawValue: oracle.get(OutcomeRecord.end))
     // What the oracle does not let a case do it cannot judge.
     if end == .systemCall { return [] }
@@ -115,10 +123,10 @@ package struct Comparison: Sendable {
     if end == .exception && apusEnd == CaseEnd.exception.rawValue { exception(apus, oracle, &found) }
     let a = apus + OutcomeRecord.state
     let b = oracle + OutcomeRecord.state
-    general(mode, a, b, record.get(CaseRecord.flagMask), &found)
+    general(mode, a, b, Self.flagMask(record, oracle), &found)
     let options = ComparisonOptions(rawValue: record.get(CaseRecord.options))
     extended(a, b, options, record + CaseRecord.state, &found)
-    memory(apus, oracle, &found)
+    memory(record, apus, oracle, &found)
     return found
   }
 
@@ -181,7 +189,7 @@ package struct Comparison: Sendable {
       let (ours, theirs): (UInt16, UInt16) = (a.get(at), b.get(at))
       // An interrupt of the host may turn one null selector into another: the return from it does (SDM Vol. 2,
       // `IRET`, "RETURN-TO-OUTER-PRIVILEGE-LEVEL").
-      let areNull = ours < 4 && theirs < 4 && name != "CS" && name != "SS"
+      let areNull = mode != .real16 && ours < 4 && theirs < 4 && name != "CS" && name != "SS"
       if ours != theirs && !areNull {
         found.append(Difference(name, UInt64(ours), UInt64(theirs), digits: 4))
       }
@@ -203,12 +211,16 @@ package struct Comparison: Sendable {
   }
 
   private func memory(
-    _ apus: UnsafeMutableRawPointer, _ oracle: UnsafeMutableRawPointer, _ found: inout [Difference]
+    _ record: UnsafeMutableRawPointer, _ apus: UnsafeMutableRawPointer, _ oracle: UnsafeMutableRawPointer,
+    _ found: inout [Difference]
   ) {
-    let ours = lines(apus)
-    let theirs = lines(oracle)
+    let mode = CaseRecord.caseMode(record)
+    let data = mode.layout.data
+    let mask = mode == .real16 ? Self.flagMask(record, oracle) : ~0
+    let ours = lines(apus, mask)
+    let theirs = lines(oracle, mask)
     for number in Set(ours.keys).union(theirs.keys).sorted() where ours[number] != theirs[number] {
-      let linear = LinearLayout.data + UInt64(number * LinearLayout.lineSize)
+      let linear = data + UInt64(number * LinearLayout.lineSize)
       found.append(
         Difference(
           "memory \(Hex.text(linear, 8))", ours[number].map(Hex.text) ?? "unchanged",
@@ -216,13 +228,32 @@ package struct Comparison: Sendable {
     }
   }
 
-  private func lines(_ outcome: UnsafeMutableRawPointer) -> [Int: [UInt8]] {
+  private func lines(_ outcome: UnsafeMutableRawPointer, _ mask: UInt64) -> [Int: [UInt8]] {
     var result: [Int: [UInt8]] = [:]
     for index in 0..<lineCount(outcome) {
       let number = Int(outcome.get(OutcomeRecord.lineNumbers + index, UInt8.self))
       let at = OutcomeRecord.lines + index * LinearLayout.lineSize
       result[number] = (0..<LinearLayout.lineSize).map { outcome.get(at + $0) }
     }
+    if mask != ~0 { maskPushedFlags(outcome, mask, &result) }
     return result
+  }
+
+  /// In real mode, the frame of an exception lies in the case's own memory: flags that do not count do not count
+  /// there either.
+  private func maskPushedFlags(
+    _ outcome: UnsafeMutableRawPointer, _ mask: UInt64, _ lines: inout [Int: [UInt8]]
+  ) {
+    guard outcome.get(OutcomeRecord.end, UInt8.self) == CaseEnd.exception.rawValue else { return }
+    let state = outcome + OutcomeRecord.state
+    let stack = UInt64(state.get(MachineImage.selectors + 4, UInt16.self)) << 4
+    for index in 0..<2 as Range<UInt64> {
+      let linear = stack &+ (state.gpr(MachineImage.rsp) &+ 4 &+ index) & 0xFFFF
+      let data = CaseMode.real16.layout.dataRange
+      guard data.contains(linear) else { continue }
+      let offset = Int(linear - data.lowerBound)
+      lines[offset / LinearLayout.lineSize]?[offset % LinearLayout.lineSize] &=
+        UInt8(truncatingIfNeeded: mask >> (index * 8))
+    }
   }
 }

@@ -75,6 +75,7 @@ package struct CaseFileReader {
       withRecord { $0.put(CaseRecord.flagMask, ~0 as UInt64) }
       withRecord { record in
         record.put(CaseRecord.form, ~0 as UInt32)
+        record.put(CaseRecord.mode, CaseMode.long64.rawValue)
         // Whatever a file says of the state is in use.
         record.put(CaseRecord.state + MachineImage.xstateBV, 7 as UInt64)
       }
@@ -89,6 +90,9 @@ package struct CaseFileReader {
     case ("mode", .input), ("code", .input), ("ignore-flags", .input), ("options", .input), ("steps", .input):
       try takeInput(words)
     case ("mem", .input), ("mem", .results): try takeMemory(words)
+    case ("ignore-flags", .results):
+      let value = try number(words.dropFirst().first, ~0, "flags")
+      withOutcome { $0.put(OutcomeRecord.ignoredFlags, value) }
     case (_, .input), (_, .results): try takeField(words)
     default: throw bad("\"case\"")
     }
@@ -123,20 +127,22 @@ package struct CaseFileReader {
     return values
   }
 
+  private var layout: ModeLayout { (CaseMode(rawValue: record[CaseRecord.mode]) ?? .long64).layout }
+
   private mutating func takeInput(_ words: [Substring]) throws(DiffFailure) {
     switch words[0] {
     case "mode":
       guard words.count == 2, let mode = CaseMode(name: words[1]) else {
         throw bad("mode real16, prot32, compat32 or long64")
       }
+      // Addresses are those of the mode.
+      guard !hasCode, record[CaseRecord.patchCount] == 0 else {
+        throw bad("\"mode\" before \"code\" and \"mem\"")
+      }
       withRecord { $0.put(CaseRecord.mode, mode.rawValue) }
     case "code":
-      let slots = UInt64(LinearLayout.slotSize)
       let at = try number(words.dropFirst().first, 0xFFFF_FFFF, "the address of the code")
-      guard at >= LinearLayout.code, at < LinearLayout.code + UInt64(LinearLayout.codeSize), at % slots == 0
-      else {
-        throw bad("the address of a code slot")
-      }
+      guard layout.isSlot(at) else { throw bad("the address of a code slot") }
       let code = try bytes(words.dropFirst(2).first, 1...(LinearLayout.slotSize - 5))
       withRecord { record in
         record.put(CaseRecord.codeAddress, at)
@@ -191,12 +197,11 @@ package struct CaseFileReader {
   private mutating func takeMemory(_ words: [Substring]) throws(DiffFailure) {
     let at = try number(words.dropFirst().first, 0xFFFF_FFFF, "the address of memory")
     let values = try bytes(words.dropFirst(2).first, 1...64)
-    let size = UInt64(LinearLayout.dataSize)
-    guard at >= LinearLayout.data, at - LinearLayout.data <= size - UInt64(values.count) else {
-      throw bad(
-        "memory within \(Hex.text(LinearLayout.data, 8)) and \(Hex.text(LinearLayout.data + size, 8))")
+    let data = layout.dataRange
+    guard data.contains(at), data.upperBound - at >= UInt64(values.count) else {
+      throw bad("memory within \(Hex.text(data.lowerBound, 8)) and \(Hex.text(data.upperBound, 8))")
     }
-    let offset = Int(at - LinearLayout.data)
+    let offset = Int(at - data.lowerBound)
     if part == .input {
       let count = Int(record[CaseRecord.patchCount])
       guard count < CaseRecord.patchLimit else { throw bad("at most \(CaseRecord.patchLimit) lines \"mem\"") }

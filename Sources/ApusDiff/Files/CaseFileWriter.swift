@@ -9,7 +9,7 @@ package enum CaseFileWriter {
 
   /// A case without results.
   package static func text(_ record: UnsafeMutableRawPointer, name: String) -> String {
-    let mode = CaseMode(rawValue: record.get(CaseRecord.mode)) ?? .long64
+    let mode = CaseRecord.caseMode(record)
     let length = min(Int(record.get(CaseRecord.codeLength, UInt32.self)), LinearLayout.slotSize - 5)
     let code = (0..<length).map { record.get(CaseRecord.code + $0, UInt8.self) }
     var text = "case \(name)\nmode \(mode.name)\n"
@@ -24,7 +24,7 @@ package enum CaseFileWriter {
     for index in 0..<count {
       let patch = record + (CaseRecord.patches + index * CaseRecord.patchSize)
       let bytes = (0..<min(64, Int(patch.get(4, UInt32.self)))).map { patch.get(8 + $0, UInt8.self) }
-      text += memory(LinearLayout.data + UInt64(patch.get(0, UInt32.self)), bytes)
+      text += memory(mode.layout.data + UInt64(patch.get(0, UInt32.self)), bytes)
     }
     return text
   }
@@ -43,13 +43,16 @@ package enum CaseFileWriter {
     case .none: text += "stopped"
     }
     text += "\n"
+    let ignored: UInt64 = outcome.get(OutcomeRecord.ignoredFlags)
+    if ignored != 0 { text += "ignore-flags \(Hex.text(ignored, 1))\n" }
     text += fields(outcome + OutcomeRecord.state, changedFrom: record + CaseRecord.state)
     let count = min(Int(outcome.get(OutcomeRecord.lineCount, UInt32.self)), LinearLayout.lineCount)
+    let data = CaseRecord.caseMode(record).layout.data
     for index in 0..<count {
       let line = UInt64(outcome.get(OutcomeRecord.lineNumbers + index, UInt8.self))
       let at = OutcomeRecord.lines + index * LinearLayout.lineSize
       let bytes = (0..<LinearLayout.lineSize).map { outcome.get(at + $0, UInt8.self) }
-      text += memory(LinearLayout.data + line * UInt64(LinearLayout.lineSize), bytes)
+      text += memory(data + line * UInt64(LinearLayout.lineSize), bytes)
     }
     return text + "done\n"
   }

@@ -75,10 +75,8 @@ struct CaseWriter {
     _ linear: UInt64, _ count: Int, _ kind: OperandValues.Kind, _ random: inout RandomSource
   ) -> UnsafeMutableRawPointer? {
     let low = mode == .long64 ? linear : linear & 0xFFFF_FFFF
-    guard patches < CaseRecord.patchLimit, low >= LinearLayout.data,
-      low < LinearLayout.data + UInt64(LinearLayout.dataSize)
-    else { return nil }
-    let offset = Int(low - LinearLayout.data)
+    guard patches < CaseRecord.patchLimit, mode.layout.dataRange.contains(low) else { return nil }
+    let offset = Int(low - mode.layout.data)
     let patch = record + (CaseRecord.patches + patches * CaseRecord.patchSize)
     patches += 1
     patch.put(0, UInt32(offset))
@@ -102,24 +100,34 @@ extension CaseRecord {
   /// The offset of each instruction in the code, one byte each.
   package static let boundaries = 48
 
+  /// The mode of a case.
+  @inline(__always)
+  package static func caseMode(_ record: UnsafeMutableRawPointer) -> CaseMode {
+    CaseMode(rawValue: record.get(mode)) ?? .long64
+  }
+
   /// Where the slot of a case begins in the code area; nil if its address is that of no slot.
   @inline(__always)
   package static func slotOffset(_ record: UnsafeMutableRawPointer) -> Int? {
-    let offset = record.get(codeAddress, UInt64.self) &- LinearLayout.code
-    guard offset < UInt64(LinearLayout.codeSize), offset % UInt64(LinearLayout.slotSize) == 0 else {
-      return nil
-    }
-    return Int(offset)
+    let layout = caseMode(record).layout
+    let linear: UInt64 = record.get(codeAddress)
+    return layout.isSlot(linear) ? Int(linear - layout.code) : nil
   }
 
   /// Puts the jump to the exit behind the code and fills the slot up with `INT3`.
   package static func appendExit(_ record: UnsafeMutableRawPointer) {
     let length = min(Int(record.get(codeLength, UInt32.self)), LinearLayout.slotSize - 5)
-    let mode = CaseMode(rawValue: record.get(CaseRecord.mode)) ?? .long64
-    let next = record.get(codeAddress, UInt64.self) &+ UInt64(length) &+ 5
+    let mode = caseMode(record)
+    // The operand of `JMP` has the size of the mode's operands.
+    let size = mode == .real16 ? 3 : 5
+    let next = record.get(codeAddress, UInt64.self) &+ UInt64(length) &+ UInt64(size)
     record.put(code + length, 0xE9 as UInt8)
-    record.put(code + length + 1, UInt32(truncatingIfNeeded: mode.exit &- next))
-    for offset in (length + 5)..<max(length + 5, LinearLayout.slotSize) {
+    if size == 3 {
+      record.put(code + length + 1, UInt16(truncatingIfNeeded: mode.exit &- next))
+    } else {
+      record.put(code + length + 1, UInt32(truncatingIfNeeded: mode.exit &- next))
+    }
+    for offset in (length + size)..<LinearLayout.slotSize {
       record.put(code + offset, 0xCC as UInt8)
     }
   }

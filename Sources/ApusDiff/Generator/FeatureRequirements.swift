@@ -1,5 +1,10 @@
 import ApusInstructionSet
 
+extension OpcodeRow {
+  /// Whether the row is #UD unless XCR0 enables AVX state: all with VEX but those on general registers.
+  var needsAVXState: Bool { map.isVEX && !operands.contains { $0.hasPrefix("G") || $0.hasPrefix("B") } }
+}
+
 extension HostFeatures {
   /// What of a row the processor lacks, or nil.
   func missing(_ row: OpcodeRow) -> String? {
@@ -27,9 +32,7 @@ extension HostFeatures {
     func basic(_ bit: UInt32) -> @Sendable (HostFeatures) -> Bool { { $0.basic >> bit & 1 != 0 } }
     func structured(_ bit: UInt32) -> @Sendable (HostFeatures) -> Bool { { $0.structured >> bit & 1 != 0 } }
     func structured2(_ bit: UInt32) -> @Sendable (HostFeatures) -> Bool { { $0.structured2 >> bit & 1 != 0 } }
-    let isVector: @Sendable (OpcodeRow) -> Bool = { row in
-      row.map.isVEX && !row.operands.contains { $0.hasPrefix("G") || $0.hasPrefix("B") }
-    }
+    let isVector: @Sendable (OpcodeRow) -> Bool = { $0.needsAVXState }
     return [
       Requirement(
         name: "AVX, or its kernel does not enable it", isMet: { $0.xcr0 & 4 != 0 }, applies: isVector),

@@ -3,10 +3,10 @@ import ApusInstructionSet
 /// One thing to test: a row of the opcode maps with its opcode, operand kind and width fixed.
 package struct Form: Sendable {
   package enum OperandSize: UInt8, Sendable {
-    /// Without prefixes: 32 bits, or what the instruction has.
+    /// Without prefixes: 32 bits, 16 in 16-bit code, or what the instruction has.
     case normal
-    /// 66h.
-    case word
+    /// 66h: the other of 16 and 32 bits.
+    case prefixed
     /// REX.W or VEX.W.
     case quadword
   }
@@ -57,10 +57,19 @@ package struct Form: Sendable {
     if row.hasModRM { text += isMemory ? " mem" : " reg" }
     switch size {
     case .normal: break
-    case .word: text += " 66"
+    case .prefixed: text += " 66"
     case .quadword: text += " W"
     }
     return text + (isLong ? " L" : "")
+  }
+
+  /// Bytes of an operand whose size prefixes change.
+  func operandBytes(_ mode: CaseMode) -> Int {
+    switch size {
+    case .normal: mode == .real16 ? 2 : 4
+    case .prefixed: mode == .real16 ? 4 : 2
+    case .quadword: 8
+    }
   }
 
   /// Prefix, map, opcode and what ModRM has to hold.
@@ -88,26 +97,4 @@ package struct Form: Sendable {
     if let rm = row.rm { text += " rm=\(rm)" }
     return text
   }
-}
-
-/// A row, or part of one, that an oracle cannot judge.
-package struct Exclusion: Sendable {
-  package let mnemonic: String
-  package let reason: String
-}
-
-extension Form {
-  /// Rows that a user process cannot run for an answer, and why.
-  package static let exclusions: [Exclusion] = {
-    func rows(_ reason: String, _ mnemonics: String...) -> [Exclusion] {
-      mnemonics.map { Exclusion(mnemonic: $0, reason: reason) }
-    }
-    return rows("depends on time", "RDTSC", "RDTSCP")
-      + rows("random", "RDRAND", "RDSEED")
-      + rows("names the processor it runs on", "CPUID", "RDPID", "XGETBV")
-      + rows("counts events, if the kernel lets it", "RDPMC")
-      + rows("enters the kernel of the host", "SYSCALL", "SYSENTER")
-      + rows("hypervisors emulate it: the host sees #GP or RIP of the instruction itself", "SYSEXIT", "INT1")
-      + rows("the kernel of the host emulates it under UMIP", "SGDT", "SIDT", "SLDT", "STR", "SMSW")
-  }()
 }

@@ -9,24 +9,35 @@ package struct FormList: Sendable {
   package let excluded: [(row: Int, reason: String)]
 
   /// All forms of `mode` whose name contains one of the patterns, ignoring case; of all, if there is none.
-  /// Rows that need what the oracle lacks are excluded.
-  package init(mode: CaseMode, patterns: [String] = [], features: HostFeatures? = nil) {
+  /// Rows that need what the oracle lacks are excluded: the oracle's processor may say what it has, and
+  /// `components` are the bits of XCR0.
+  package init(
+    mode: CaseMode, patterns: [String] = [], features: HostFeatures? = nil, components: UInt64 = ~0
+  ) {
     var forms: [Form] = []
     var excluded: [(row: Int, reason: String)] = []
-    let reasons = Dictionary(
-      Form.exclusions.map { ($0.mnemonic, $0.reason) }, uniquingKeysWith: { first, _ in first })
+    let exclusions = Exclusion.all(mode)
     let wanted = patterns.map { $0.uppercased() }
     for (index, row) in OpcodeRow.all.enumerated() {
+      if let reason = Exclusion.absence(row, mode) {
+        let name = FormList.rowName(index).uppercased()
+        if wanted.isEmpty || wanted.contains(where: { name.contains($0) }) {
+          excluded.append((index, reason))
+        }
+        continue
+      }
       let its = FormList.forms(of: index, row, mode).filter { form in
         guard !wanted.isEmpty else { return true }
         let name = form.name.uppercased()
         return wanted.contains { name.contains($0) }
       }
       guard !its.isEmpty else { continue }
-      if let reason = reasons[row.mnemonic] {
-        excluded.append((index, reason))
+      if let exclusion = exclusions.first(where: { $0.applies(row) }) {
+        excluded.append((index, exclusion.reason))
       } else if let missing = features?.missing(row) {
         excluded.append((index, missing))
+      } else if components & 4 == 0 && row.needsAVXState {
+        excluded.append((index, "the oracle has no AVX state"))
       } else {
         forms += its
       }
@@ -38,14 +49,6 @@ package struct FormList: Sendable {
 
   private static func forms(of index: Int, _ row: OpcodeRow, _ mode: CaseMode) -> [Form] {
     var forms: [Form] = []
-    // In 64-bit mode these bytes are prefixes, not undefined opcodes.
-    let isPrefix =
-      row.map == .oneByte && row.options.contains("i64")
-      && ((0x40...0x4F).contains(row.opcodes.lowerBound)
-        || [0x62, 0xC4, 0xC5].contains(row.opcodes.lowerBound))
-    if isPrefix && mode == .long64 { return [] }
-    // The opcode is ARPL there.
-    if row.mnemonic == "MOVSXD" && mode != .long64 { return [] }
     for opcode in row.opcodes {
       for isMemory in operandKinds(row) {
         for size in sizes(row, mode) {
@@ -92,7 +95,7 @@ package struct FormList: Sendable {
     }
     var sizes: [Form.OperandSize] = [.normal]
     let isGeneral = varies || (row.operands.isEmpty && !hasY) || (!byte && !hasY)
-    if isGeneral && row.prefix != .x66 && row.prefix != .none { sizes.append(.word) }
+    if isGeneral && row.prefix != .x66 && row.prefix != .none { sizes.append(.prefixed) }
     if (isGeneral || hasY || varies) && mode == .long64 { sizes.append(.quadword) }
     return sizes
   }

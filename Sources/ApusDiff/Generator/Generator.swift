@@ -36,23 +36,30 @@ package struct Generator {
   package init(_ list: FormList, mode: CaseMode, settings: Settings) {
     self.mode = mode
     forms = list.forms
-    traits = list.forms.map(FormTraits.init)
+    let mode = mode
+    traits = list.forms.map { FormTraits($0, mode) }
     provokesFaults = settings.provokesFaults
     sequenceInterval = settings.sequenceInterval
     comparesUndefinedFlags = settings.comparesUndefinedFlags
     components = settings.components
     random = RandomSource(seed: settings.seed)
-    undefinedInterval = list.isComplete && mode.isUserMode ? 128 : 0
+    undefinedInterval = list.isComplete ? 128 : 0
+    let plain = traits.map(\.isPlain)
     sequenceForms = list.forms.indices.filter { index in
       let form = list.forms[index]
-      return form.group != .branch && form.comparison.isEmpty && list.traitsAllowSequence(index)
+      return form.group != .branch && form.comparison.isEmpty && plain[index]
     }
     owner = TemplateOwner()
     template = owner.image
   }
 
+  /// Makes the next case: case `index` of a batch.
+  package mutating func make(_ batch: Batch, _ index: Int) {
+    make(batch.caseRecord(index), at: batch.slotAddress(index, mode))
+  }
+
   /// Writes the next case into a record; its code is to lie at `address`.
-  package mutating func make(_ record: UnsafeMutableRawPointer, at address: UInt64) {
+  private mutating func make(_ record: UnsafeMutableRawPointer, at address: UInt64) {
     var writer = CaseWriter(record: record, address: address, mode: mode)
     if number & 31 == 0 { refreshTemplate() }
     begin(&writer)
@@ -139,13 +146,14 @@ package struct Generator {
     image.copyMemory(from: template, byteCount: MachineImage.size)
     for index in 0..<(mode == .long64 ? 16 : 8) { image.setGPR(index, generalValue()) }
     if mode != .long64 { for index in 8..<16 { image.setGPR(index, 0) } }
+    for (index, selector) in mode.selectors.enumerated() {
+      let chosen = mode == .real16 && index != 1 ? dataSelector() : selector
+      image.put(MachineImage.selectors + index * 2, chosen)
+    }
     writer.setGPR(MachineImage.rsp, stackPointer(&writer))
     image.put(MachineImage.rflags, flags())
-    image.put(MachineImage.rip, writer.address)
+    image.put(MachineImage.rip, instructionPointer(writer.address))
     image.put(MachineImage.mxcsr, mxcsr())
-    for (index, selector) in mode.selectors.enumerated() {
-      image.put(MachineImage.selectors + index * 2, selector)
-    }
     let hasBases = mode == .long64
     image.put(MachineImage.fsBase, hasBases ? LinearLayout.data + 0x100 + (random.next() & 0xFF0) : 0)
     image.put(MachineImage.gsBase, hasBases ? LinearLayout.data + 0x800 + (random.next() & 0xFFF) : 0)
@@ -155,7 +163,7 @@ package struct Generator {
   @inline(__always)
   private mutating func generalValue() -> UInt64 {
     let choice = random.next()
-    if choice & 7 == 0 { return LinearLayout.data + ((choice >> 8) & 0x1FFF) }
+    if choice & 7 == 0 { return mode.layout.data + ((choice >> 8) & 0x1FFF) }
     return safe(OperandValues.integer(&random))
   }
 
@@ -168,6 +176,7 @@ package struct Generator {
   }
 
   private mutating func stackPointer(_ writer: inout CaseWriter) -> UInt64 {
+    if mode == .real16 { return realStackPointer(&writer) }
     let choice = random.next()
     var at = LinearLayout.data + 0x800 + ((choice >> 16) & 0xFF8)
     switch choice & 31 {
@@ -182,6 +191,15 @@ package struct Generator {
     return at
   }
 
+  /// In real mode SP alone counts, and every value of it is good for something: at 1 a push crosses the limit.
+  private mutating func realStackPointer(_ writer: inout CaseWriter) -> UInt64 {
+    let choice = random.next()
+    let linear = operandAddress(writer, 2, choice & 15 == 0 ? 1 : 2)
+    writer.patch(linear, 32, .integers, &random)
+    let offset = impliedOffset(writer, linear, 2)
+    return choice >> 8 & 3 == 0 ? offset | choice & 0xFFFF_0000 : offset
+  }
+
   private mutating func flags() -> UInt64 {
     let choice = random.next()
     // The status flags in all states.
@@ -192,6 +210,8 @@ package struct Generator {
     if choice >> 28 & 63 == 0 { value |= 0x100 }
     if choice >> 36 & 63 == 0 { value |= 0x1_0000 }
     if choice >> 44 & 63 == 0 { value |= 0x4000 }
+    // At CPL 0, IF and IOPL are the case's own.
+    if mode == .real16 && choice >> 52 & 7 == 0 { value ^= choice >> 40 & 0x3200 }
     return value
   }
 

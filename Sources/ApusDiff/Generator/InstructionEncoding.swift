@@ -16,6 +16,22 @@ struct Encoding {
   /// ModRM.reg and ModRM.rm with their extensions.
   var reg = 0
   var rm = 0
+
+  /// Which base registers a memory operand may have: those whose segment is SS without a prefix, the others, or
+  /// any, where the segment is the same or makes no difference.
+  enum Bases: UInt8 {
+    case any, stack, data
+  }
+  var bases = Bases.any
+
+  /// A base register of 32-bit addresses that `bases` allows.
+  func base(_ low: UInt8) -> UInt8 {
+    switch bases {
+    case .any: low
+    case .stack: 4 | low & 1
+    case .data: low & 6 == 4 ? low ^ 4 : low
+    }
+  }
 }
 
 extension Generator {
@@ -24,13 +40,13 @@ extension Generator {
     if isFirst && form.group == .branch {
       // Room for backward branches: INT3s in front of the code.
       for _ in 0..<24 { writer.emit(0xCC) }
-      writer.image.put(MachineImage.rip, writer.here)
+      writer.image.put(MachineImage.rip, instructionPointer(writer.here))
     }
     var encoding = Encoding()
     let choice = random.next()
     if mode == .long64 && choice & 1 == 0 { encoding.rex = UInt8(truncatingIfNeeded: choice >> 8) & 7 }
-    if choice >> 16 & 7 == 0 { encoding.segmentPrefix = segmentPrefix(choice >> 20) }
-    encoding.hasAddressPrefix = choice >> 24 & (mode == .long64 ? 15 : 31) == 0
+    if choice >> 16 & (mode == .real16 ? 3 : 7) == 0 { encoding.segmentPrefix = segmentPrefix(choice >> 20) }
+    encoding.hasAddressPrefix = choice >> 24 & (mode == .long64 ? 15 : mode == .real16 ? 3 : 31) == 0
     encoding.vvvv = form.hasVVVV ? UInt8(truncatingIfNeeded: choice >> 32) & 15 : 0
     if mode != .long64 { encoding.vvvv &= 7 }
     if form.hasModRM {
@@ -64,7 +80,9 @@ extension Generator {
   ) {
     let alignment: UInt64 = traits.prefersAlignment && !random.oneIn(6) ? 32 : 1
     let needsMore = [.xrstor, .fxrstor, .xsave].contains(traits.special)
-    var target = operandAddress(needsMore && !random.oneIn(8) ? 64 : alignment)
+    if mode == .real16 && encoding.segmentPrefix == 0 { encoding.bases = random.oneIn(4) ? .stack : .data }
+    let segment = encoding.segment(default: encoding.bases == .stack ? 2 : 3)
+    var target = operandAddress(writer, segment, needsMore && !random.oneIn(8) ? 64 : alignment)
     if form.isVSIB { target = LinearLayout.data + 0x1000 }
     let values = writer.patch(target, form.group == .integer ? 16 : 64, form.kind, &random)
     prepareMemory(&writer, traits, form, target, values)
@@ -74,15 +92,22 @@ extension Generator {
       if encoding.segmentPrefix == 0x64 { offset &-= image.get(MachineImage.fsBase, UInt64.self) }
       if encoding.segmentPrefix == 0x65 { offset &-= image.get(MachineImage.gsBase, UInt64.self) }
     } else {
-      offset &= 0xFFFF_FFFF
+      offset = impliedOffset(writer, target, segment) & 0xFFFF_FFFF
     }
+    if mode == .real16 && !encoding.hasAddressPrefix { return realOperand(&writer, &encoding, offset) }
+    // Offsets above the limit.
+    if mode == .real16 && random.oneIn(provokesFaults ? 3 : 16) { offset |= random.next() & 0xFFFF_0000 }
     if form.isVSIB { return vectorIndex(&writer, traits, &encoding, offset) }
-    if mode != .long64 && encoding.hasAddressPrefix { return shortAddress(&writer, &encoding) }
+    if mode != .long64 && mode != .real16 && encoding.hasAddressPrefix {
+      return shortAddress(&writer, &encoding)
+    }
     let fits = Int64(bitPattern: offset) == Int64(Int32(truncatingIfNeeded: offset)) || mode != .long64
     var choice = random.next() & 15
     if !isFirst { choice |= 12 }
     if choice >= 10 && !fits { choice = 0 }
     if choice >= 14 && mode != .long64 { choice = 12 }
+    // These have no base.
+    if choice >= 10 && encoding.bases == .stack { choice -= 9 }
     switch choice {
     case 0...4: baseOnly(&writer, &encoding, offset)
     case 5...9: baseAndIndex(&writer, &encoding, offset)
@@ -120,7 +145,7 @@ extension Generator {
   }
 
   private mutating func baseOnly(_ writer: inout CaseWriter, _ encoding: inout Encoding, _ offset: UInt64) {
-    let low = UInt8(truncatingIfNeeded: random.next() & 7)
+    let low = encoding.base(UInt8(truncatingIfNeeded: random.next() & 7))
     let base = Int(low) | Int(encoding.rex & 1) << 3
     displacement(&encoding, needsOne: low == 5)
     encoding.modRM |= low
@@ -135,7 +160,7 @@ extension Generator {
   private mutating func baseAndIndex(_ writer: inout CaseWriter, _ encoding: inout Encoding, _ offset: UInt64)
   {
     let choice = random.next()
-    let low = UInt8(truncatingIfNeeded: choice) & 7
+    let low = encoding.base(UInt8(truncatingIfNeeded: choice) & 7)
     var index = UInt8(truncatingIfNeeded: choice >> 3) & 7
     let base = Int(low) | Int(encoding.rex & 1) << 3
     if index == 4 && encoding.rex & 2 == 0 || Int(index) | Int(encoding.rex & 2) << 2 == base {
@@ -178,6 +203,48 @@ extension Generator {
     } else {
       encoding.modRM |= 5
     }
+  }
+
+  /// 16-bit addressing (SDM Vol. 2, "16-Bit Addressing Forms with the ModR/M Byte"): of the registers that make the
+  /// address, the first takes what the others and the displacement leave.
+  private mutating func realOperand(_ writer: inout CaseWriter, _ encoding: inout Encoding, _ offset: UInt64)
+  {
+    let choice = random.next()
+    let (bx, bp, si, di) = (3, 5, 6, 7)
+    let registers = [[bx, si], [bx, di], [bp, si], [bp, di], [si], [di], [bp], [bx]]
+    let allowed: [UInt8]
+    switch encoding.bases {
+    case .any: allowed = [0, 1, 2, 3, 4, 5, 6, 7, 6]
+    case .stack: allowed = [2, 3, 6]
+    // Without a register it is the offset alone.
+    case .data: allowed = [0, 1, 4, 5, 7, 6]
+    }
+    let entry = Int(choice >> 8 & 0xFF) % allowed.count
+    let rm = allowed[entry]
+    encoding.modRM |= rm
+    if rm == 6 && (encoding.bases == .data || entry == 8) {
+      encoding.displacementSize = 2
+      encoding.displacement = offset
+      return
+    }
+    // With BP alone there has to be a displacement.
+    let mod = rm == 6 ? UInt8(choice & 1) + 1 : UInt8(truncatingIfNeeded: choice) % 3
+    encoding.modRM |= mod << 6
+    encoding.displacementSize = Int(mod)
+    let high = OperandValues.integer(&random) & 0xFFFF_0000
+    if mod == 1 {
+      encoding.displacement = UInt64(bitPattern: Int64(Int8(truncatingIfNeeded: choice >> 16)))
+    } else if mod == 2 {
+      encoding.displacement = choice >> 16 & (choice & 0x80 == 0 ? 0xFFFF : 0xFF)
+    }
+    var rest = offset &- encoding.displacement
+    let used = registers[Int(rm)]
+    if used.count > 1 {
+      let value = choice >> 32 & (choice & 0x40 == 0 ? 0xFFFF : 0xFF)
+      writer.setGPR(used[1], value | high)
+      rest = rest &- value
+    }
+    writer.setGPR(used[0], rest & 0xFFFF | high)
   }
 
   /// 16-bit addressing reaches nothing that is mapped, but the address shows in CR2.
@@ -257,7 +324,7 @@ extension Generator {
   }
 
   private func emitLegacyPrefixes(_ writer: inout CaseWriter, _ form: Form, _ choice: UInt64) {
-    if form.size == .word
+    if form.size == .prefixed
       || (form.map == .oneByte && form.mandatory == 0 && choice & 127 == 0 && form.group == .x87)
     {
       writer.emit(0x66)
@@ -308,13 +375,15 @@ extension Generator {
   }
 
   private mutating func immediate(_ writer: inout CaseWriter, _ form: Form, _ encoding: Encoding) {
-    let operandSize = form.size == .word ? 2 : 4
+    let operandSize = min(4, form.operandBytes(mode))
     switch form.immediate {
     case .none: break
     case .byte:
       var value = OperandValues.integer(&random)
-      // INT 80h enters the kernel.
-      if form.map == .oneByte && form.opcode == 0xCD && value & 0xFF == 0x80 { value = 0x81 }
+      // INT 80h enters the kernel of the host.
+      if mode.isUserMode && form.map == .oneByte && form.opcode == 0xCD && value & 0xFF == 0x80 {
+        value = 0x81
+      }
       writer.emit(value, 1)
     case .signedByte: writer.emit(OperandValues.integer(&random), 1)
     case .word: writer.emit(random.oneIn(4) ? OperandValues.integer(&random) : random.next() & 0x1F8, 2)
@@ -322,18 +391,16 @@ extension Generator {
     case .full: writer.emit(OperandValues.integer(&random), form.size == .quadword ? 8 : operandSize)
     case .branchByte: writer.emit(branchTarget(writer, 1) &- writer.here &- 1, 1)
     case .branch:
-      let size = form.size == .word ? 2 : 4
+      let size = operandSize
       writer.emit(branchTarget(writer, size) &- writer.here &- UInt64(size), size)
     case .offset:
-      let target = operandAddress(1)
+      let segment = encoding.segment(default: 3)
+      let target = operandAddress(writer, segment, 1)
       writer.patch(target, 16, .integers, &random)
-      if mode == .long64 {
-        writer.emit(target, encoding.hasAddressPrefix ? 4 : 8)
-      } else {
-        writer.emit(target, encoding.hasAddressPrefix ? 2 : 4)
-      }
+      let (usual, other) = mode == .long64 ? (8, 4) : mode == .real16 ? (2, 4) : (4, 2)
+      writer.emit(impliedOffset(writer, target, segment), encoding.hasAddressPrefix ? other : usual)
     case .far:
-      let code = selector()
+      let code = codeSelector()
       writer.emit(farTarget(writer, code), operandSize)
       writer.emit(UInt64(code), 2)
     case .enter:
@@ -348,7 +415,7 @@ extension Generator {
     switch choice & 7 {
     case 0: return writer.address + (choice >> 8 & 15)
     case 1 where size == 4: return 0x4000_0000 + (choice >> 8 & 0xFFFF)
-    case 2 where size == 4: return writer.mode.exit
+    case 2 where size == 4 || mode == .real16: return mode.exit
     case 3, 4: return writer.here + UInt64(size)
     default: return writer.address + 96 + (choice >> 8 & 31)
     }

@@ -10,11 +10,10 @@ extension Generator {
     switch traits.special {
     case .selector: values.put(0, selector())
     case .farPointer:
-      let size = form.size == .word ? 2 : form.size == .quadword ? 8 : 4
-      let code = selector()
+      let code = codeSelector()
       values.put(0, farTarget(writer, code))
-      values.put(size, code)
-    case .codePointer: values.put(0, codeAddress(writer))
+      values.put(form.operandBytes(mode), code)
+    case .codePointer: values.put(0, instructionPointer(codeAddress(writer)))
     case .mxcsr: if !random.oneIn(8) { values.put(0, values.get(0, UInt32.self) & 0xFFFF) }
     case .fxrstor, .xrstor:
       if !random.oneIn(8) { values.put(24, mxcsr()) }
@@ -46,7 +45,7 @@ extension Generator {
   ) {
     let choice = random.next()
     switch form.group {
-    case .string: stringOperands(&writer, form, choice)
+    case .string: stringOperands(&writer, encoding, choice)
     case .simd: vectorOperands(&writer, form, encoding, traits)
     case .x87, .mmx: if choice & 1 == 0 { refreshX87(writer.image) }
     case .branch: if choice & 3 != 0 { writer.setGPR(1, choice >> 8 & 3) }
@@ -56,9 +55,9 @@ extension Generator {
     case .selector where !form.isMemory:
       writer.setGPR(encoding.rm, writer.gpr(encoding.rm) & ~0xFFFF | UInt64(selector()))
     case .codePointer:
-      let target = codeAddress(writer)
+      let target = instructionPointer(codeAddress(writer))
       if form.hasModRM && !form.isMemory { writer.setGPR(encoding.rm, target) }
-      if let values = writer.patch(writer.gpr(MachineImage.rsp), 16, .integers, &random) {
+      if let values = writer.patch(stackTop(writer), 16, .integers, &random) {
         let isPop = form.opcode & 7 == 1 || form.opcode == 0x07 || form.opcode & 0xE7 == 0x07
         if isPop && !form.hasModRM { values.put(0, selector()) } else { values.put(0, target) }
       }
@@ -76,14 +75,16 @@ extension Generator {
     case .shortDoubleShift where form.immediate == .none:
       writer.setGPR(1, writer.gpr(1) & ~31 | choice & 7 &+ (choice >> 8 & 8))
     case .maskMove:
-      let at = operandAddress(1)
-      writer.setGPR(7, at)
+      let segment = encoding.segment(default: 3)
+      let at = operandAddress(writer, segment, 1)
+      writer.setGPR(7, impliedOffset(writer, at, segment))
       writer.patch(at, 16, .integers, &random)
     case .translate:
-      let at = operandAddress(1)
-      writer.setGPR(3, at &- (writer.gpr(0) & 0xFF))
+      let segment = encoding.segment(default: 3)
+      let at = operandAddress(writer, segment, 1)
+      writer.setGPR(3, impliedOffset(writer, at, segment) &- (writer.gpr(0) & 0xFF))
     case .popFlags:
-      if let values = writer.patch(writer.gpr(MachineImage.rsp), 16, .integers, &random) {
+      if let values = writer.patch(stackTop(writer), 16, .integers, &random) {
         values.put(0, random.next() & (random.oneIn(8) ? ~0 : 0x27_CEFF) | UInt64(choice & 2))
       }
     default: break
@@ -101,10 +102,17 @@ extension Generator {
     if choice >> 24 & 1 == 0 { writer.image.put(MachineImage.mxcsr, 0x1F80 as UInt32) }
   }
 
-  private mutating func stringOperands(_ writer: inout CaseWriter, _ form: Form, _ choice: UInt64) {
+  /// The linear address of the top of the stack.
+  private func stackTop(_ writer: CaseWriter) -> UInt64 {
+    let pointer = writer.gpr(MachineImage.rsp)
+    return mode == .real16 ? writer.realBase(2) + pointer & 0xFFFF : pointer
+  }
+
+  private mutating func stringOperands(_ writer: inout CaseWriter, _ encoding: Encoding, _ choice: UInt64) {
     for (index, register) in [6, 7].enumerated() {
-      let at = operandAddress(1)
-      writer.setGPR(register, at)
+      let segment = register == 6 ? encoding.segment(default: 3) : 0
+      let at = operandAddress(writer, segment, 1)
+      writer.setGPR(register, impliedOffset(writer, at, segment))
       let isUsed = choice >> UInt64(index) & 1 == 0 || index == 1
       if isUsed, let values = writer.patch(at &- 16, 32, .integers, &random), choice >> 8 & 1 == 0 {
         // Equal runs, so that comparisons go on.
@@ -133,15 +141,15 @@ extension Generator {
 
   /// RIP, CS, RFLAGS, RSP and SS as RETF and IRET find them.
   private mutating func farFrame(_ writer: inout CaseWriter, _ form: Form) {
-    let size = form.size == .word ? 2 : form.size == .quadword ? 8 : 4
-    guard let values = writer.patch(writer.gpr(MachineImage.rsp), 48, .integers, &random) else { return }
+    let size = form.operandBytes(mode)
+    guard let values = writer.patch(stackTop(writer), 48, .integers, &random) else { return }
     let choice = random.next()
-    let code: UInt16 = choice & 3 == 0 ? selector() : writer.mode.selectors[1]
+    let code: UInt16 = choice & 3 == 0 ? codeSelector() : writer.mode.selectors[1]
     let target = farTarget(writer, code)
     values.put(0, target)
     values.put(size, UInt64(code))
     values.put(size * 2, UInt64(choice >> 8 & 0x24_0CD5 | 0x202))
-    if form.opcode == 0xCF {
+    if form.opcode == 0xCF && mode != .real16 {
       values.put(size * 3, LinearLayout.data + 0x1000 + (choice >> 32 & 0xFF8))
       values.put(size * 4, UInt64(choice >> 48 & 7 == 0 ? selector() : 0x2B))
     }

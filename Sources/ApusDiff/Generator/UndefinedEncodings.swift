@@ -13,7 +13,7 @@ extension Generator {
     for _ in 0..<64 {
       let candidate = anyEncoding()
       let code = candidate.prefixes + candidate.opcode
-      let decoded = Disassembler.decode(code, at: writer.address, mode: mode == .long64 ? .code64 : .code32)
+      let decoded = Disassembler.decode(code, at: writer.address, mode: mode.disassembly)
       if decoded.outcome == .undefined && !Self.isOthers(candidate) {
         bytes = code
         break

@@ -16,6 +16,8 @@ package protocol Oracle: AnyObject {
   var components: UInt64 { get }
   /// What the oracle's processor has, if that is known.
   var features: HostFeatures? { get }
+  /// Whether it runs cases of a mode.
+  func runs(_ mode: CaseMode) -> Bool
   /// Makes every code slot `INT3` again. No batch is in flight.
   func clearCode()
   /// Begins with a batch.
@@ -25,6 +27,8 @@ package protocol Oracle: AnyObject {
 }
 
 extension Oracle {
+  /// For an oracle that answers each case that it cannot run as not judged.
+  package func runs(_ mode: CaseMode) -> Bool { true }
   /// For an oracle that sees one case at a time.
   package func clearCode() {}
 }
@@ -72,6 +76,7 @@ extension Oracle {
       batches = (0..<SharedArea.batchCount).map { SharedArea.batch(area, $0) }
       self.program = program
       self.arguments = arguments
+      clearCode()
       try start()
     }
 
@@ -134,6 +139,9 @@ extension Oracle {
       var entry = pollfd(fd: answer, events: Int16(POLLIN), revents: 0)
       return poll(&entry, 1, milliseconds) > 0
     }
+
+    /// User code under a 64-bit kernel.
+    package func runs(_ mode: CaseMode) -> Bool { mode.isUserMode }
 
     package func submit(_ batch: Batch) throws(DiffFailure) {
       for position in 0..<batch.count {

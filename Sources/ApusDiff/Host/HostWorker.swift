@@ -182,7 +182,7 @@
         readContext(context, record, outcome)
       } else {
         outcome.put(OutcomeRecord.end, CaseEnd.completed.rawValue)
-        let mode = CaseMode(rawValue: record.get(CaseRecord.mode)) ?? .long64
+        let mode = CaseRecord.caseMode(record)
         image.put(MachineImage.rip, mode.exit)
         if mode != .long64 {
           // The exit of 32-bit code goes through 64-bit code.

@@ -1,5 +1,6 @@
-/// Appends bytes of x86-64 machine code; just the forms that the stubs of the host oracle and the kernel of
-/// `UserMachine` need. Absolute addresses are sign-extended 32-bit displacements.
+/// Appends bytes of x86 machine code; just the forms that the stubs of the host oracle and the kernels of
+/// `UserMachine` need. What has a 64-bit register is 64-bit code. Absolute addresses are sign-extended 32-bit
+/// displacements.
 struct MachineCode {
   private(set) var bytes: [UInt8] = []
 

@@ -36,7 +36,7 @@ package struct RunSummary: Sendable {
 /// Runs generated cases on both sides and compares.
 package final class DifferentialRun {
   private let oracle: any Oracle
-  private let subject: UserMachine
+  private let subject: any Subject
   private var generator: Generator
   private let comparison: Comparison
   private let outcome: UnsafeMutableRawPointer
@@ -48,7 +48,7 @@ package final class DifferentialRun {
   private static let samplesPerForm = 2
   private static let sampleLimit = 400
 
-  package init(oracle: any Oracle, subject: UserMachine, generator: Generator) {
+  package init(oracle: any Oracle, subject: any Subject, generator: Generator) {
     self.oracle = oracle
     self.subject = subject
     self.generator = generator
@@ -100,7 +100,7 @@ package final class DifferentialRun {
 
   private func fill(_ batch: Batch, _ rest: inout UInt64) {
     let count = Int(min(rest, UInt64(Batch.capacity)))
-    for index in 0..<count { generator.make(batch.caseRecord(index), at: batch.slotAddress(index)) }
+    for index in 0..<count { generator.make(batch, index) }
     batch.count = count
     rest -= UInt64(count)
   }

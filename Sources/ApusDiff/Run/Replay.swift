@@ -1,12 +1,12 @@
 /// Runs stored cases.
 package final class Replay {
-  private let subject: UserMachine
+  private let subject: any Subject
   private let oracle: (any Oracle)?
   private let batch = Batch()
   private let outcome: UnsafeMutableRawPointer
 
   /// Against the results in the files, or against `oracle`.
-  package init(subject: UserMachine, oracle: (any Oracle)?) {
+  package init(subject: any Subject, oracle: (any Oracle)?) {
     self.subject = subject
     self.oracle = oracle
     outcome = .allocate(byteCount: OutcomeRecord.size, alignment: 64)
@@ -22,8 +22,9 @@ package final class Replay {
     stored.record.withUnsafeBytes { bytes in
       if let base = bytes.baseAddress { record.copyMemory(from: base, byteCount: CaseRecord.size) }
     }
-    guard CaseMode(rawValue: record.get(CaseRecord.mode))?.isUserMode ?? false else {
-      throw .badInput(file: file, place: "case \(stored.name)", expectation: "mode long64 or compat32")
+    let mode = CaseRecord.caseMode(record)
+    if let oracle, !oracle.runs(mode) {
+      throw .unavailable(oracle.name, "it cannot run case \(stored.name) of \(file), which is \(mode.name)")
     }
     batch.count = 1
     var components = subject.components
@@ -74,7 +75,7 @@ package struct CorpusMaker {
     while rest > 0 {
       batch.count = min(rest, Batch.capacity)
       rest -= batch.count
-      for index in 0..<batch.count { generator.make(batch.caseRecord(index), at: batch.slotAddress(index)) }
+      for index in 0..<batch.count { generator.make(batch, index) }
       do throws(DiffFailure) {
         try oracle.submit(batch)
         try oracle.collect(batch)

@@ -24,12 +24,12 @@ package enum MismatchReport {
 
   /// One line for each instruction.
   private static func disassembly(_ code: [UInt8], _ record: UnsafeMutableRawPointer) -> String {
-    let is64Bit = record.get(CaseRecord.mode, UInt8.self) == CaseMode.long64.rawValue
+    let mode = CaseRecord.caseMode(record).disassembly
     var address: UInt64 = record.get(CaseRecord.codeAddress)
     var rest = code[...]
     var text = ""
     while !rest.isEmpty {
-      let instruction = Disassembler.decode(rest, at: address, mode: is64Bit ? .code64 : .code32)
+      let instruction = Disassembler.decode(rest, at: address, mode: mode)
       text += text.isEmpty ? "  code    " : "          "
       text += instruction.text() + "\n"
       let length = max(1, instruction.length)
@@ -71,6 +71,16 @@ package enum MismatchReport {
           }
         }
       }
+    }
+  }
+}
+
+extension CaseMode {
+  var disassembly: Disassembler.Mode {
+    switch self {
+    case .real16: .code16
+    case .prot32, .compat32: .code32
+    case .long64: .code64
     }
   }
 }

@@ -64,7 +64,9 @@ enum DifftestCommand {
   static func forms(
     _ options: DifftestOptions, oracle: (any Oracle)?
   ) throws(Failure) -> FormList {
-    let list = FormList(mode: options.mode, patterns: options.patterns, features: oracle?.features)
+    let list = FormList(
+      mode: options.mode, patterns: options.patterns, features: oracle?.features,
+      components: oracle?.components ?? ~0)
     guard !list.forms.isEmpty || !list.excluded.isEmpty else {
       throw Failure.usage("--forms", "no form of \(options.mode.name) contains that")
     }
@@ -88,7 +90,7 @@ enum DifftestCommand {
     case .host, .exec: oracle = try makeOracle(options)
     case .vectors, nil: oracle = nil
     }
-    let subject = UserMachine()
+    let subject = ModeSubjects()
     for path in options.paths {
       let bytes = try HostFile.load(path, limit: HostFile.largestImage)
       let cases = try checked { () throws(DiffFailure) in try CaseFileReader.read(bytes, file: path) }

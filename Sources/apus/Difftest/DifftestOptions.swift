@@ -116,11 +116,10 @@ package struct DifftestOptions: Equatable {
     if action == .run || action == .emit, case .vectors = oracle, action == .emit {
       throw Failure.usage("--oracle", "vectors have no answers for new cases")
     }
-    let isGenerated: Bool
-    if case .vectors = oracle { isGenerated = false } else { isGenerated = action == .run || action == .emit }
-    if isGenerated && !mode.isUserMode {
+    if (action == .run || action == .emit) && (oracle ?? .host) == .host && !mode.isUserMode {
       throw Failure.usage(
-        "--mode", "\(mode.name) is for vectors; cases are generated for long64 and compat32")
+        "--mode",
+        "this computer's processor runs long64 and compat32; \(mode.name) needs --oracle exec COMMAND")
     }
   }
 
@@ -140,7 +139,8 @@ package struct DifftestOptions: Equatable {
                               Scripts/difftest-unicorn.py
 
     Cases:
-      --mode MODE             long64 (the default) or compat32
+      --mode MODE             long64 (the default), compat32, or, for --oracle exec, prot32 (32-bit code in legacy
+                              protected mode) or real16 (16-bit code in real-address mode)
       --seed N                another seed makes other cases (default 1)
       --count N               how many (default 1000000)
       --forms TEXT            only forms whose name contains TEXT, as 'apus difftest forms' shows them; may be

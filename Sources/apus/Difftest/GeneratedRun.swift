@@ -19,7 +19,7 @@ struct GeneratedRun {
   init(_ options: DifftestOptions, _ oracle: any Oracle) throws(Failure) {
     self.options = options
     self.oracle = oracle
-    let subject = UserMachine()
+    let subject = ModeSubjects()
     let components = oracle.components & subject.components
     list = try DifftestCommand.forms(options, oracle: oracle)
     guard !list.forms.isEmpty else {

@@ -11,7 +11,7 @@ enum VectorRun {
     var counts = (agreed: 0, leftOut: 0, differed: 0)
     var shown = 0
     let machine = RealModeVectors()
-    let subject = UserMachine()
+    let subject = ModeSubjects()
     for file in files {
       let bytes = try HostFile.load(file, limit: HostFile.largestImage)
       let differences =
@@ -65,7 +65,7 @@ enum VectorRun {
   }
 
   private static func cases(
-    _ bytes: [UInt8], _ file: String, _ subject: UserMachine,
+    _ bytes: [UInt8], _ file: String, _ subject: any Subject,
     _ counts: inout (agreed: Int, leftOut: Int, differed: Int)
   ) throws(Failure) -> [String] {
     let stored = try DifftestCommand.checked { () throws(DiffFailure) in

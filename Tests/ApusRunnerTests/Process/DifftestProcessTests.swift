@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// `apus difftest` from outside: exit codes and messages.
@@ -114,6 +115,26 @@ import Testing
     let result = Child.run(arguments)
     #expect(result.status == 0, "\(result.errors)\(result.output.prefix(2000))")
     #expect(result.output.contains("\"mismatches\": 0"))
+  }
+
+  /// The worked example of the line protocol, in the modes that no process of a host can be in.
+  static let unicorn: String? = {
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../../Scripts/difftest-unicorn.py").standardizedFileURL.path
+    let command = "python3 '\(script)'"
+    let greeting = Child.run(["-c", "echo apus-difftest 1 | \(command)"], program: "/bin/sh")
+    return greeting.output.hasPrefix("ready 3 Unicorn") ? command : nil
+  }()
+
+  @Test(
+    .enabled(if: unicorn != nil, "Python's package unicorn is not installed"),
+    arguments: ["real16", "prot32", "compat32", "long64"])
+  func unicornJudges(_ mode: String) throws {
+    let command = try #require(Self.unicorn)
+    let result = Child.run(
+      ["difftest", "--mode", mode, "--oracle", "exec", command, "--count", "400", "--seed", "12"])
+    #expect(result.status == 0, "\(result.errors)\(result.output.prefix(4000))")
+    #expect(result.output.contains(" 0 mismatches") || result.output.contains("\n0 mismatches"))
   }
 
   @Test(.enabled(if: hasHostOracle, "the host oracle is not available"))
