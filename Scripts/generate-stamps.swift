@@ -240,13 +240,19 @@ func defineHotForms() {
     byWidthAndAddress("\(a)_mr", 0...3) { "mr(, \(a).self, \($0).self, \($1).self)" }
     byWidthAndAddress("\(a)_mi", 0...3) { "mi(, \(a).self, \($0).self, \($1).self)" }
   }
-  byWidth("IMUL_rr", 1...3, effect: 1) { "rr(, IMUL.self, \($0).self)" }
-  byWidthAndAddress("IMUL_rm", 1...3) { "rm(, IMUL.self, \($0).self, \($1).self)" }
-  byWidth("IMUL_rri", 1...3, effect: 1) { "IMUL_rri(, \($0).self)" }
-  byWidthAndAddress("IMUL_rmi", 1...3) { "IMUL_rmi(, \($0).self, \($1).self)" }
-  for (name, signed) in [("MUL", "false"), ("IMUL1", "true")] {
-    byWidth("\(name)_r", 0...3, effect: 1) { "MUL_r(, \($0).self, signed: \(signed))" }
-    byWidthAndAddress("\(name)_m", 0...3) { "MUL_m(, \($0).self, \($1).self, signed: \(signed))" }
+  for (suffix, setsFlags) in [("", true), ("_deadFlags", false)] {
+    let effect = setsFlags ? 1 : 0
+    let end = "setsFlags: \(setsFlags))"
+    byWidth("IMUL_rr" + suffix, 1...3, effect: effect) { "IMUL_rr(, \($0).self, " + end }
+    byWidthAndAddress("IMUL_rm" + suffix, 1...3) { "IMUL_rm(, \($0).self, \($1).self, " + end }
+    byWidth("IMUL_rri" + suffix, 1...3, effect: effect) { "IMUL_rri(, \($0).self, " + end }
+    byWidthAndAddress("IMUL_rmi" + suffix, 1...3) { "IMUL_rmi(, \($0).self, \($1).self, " + end }
+    for (name, signed) in [("MUL", "false"), ("IMUL1", "true")] {
+      byWidth("\(name)_r" + suffix, 0...3, effect: effect) { "MUL_r(, \($0).self, signed: \(signed), " + end }
+      byWidthAndAddress("\(name)_m" + suffix, 0...3) {
+        "MUL_m(, \($0).self, \($1).self, signed: \(signed), " + end
+      }
+    }
   }
   for (u, effect) in [("INC", 0), ("DEC", 0), ("NEG", 1), ("NOT", 0)] {
     byWidth("\(u)_r", 0...3, effect: effect) { "r(, \(u).self, \($0).self)" }
@@ -413,6 +419,14 @@ func defineDeadVariants() {
       for n in ["c", "cl"] {
         deadVariants[bases["\(u)_\(n)_r"]! + w] = bases["\(u)_\(n)_deadFlags_r"]! + w
       }
+    }
+    for u in ["IMUL_rr", "IMUL_rri", "MUL_r", "IMUL1_r"] {
+      deadVariants[bases[u]! + w] = bases["\(u)_deadFlags"]! + w
+    }
+  }
+  for u in ["IMUL_rm", "IMUL_rmi", "MUL_m", "IMUL1_m"] {
+    for form in 0..<(4 * addresses.count) {
+      deadVariants[bases[u]! + form] = bases["\(u)_deadFlags"]! + form
     }
   }
 }

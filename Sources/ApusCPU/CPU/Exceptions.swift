@@ -71,12 +71,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   /// Puts #DB in the place of the recorded fault if the part of the instruction that is done has a trap pending: a
-  /// data breakpoint or a single step.
+  /// data breakpoint or a single step. The instruction is not done, so a single step leaves RF as it was.
   func preferTrap() {
     let step = pointee.systemFlags & RFLAGS.TF != 0 ? DR6.BS : 0
     guard pointee.pendingDebug | step != 0 else { return }
     pointee.dr6 |= pointee.pendingDebug | step
     pointee.isFaultTrap = true
+    if step != 0 && pointee.hadRF { pointee.systemFlags |= RFLAGS.RF }
     _ = fault(.DB)
   }
 

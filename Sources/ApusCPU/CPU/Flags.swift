@@ -36,8 +36,6 @@ enum FlagKind {
   static let shl: UInt32 = 28
   /// The value shifted right one place less than asked, so its bottom bit is CF.
   static let shr: UInt32 = 32
-  /// Non-zero if CF = OF = 1.
-  static let mul: UInt32 = 36
 }
 
 /// Bits of RFLAGS (SDM Vol. 1, "EFLAGS Register").
@@ -86,29 +84,56 @@ extension LazyFlags {
     return carrySlow(result, source, kind)
   }
 
-  /// AF, in its place in RFLAGS; for every kind but `image`.
+  /// AF, in its place in RFLAGS; for every kind but `image`. `shift` is what shifts leave there.
   @inline(__always)
-  var adjust: UInt64 {
+  func adjust(_ shift: UInt64) -> UInt64 {
     if kind &- FlagKind.add < 8 {
       let first = kind < FlagKind.sub ? result &- source : result &+ source
       return (first ^ source ^ result) & RFLAGS.AF
     }
     if kind &- FlagKind.inc < 4 { return result & 0xF == 0 ? RFLAGS.AF : 0 }
     if kind &- FlagKind.dec < 4 { return result & 0xF == 0xF ? RFLAGS.AF : 0 }
-    return kind &- FlagKind.mixed < 4 ? source & RFLAGS.AF : 0
+    if kind &- FlagKind.mixed < 4 { return source & RFLAGS.AF }
+    return kind &- FlagKind.shl < 8 ? shift : 0
+  }
+
+  /// OF, in its place in RFLAGS, after an addition or subtraction.
+  @inline(__always)
+  private var sumOverflow: UInt64 {
+    let top = UInt64(8 &<< (kind & 3)) &- 1
+    let isSum = kind < FlagKind.sub
+    let first = isSum ? result &- source : result &+ source
+    return ((((first ^ result) & (source ^ (isSum ? result : first))) &>> top) & 1) &<< 11
+  }
+
+  /// OF, in its place in RFLAGS.
+  @inline(__always)
+  var overflow: UInt64 {
+    if kind &- FlagKind.logic < 4 { return 0 }
+    if kind &- FlagKind.add < 8 { return sumOverflow }
+    if kind < 4 || kind &- FlagKind.mixed < 4 { return source & RFLAGS.OF }
+    return flagImage(result, source, kind, 0) & RFLAGS.OF
+  }
+
+  /// The same flags but for CF, which is `carry` (0 or 1).
+  @inline(__always)
+  func replacing(carry: UInt64, _ cpu: CPU) -> LazyFlags {
+    if kind &- FlagKind.logic < 4 { return LazyFlags(result, carry, FlagKind.mixed | (kind & 3)) }
+    if kind &- FlagKind.add < 8 {
+      return LazyFlags(result, sumOverflow | adjust(0) | carry, FlagKind.mixed | (kind & 3))
+    }
+    if kind < 4 || kind &- FlagKind.mixed < 4 { return LazyFlags(result, source & ~RFLAGS.CF | carry, kind) }
+    return LazyFlags(image: cpu.image(of: self) & ~RFLAGS.CF | carry)
   }
 
   /// The same flags but for CF and OF, which are the bits of `changed`, where they stand in RFLAGS.
   @inline(__always)
-  func replacing(carryAndOverflow changed: UInt64) -> LazyFlags {
+  func replacing(carryAndOverflow changed: UInt64, _ cpu: CPU) -> LazyFlags {
     if kind < 4 {
       return LazyFlags(result, (source & ~(RFLAGS.CF | RFLAGS.OF)) | changed, FlagKind.image)
     }
-    return LazyFlags(result, adjust | changed, FlagKind.mixed | (kind & 3))
+    return LazyFlags(result, adjust(cpu.shiftAdjust) | changed, FlagKind.mixed | (kind & 3))
   }
-
-  /// The six arithmetic flags as an RFLAGS image: the one place where lazy flags become real.
-  var image: UInt64 { flagImage(result, source, kind) }
 }
 
 @inline(never)
@@ -118,14 +143,15 @@ func carrySlow(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> Bool {
   case FlagKind.image, FlagKind.inc, FlagKind.dec, FlagKind.mixed, FlagKind.shr: return source & 1 != 0
   case FlagKind.add: return result < source
   case FlagKind.sub: return ((result &+ source) & widthMask(log2)) < source
-  case FlagKind.logic: return false
   case FlagKind.shl: return (source &>> (UInt64(8 << log2) - 1)) & 1 != 0
-  default: return source != 0
+  default: return false
   }
 }
 
+/// The six arithmetic flags as an RFLAGS image: the one place where lazy flags become real. `shift` is AF after a
+/// shift.
 @inline(never)
-func flagImage(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> UInt64 {
+func flagImage(_ result: UInt64, _ source: UInt64, _ kind: UInt32, _ shift: UInt64) -> UInt64 {
   if kind & ~3 == FlagKind.image { return source }
   let log2 = kind & 3
   let top = UInt64(8 << log2) - 1
@@ -133,7 +159,7 @@ func flagImage(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> UInt64 {
   if result & widthMask(log2) == 0 { image |= RFLAGS.ZF }
   if (result >> top) & 1 != 0 { image |= RFLAGS.SF }
   if parity(result) { image |= RFLAGS.PF }
-  image |= LazyFlags(result, source, kind).adjust
+  image |= LazyFlags(result, source, kind).adjust(shift)
   var overflow = false
   switch kind & ~3 {
   case FlagKind.add:
@@ -146,7 +172,6 @@ func flagImage(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> UInt64 {
   case FlagKind.dec: overflow = result & widthMask(log2) == (1 << top) - 1
   case FlagKind.mixed: overflow = source & RFLAGS.OF != 0
   case FlagKind.shl, FlagKind.shr: overflow = ((source ^ result) >> top) & 1 != 0
-  case FlagKind.mul: overflow = source != 0
   default: break
   }
   return overflow ? image | RFLAGS.OF : image
@@ -219,7 +244,8 @@ extension ConditionCode {
 
 @inline(never)
 func conditionSlow(_ code: UInt32, _ result: UInt64, _ source: UInt64, _ kind: UInt32) -> Bool {
-  conditionHolds(code, flagImage(result, source, kind))
+  // No condition looks at AF.
+  conditionHolds(code, flagImage(result, source, kind, 0))
 }
 
 /// Condition `code` for an RFLAGS image.
@@ -252,9 +278,21 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
+  /// Whether what the manuals leave undefined in the flags is as on Intel's P6 and its successors, instead of as on
+  /// AMD's processors since Zen, whom Intel's before the P6 resemble. The figures for AMD are measured, those for
+  /// Intel are sandpile.org's ("rFLAGS register", undefined integer flags behavior).
+  var hasP6Flags: Bool { pointee.isIntel && has(.cmov) }
+
+  /// AF after a shift. The P6 keeps it and the Pentium 4 clears it, which is done here.
+  var shiftAdjust: UInt64 { hasP6Flags ? 0 : RFLAGS.AF }
+
+  /// The six arithmetic flags as an RFLAGS image.
+  func image(of flags: LazyFlags) -> UInt64 { flagImage(flags.result, flags.source, flags.kind, shiftAdjust) }
+  var arithmeticFlags: UInt64 { image(of: flags) }
+
   /// RFLAGS, complete. Setting it does no checks and has no side effects but those of `flagsChanged`.
   var rflags: UInt64 {
-    get { pointee.systemFlags | flags.image }
+    get { pointee.systemFlags | arithmeticFlags }
     nonmutating set {
       flags = LazyFlags(image: newValue)
       pointee.systemFlags = (newValue & RFLAGS.all & ~RFLAGS.arithmetic) | 2

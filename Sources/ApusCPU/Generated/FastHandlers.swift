@@ -157,5 +157,7 @@ let fastHandlers: [FastHandler] = {
   all += fastStamps151
   all += fastStamps152
   all += fastStamps153
+  all += fastStamps154
+  all += fastStamps155
   return all
 }()

@@ -2,6 +2,76 @@
 // swift-format-ignore-file
 
 let fastStamps32: [FastHandler] = [
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.m(cpu(c), op(o), &f, KEEP.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.m(cpu(c), op(o), &f, KEEP.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.m(cpu(c), op(o), &f, KEEP.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.m(cpu(c), op(o), &f, KEEP.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.m(cpu(c), op(o), &f, KEEP.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.m(cpu(c), op(o), &f, KEEP.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.m(cpu(c), op(o), &f, KEEP.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.m(cpu(c), op(o), &f, KEEP.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt16.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt32.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByConstant.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps33: [FastHandler] = [
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt16.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt32.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHLD.self, ByCL.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt16.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt32.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps34: [FastHandler] = [
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByConstant.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHRD.self, ByCL.self, UInt16.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHRD.self, ByCL.self, UInt32.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.doubleShift_rr(cpu(c), op(o), &f, SHRD.self, ByCL.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByCL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByCL.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByCL.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByCL.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -10,6 +80,9 @@ let fastStamps32: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByCL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByCL.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.doubleShift_mr(cpu(c), op(o), &f, SHRD.self, ByCL.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps35: [FastHandler] = [
   { c, o, r, s, k in return go(c, Body<Fast>.MOV_rr(cpu(c), op(o), UInt8.self), LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.MOV_rr(cpu(c), op(o), UInt16.self), LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.MOV_rr(cpu(c), op(o), UInt32.self), LazyFlags(r, s, k)) },
@@ -26,9 +99,6 @@ let fastStamps32: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_rm(cpu(c), op(o), UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_rm(cpu(c), op(o), UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_rm(cpu(c), op(o), UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-]
-
-let fastStamps33: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_rm(cpu(c), op(o), UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_rm(cpu(c), op(o), UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_rm(cpu(c), op(o), UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
@@ -37,6 +107,9 @@ let fastStamps33: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mr(cpu(c), op(o), UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mr(cpu(c), op(o), UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mr(cpu(c), op(o), UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+]
+
+let fastStamps36: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mr(cpu(c), op(o), UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mr(cpu(c), op(o), UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mr(cpu(c), op(o), UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
@@ -53,9 +126,6 @@ let fastStamps33: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mi(cpu(c), op(o), UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mi(cpu(c), op(o), UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mi(cpu(c), op(o), UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-]
-
-let fastStamps34: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mi(cpu(c), op(o), UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mi(cpu(c), op(o), UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOV_mi(cpu(c), op(o), UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
@@ -64,6 +134,9 @@ let fastStamps34: [FastHandler] = [
   { c, o, r, s, k in return go(c, Body<Fast>.MOVZX_rr(cpu(c), op(o), UInt8.self, UInt16.self), LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.MOVZX_rr(cpu(c), op(o), UInt8.self, UInt32.self), LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps37: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -80,9 +153,6 @@ let fastStamps34: [FastHandler] = [
   { c, o, r, s, k in return go(c, Body<Fast>.MOVSX_rr(cpu(c), op(o), UInt8.self, UInt16.self), LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.MOVSX_rr(cpu(c), op(o), UInt8.self, UInt32.self), LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.MOVSX_rr(cpu(c), op(o), UInt8.self, UInt64.self), LazyFlags(r, s, k)) },
-]
-
-let fastStamps35: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -91,6 +161,9 @@ let fastStamps35: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVSX_rm(cpu(c), op(o), UInt8.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVSX_rm(cpu(c), op(o), UInt8.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVSX_rm(cpu(c), op(o), UInt8.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+]
+
+let fastStamps38: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVSX_rm(cpu(c), op(o), UInt8.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVSX_rm(cpu(c), op(o), UInt8.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVSX_rm(cpu(c), op(o), UInt8.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
@@ -107,9 +180,6 @@ let fastStamps35: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVZX_rm(cpu(c), op(o), UInt16.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVZX_rm(cpu(c), op(o), UInt16.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-]
-
-let fastStamps36: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVZX_rm(cpu(c), op(o), UInt16.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -118,6 +188,9 @@ let fastStamps36: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in return go(c, Body<Fast>.MOVSX_rr(cpu(c), op(o), UInt16.self, UInt32.self), LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.MOVSX_rr(cpu(c), op(o), UInt16.self, UInt64.self), LazyFlags(r, s, k)) },
+]
+
+let fastStamps39: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -134,9 +207,6 @@ let fastStamps36: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVSX_rm(cpu(c), op(o), UInt32.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVSX_rm(cpu(c), op(o), UInt32.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.MOVSX_rm(cpu(c), op(o), UInt32.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-]
-
-let fastStamps37: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -145,6 +215,9 @@ let fastStamps37: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in let n: OpPointer; do throws(Exit) { n = try Body<Fast>.LEA_rm(cpu(c), op(o), UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in let n: OpPointer; do throws(Exit) { n = try Body<Fast>.LEA_rm(cpu(c), op(o), UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+]
+
+let fastStamps40: [FastHandler] = [
   { c, o, r, s, k in let n: OpPointer; do throws(Exit) { n = try Body<Fast>.LEA_rm(cpu(c), op(o), UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in let n: OpPointer; do throws(Exit) { n = try Body<Fast>.LEA_rm(cpu(c), op(o), UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in let n: OpPointer; do throws(Exit) { n = try Body<Fast>.LEA_rm(cpu(c), op(o), UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
@@ -161,9 +234,6 @@ let fastStamps37: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.XCHG_mr(cpu(c), op(o), UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.XCHG_mr(cpu(c), op(o), UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.XCHG_mr(cpu(c), op(o), UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-]
-
-let fastStamps38: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.XCHG_mr(cpu(c), op(o), UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.XCHG_mr(cpu(c), op(o), UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.XCHG_mr(cpu(c), op(o), UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
@@ -172,6 +242,9 @@ let fastStamps38: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.XADD_rr(cpu(c), op(o), &f, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.XADD_rr(cpu(c), op(o), &f, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.XADD_rr(cpu(c), op(o), &f, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps41: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.XADD_mr(cpu(c), op(o), &f, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.XADD_mr(cpu(c), op(o), &f, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.XADD_mr(cpu(c), op(o), &f, UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -188,9 +261,6 @@ let fastStamps38: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPXCHG_rr(cpu(c), op(o), &f, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPXCHG_rr(cpu(c), op(o), &f, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPXCHG_rr(cpu(c), op(o), &f, UInt64.self); return go(c, n, f) },
-]
-
-let fastStamps39: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPXCHG_mr(cpu(c), op(o), &f, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPXCHG_mr(cpu(c), op(o), &f, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPXCHG_mr(cpu(c), op(o), &f, UInt8.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -199,6 +269,9 @@ let fastStamps39: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPXCHG_mr(cpu(c), op(o), &f, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPXCHG_mr(cpu(c), op(o), &f, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPXCHG_mr(cpu(c), op(o), &f, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps42: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPXCHG_mr(cpu(c), op(o), &f, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPXCHG_mr(cpu(c), op(o), &f, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPXCHG_mr(cpu(c), op(o), &f, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -215,9 +288,6 @@ let fastStamps39: [FastHandler] = [
   { c, o, r, s, k in return go(c, Body<Fast>.BSWAP_r(cpu(c), op(o), UInt16.self), LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.BSWAP_r(cpu(c), op(o), UInt32.self), LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.BSWAP_r(cpu(c), op(o), UInt64.self), LazyFlags(r, s, k)) },
-]
-
-let fastStamps40: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_rr(cpu(c), op(o), &f, BT.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_rr(cpu(c), op(o), &f, BT.self, UInt32.self); return go(c, n, f) },
@@ -226,6 +296,9 @@ let fastStamps40: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_ri(cpu(c), op(o), &f, BT.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_ri(cpu(c), op(o), &f, BT.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_ri(cpu(c), op(o), &f, BT.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps43: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -242,9 +315,6 @@ let fastStamps40: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BT.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps41: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BT.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BT.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BT.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -253,6 +323,9 @@ let fastStamps41: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BT.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BT.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BT.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps44: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_rr(cpu(c), op(o), &f, BTS.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_rr(cpu(c), op(o), &f, BTS.self, UInt32.self); return go(c, n, f) },
@@ -269,9 +342,6 @@ let fastStamps41: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mr(cpu(c), op(o), &f, BTS.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mr(cpu(c), op(o), &f, BTS.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps42: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mr(cpu(c), op(o), &f, BTS.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mr(cpu(c), op(o), &f, BTS.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -280,6 +350,9 @@ let fastStamps42: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps45: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTS.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTS.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTS.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -296,9 +369,6 @@ let fastStamps42: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_ri(cpu(c), op(o), &f, BTR.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_ri(cpu(c), op(o), &f, BTR.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_ri(cpu(c), op(o), &f, BTR.self, UInt64.self); return go(c, n, f) },
-]
-
-let fastStamps43: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -307,6 +377,9 @@ let fastStamps43: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mr(cpu(c), op(o), &f, BTR.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mr(cpu(c), op(o), &f, BTR.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps46: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mr(cpu(c), op(o), &f, BTR.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mr(cpu(c), op(o), &f, BTR.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -323,9 +396,6 @@ let fastStamps43: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTR.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTR.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTR.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps44: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_rr(cpu(c), op(o), &f, BTC.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_rr(cpu(c), op(o), &f, BTC.self, UInt32.self); return go(c, n, f) },
@@ -334,6 +404,9 @@ let fastStamps44: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_ri(cpu(c), op(o), &f, BTC.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_ri(cpu(c), op(o), &f, BTC.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.bit_ri(cpu(c), op(o), &f, BTC.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps47: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -350,9 +423,6 @@ let fastStamps44: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTC.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps45: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTC.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTC.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTC.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -361,75 +431,5 @@ let fastStamps45: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTC.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTC.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.bit_mi(cpu(c), op(o), &f, BTC.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSF.self, UInt16.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSF.self, UInt32.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSF.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps46: [FastHandler] = [
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSR.self, UInt16.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSR.self, UInt32.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSR.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, TZCNT.self, UInt16.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, TZCNT.self, UInt32.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, TZCNT.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps47: [FastHandler] = [
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, LZCNT.self, UInt16.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, LZCNT.self, UInt32.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, LZCNT.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
 ]
 

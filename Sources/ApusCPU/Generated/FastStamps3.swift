@@ -3,6 +3,76 @@
 
 let fastStamps48: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSF.self, UInt16.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSF.self, UInt32.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSF.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSF.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSR.self, UInt16.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSR.self, UInt32.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, BSR.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps49: [FastHandler] = [
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, BSR.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, TZCNT.self, UInt16.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, TZCNT.self, UInt32.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, TZCNT.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, TZCNT.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps50: [FastHandler] = [
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, LZCNT.self, UInt16.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, LZCNT.self, UInt32.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, LZCNT.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, LZCNT.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, POPCNT.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, POPCNT.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.scan_rr(cpu(c), op(o), &f, POPCNT.self, UInt64.self); return go(c, n, f) },
@@ -10,6 +80,9 @@ let fastStamps48: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, POPCNT.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps51: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, POPCNT.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, POPCNT.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.scan_rm(cpu(c), op(o), &f, POPCNT.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -26,9 +99,6 @@ let fastStamps48: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps49: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_O.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -37,6 +107,9 @@ let fastStamps49: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps52: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.SETcc_r(cpu(c), op(o), &f, CC_O.self); return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_O.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_O.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -53,9 +126,6 @@ let fastStamps49: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps50: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -64,6 +134,9 @@ let fastStamps50: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NO.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NO.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NO.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps53: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_B.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_B.self, UInt32.self); return go(c, n, f) },
@@ -80,9 +153,6 @@ let fastStamps50: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps51: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.SETcc_r(cpu(c), op(o), &f, CC_B.self); return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_B.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_B.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -91,6 +161,9 @@ let fastStamps51: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NB.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NB.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NB.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps54: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -107,9 +180,6 @@ let fastStamps51: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NB.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NB.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NB.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps52: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_Z.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_Z.self, UInt32.self); return go(c, n, f) },
@@ -118,6 +188,9 @@ let fastStamps52: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps55: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -134,9 +207,6 @@ let fastStamps52: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt64.self); return go(c, n, f) },
-]
-
-let fastStamps53: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -145,6 +215,9 @@ let fastStamps53: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps56: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -161,9 +234,6 @@ let fastStamps53: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps54: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -172,6 +242,9 @@ let fastStamps54: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps57: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.SETcc_r(cpu(c), op(o), &f, CC_BE.self); return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_BE.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_BE.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -188,9 +261,6 @@ let fastStamps54: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps55: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -199,6 +269,9 @@ let fastStamps55: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NBE.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NBE.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NBE.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps58: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_S.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_S.self, UInt32.self); return go(c, n, f) },
@@ -215,9 +288,6 @@ let fastStamps55: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps56: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.SETcc_r(cpu(c), op(o), &f, CC_S.self); return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_S.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_S.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -226,6 +296,9 @@ let fastStamps56: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps59: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -242,9 +315,6 @@ let fastStamps56: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NS.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NS.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NS.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps57: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_P.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_P.self, UInt32.self); return go(c, n, f) },
@@ -253,6 +323,9 @@ let fastStamps57: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps60: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -269,9 +342,6 @@ let fastStamps57: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NP.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NP.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NP.self, UInt64.self); return go(c, n, f) },
-]
-
-let fastStamps58: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -280,6 +350,9 @@ let fastStamps58: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps61: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -296,9 +369,6 @@ let fastStamps58: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps59: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_L.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -307,6 +377,9 @@ let fastStamps59: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_L.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_L.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_L.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps62: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.SETcc_r(cpu(c), op(o), &f, CC_L.self); return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_L.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_L.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -323,9 +396,6 @@ let fastStamps59: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps60: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -334,6 +404,9 @@ let fastStamps60: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NL.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NL.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NL.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps63: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt32.self); return go(c, n, f) },
@@ -350,9 +423,6 @@ let fastStamps60: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps61: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.SETcc_r(cpu(c), op(o), &f, CC_LE.self); return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_LE.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_LE.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -361,75 +431,5 @@ let fastStamps61: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMOVcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.SETcc_r(cpu(c), op(o), &f, CC_NLE.self); return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NLE.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NLE.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NLE.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps62: [FastHandler] = [
-  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt8.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt16.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt8.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt16.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_r64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_i64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp], 8, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.POP_r64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp], 8, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.RET64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-]
-
-let fastStamps63: [FastHandler] = [
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rbp], 8, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.LEAVE64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CALL_r64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in let n: OpPointer; do throws(Exit) { n = try Body<Fast>.JMP_r64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_m64(cpu(c), op(o), AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_m64(cpu(c), op(o), AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_m64(cpu(c), op(o), AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
 ]
 

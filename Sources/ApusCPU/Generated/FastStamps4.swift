@@ -5,11 +5,84 @@ let fastStamps64: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt32.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMOVcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.SETcc_r(cpu(c), op(o), &f, CC_NLE.self); return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NLE.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NLE.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressS.self, Access.write) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.SETcc_m(cpu(c), op(o), &f, CC_NLE.self, AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt8.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt16.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.MOVS(cpu(c), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt8.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt16.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard FastRepeat.STOS(cpu(c), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps65: [FastHandler] = [
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_r64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_i64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp], 8, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.POP_r64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp], 8, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.RET64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rbp], 8, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.LEAVE64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CALL_r64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+]
+
+let fastStamps66: [FastHandler] = [
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in let n: OpPointer; do throws(Exit) { n = try Body<Fast>.JMP_r64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_m64(cpu(c), op(o), AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_m64(cpu(c), op(o), AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.PUSH_m64(cpu(c), op(o), AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps67: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CALL_m64(cpu(c), op(o), AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read), Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CALL_m64(cpu(c), op(o), AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
@@ -26,9 +99,6 @@ let fastStamps64: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.JMP_m64(cpu(c), op(o), AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.JMP_m64(cpu(c), op(o), AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressS.self, Access.read) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.JMP_m64(cpu(c), op(o), AddressS.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
-]
-
-let fastStamps65: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), cpu(c)[.rsp] &- 8, 8, Access.write) else { return missed(c, o, r, s, k) }; let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CALL_J64(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.JMP_J(cpu(c), op(o)), LazyFlags(r, s, k)) },
   { c, o, r, s, k in return go(c, Body<Fast>.blockEnd(cpu(c), op(o)), LazyFlags(r, s, k)) },
@@ -37,6 +107,9 @@ let fastStamps65: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_NO.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_B.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_NB.self); return go(c, n, f) },
+]
+
+let fastStamps68: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_Z.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_NZ.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.Jcc_J(cpu(c), op(o), &f, CC_BE.self); return go(c, n, f) },
@@ -53,9 +126,6 @@ let fastStamps65: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_B.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NB.self, UInt8.self); return go(c, n, f) },
-]
-
-let fastStamps66: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_Z.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_BE.self, UInt8.self); return go(c, n, f) },
@@ -64,6 +134,9 @@ let fastStamps66: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_P.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NP.self, UInt8.self); return go(c, n, f) },
+]
+
+let fastStamps69: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_L.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NL.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt8.self); return go(c, n, f) },
@@ -80,9 +153,6 @@ let fastStamps66: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NP.self, UInt8.self); return go(c, n, f) },
-]
-
-let fastStamps67: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_L.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NL.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt8.self); return go(c, n, f) },
@@ -91,6 +161,9 @@ let fastStamps67: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps70: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_Z.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -107,9 +180,6 @@ let fastStamps67: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps68: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_Z.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NZ.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -118,6 +188,9 @@ let fastStamps68: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt8.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NP.self, UInt8.self); return go(c, n, f) },
+]
+
+let fastStamps71: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt8.self); return go(c, n, f) },
@@ -134,9 +207,6 @@ let fastStamps68: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps69: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -145,6 +215,9 @@ let fastStamps69: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NB.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps72: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -161,9 +234,6 @@ let fastStamps69: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps70: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -172,6 +242,9 @@ let fastStamps70: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps73: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -188,9 +261,6 @@ let fastStamps70: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps71: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -199,6 +269,9 @@ let fastStamps71: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NB.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps74: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -215,9 +288,6 @@ let fastStamps71: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NB.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps72: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -226,6 +296,9 @@ let fastStamps72: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NP.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps75: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_L.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -242,9 +315,6 @@ let fastStamps72: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NP.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps73: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt8.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -253,6 +323,9 @@ let fastStamps73: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps76: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt8.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt8.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -269,9 +342,6 @@ let fastStamps73: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt8.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt8.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt8.self, ifZero: false); return go(c, n, f) },
-]
-
-let fastStamps74: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC.self, UInt8.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC.self, UInt8.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC.self, UInt8.self, ifZero: true); return go(c, n, f) },
@@ -280,6 +350,9 @@ let fastStamps74: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC_deadCF.self, UInt8.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC_deadCF.self, UInt8.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC_deadCF.self, UInt8.self, ifZero: false); return go(c, n, f) },
+]
+
+let fastStamps77: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_O.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_B.self, UInt16.self); return go(c, n, f) },
@@ -296,9 +369,6 @@ let fastStamps74: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NL.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt16.self); return go(c, n, f) },
-]
-
-let fastStamps75: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_O.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_B.self, UInt16.self); return go(c, n, f) },
@@ -307,6 +377,9 @@ let fastStamps75: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NZ.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_BE.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NBE.self, UInt16.self); return go(c, n, f) },
+]
+
+let fastStamps78: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_S.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt16.self); return go(c, n, f) },
@@ -323,9 +396,6 @@ let fastStamps75: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps76: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_S.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_P.self, UInt16.self); return go(c, n, f) },
@@ -334,6 +404,9 @@ let fastStamps76: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt16.self); return go(c, n, f) },
+]
+
+let fastStamps79: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_O.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -350,9 +423,6 @@ let fastStamps76: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt16.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NLE.self, UInt16.self); return go(c, n, f) },
-]
-
-let fastStamps77: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -361,75 +431,5 @@ let fastStamps77: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NB.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps78: [FastHandler] = [
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps79: [FastHandler] = [
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NB.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
 ]
 

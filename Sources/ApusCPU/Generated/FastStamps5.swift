@@ -2,6 +2,76 @@
 // swift-format-ignore-file
 
 let fastStamps80: [FastHandler] = [
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NB.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps81: [FastHandler] = [
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps82: [FastHandler] = [
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NB.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NBE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -10,6 +80,9 @@ let fastStamps80: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps83: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -26,9 +99,6 @@ let fastStamps80: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps81: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_O.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -37,6 +107,9 @@ let fastStamps81: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps84: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -53,9 +126,6 @@ let fastStamps81: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps82: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -64,6 +134,9 @@ let fastStamps82: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt16.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt16.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps85: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt16.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt16.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt16.self, ifZero: true); return go(c, n, f) },
@@ -80,9 +153,6 @@ let fastStamps82: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_B.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NB.self, UInt32.self); return go(c, n, f) },
-]
-
-let fastStamps83: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_Z.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_BE.self, UInt32.self); return go(c, n, f) },
@@ -91,6 +161,9 @@ let fastStamps83: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_P.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NP.self, UInt32.self); return go(c, n, f) },
+]
+
+let fastStamps86: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_L.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NL.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt32.self); return go(c, n, f) },
@@ -107,9 +180,6 @@ let fastStamps83: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NP.self, UInt32.self); return go(c, n, f) },
-]
-
-let fastStamps84: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_L.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NL.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt32.self); return go(c, n, f) },
@@ -118,6 +188,9 @@ let fastStamps84: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps87: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_Z.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -134,9 +207,6 @@ let fastStamps84: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps85: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_Z.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NZ.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -145,6 +215,9 @@ let fastStamps85: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt32.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NP.self, UInt32.self); return go(c, n, f) },
+]
+
+let fastStamps88: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt32.self); return go(c, n, f) },
@@ -161,9 +234,6 @@ let fastStamps85: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps86: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -172,6 +242,9 @@ let fastStamps86: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NB.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps89: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -188,9 +261,6 @@ let fastStamps86: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps87: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -199,6 +269,9 @@ let fastStamps87: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps90: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -215,9 +288,6 @@ let fastStamps87: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps88: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -226,6 +296,9 @@ let fastStamps88: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NB.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps91: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -242,9 +315,6 @@ let fastStamps88: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NB.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps89: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -253,6 +323,9 @@ let fastStamps89: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps92: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_L.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -269,9 +342,6 @@ let fastStamps89: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NP.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps90: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt32.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -280,6 +350,9 @@ let fastStamps90: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps93: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_Z.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt32.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt32.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -296,9 +369,6 @@ let fastStamps90: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt32.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt32.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt32.self, ifZero: false); return go(c, n, f) },
-]
-
-let fastStamps91: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC.self, UInt32.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC.self, UInt32.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC.self, UInt32.self, ifZero: true); return go(c, n, f) },
@@ -307,6 +377,9 @@ let fastStamps91: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, INC_deadCF.self, UInt32.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC_deadCF.self, UInt32.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.incJZ_r(cpu(c), op(o), &f, DEC_deadCF.self, UInt32.self, ifZero: false); return go(c, n, f) },
+]
+
+let fastStamps94: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_O.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NO.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_B.self, UInt64.self); return go(c, n, f) },
@@ -323,9 +396,6 @@ let fastStamps91: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NL.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt64.self); return go(c, n, f) },
-]
-
-let fastStamps92: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_O.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_B.self, UInt64.self); return go(c, n, f) },
@@ -334,6 +404,9 @@ let fastStamps92: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NZ.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_BE.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NBE.self, UInt64.self); return go(c, n, f) },
+]
+
+let fastStamps95: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_S.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.CMPJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt64.self); return go(c, n, f) },
@@ -350,9 +423,6 @@ let fastStamps92: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NZ.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps93: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_S.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NS.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_P.self, UInt64.self); return go(c, n, f) },
@@ -361,75 +431,5 @@ let fastStamps93: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_LE.self, UInt64.self); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_rr(cpu(c), op(o), &f, CC_NLE.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_O.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_Z.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NZ.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_S.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NP.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt64.self); return go(c, n, f) },
-  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NLE.self, UInt64.self); return go(c, n, f) },
-]
-
-let fastStamps94: [FastHandler] = [
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NB.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NB.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps95: [FastHandler] = [
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
 ]
 

@@ -2,6 +2,76 @@
 // swift-format-ignore-file
 
 let fastStamps96: [FastHandler] = [
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_O.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NO.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_Z.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NZ.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_S.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NS.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_P.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NP.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_LE.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.TESTJcc_ri(cpu(c), op(o), &f, CC_NLE.self, UInt64.self); return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NB.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps97: [FastHandler] = [
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NB.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_Z.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NP.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_L.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_rm(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps98: [FastHandler] = [
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NB.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_Z.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NP.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_L.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+  { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -10,6 +80,9 @@ let fastStamps96: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps99: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mr(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -26,9 +99,6 @@ let fastStamps96: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_BE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NBE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps97: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -37,6 +107,9 @@ let fastStamps97: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps100: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_B.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -53,9 +126,6 @@ let fastStamps97: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NL.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.CMPJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
-]
-
-let fastStamps98: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_O.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NO.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -64,6 +134,9 @@ let fastStamps98: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps101: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressB.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressB.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -80,9 +153,6 @@ let fastStamps98: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NZ.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps99: [FastHandler] = [
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_S.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NS.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_P.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
@@ -91,6 +161,9 @@ let fastStamps99: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_LE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
   { c, o, r, s, k in guard Fast.reaches(cpu(c), op(o), UInt64.self, AddressF.self, Access.read) else { return missed(c, o, r, s, k) }; var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try Body<Fast>.TESTJcc_mi(cpu(c), op(o), &f, CC_NLE.self, UInt64.self, AddressF.self) } catch { return missed(c, o, r, s, k) }; return go(c, n, f) },
+]
+
+let fastStamps102: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt64.self, ifZero: true); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, ADD.self, UInt64.self, ifZero: false); return go(c, n, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); let n = Body<Fast>.ALUJZ_ri(cpu(c), op(o), &f, SUB.self, UInt64.self, ifZero: true); return go(c, n, f) },
@@ -107,9 +180,6 @@ let fastStamps99: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps100: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -118,6 +188,9 @@ let fastStamps100: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps103: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -134,9 +207,6 @@ let fastStamps100: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostScalarDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps101: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostScalarDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressF>>.hostScalarDouble(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -145,6 +215,9 @@ let fastStamps101: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps104: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostAdd.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -161,9 +234,6 @@ let fastStamps101: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostMaskDouble(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostMaskDouble(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps102: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostMaskSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostMaskSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostMaskSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -172,6 +242,9 @@ let fastStamps102: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostMaskSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostMaskSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps105: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostMaskSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostMaskSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostMaskSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -188,9 +261,6 @@ let fastStamps102: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostCompareSingle(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostCompareSingle(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps103: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostCompareSingle(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostCompareSingle(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostCompareSingle(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
@@ -199,6 +269,9 @@ let fastStamps103: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostCVTSD2SS(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostCVTSD2SS(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps106: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostCVTSD2SS(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressB>>.hostCVTSD2SS(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressF>>.hostCVTSD2SS(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -215,9 +288,6 @@ let fastStamps103: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostCVTSI2SD(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostCVTSI2SD(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps104: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostCVTSI2SD(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostCVTSI2SD(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -226,6 +296,9 @@ let fastStamps104: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostCVTSI2SD(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostCVTSI2SD(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps107: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -242,9 +315,6 @@ let fastStamps104: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<RegisterSource>.hostCVTSI2SS(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<RegisterSource>.hostCVTSI2SS(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps105: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -253,6 +323,9 @@ let fastStamps105: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostCVTSI2SS(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostCVTSI2SS(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps108: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostCVTSI2SS(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostCVTSI2SS(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -269,9 +342,6 @@ let fastStamps105: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostCVTSI2SS(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostCVTSI2SS(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps106: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressB>>.hostCVTSI2SS(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressF>>.hostCVTSI2SS(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -280,6 +350,9 @@ let fastStamps106: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostCVTSS2SD(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostCVTSS2SD(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps109: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostCVTSS2SD(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostCVTSS2SD(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostCVTSS2SD(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -296,9 +369,6 @@ let fastStamps106: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostCVTTSD2SI(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostCVTTSD2SI(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps107: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostCVTTSD2SI(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostCVTTSD2SI(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -307,6 +377,9 @@ let fastStamps107: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostCVTTSD2SI(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostCVTTSD2SI(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps110: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -323,9 +396,6 @@ let fastStamps107: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<RegisterSource>.hostCVTTSS2SI(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<RegisterSource>.hostCVTTSS2SI(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps108: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -334,6 +404,9 @@ let fastStamps108: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostCVTTSS2SI(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostCVTTSS2SI(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps111: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostCVTTSS2SI(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostCVTTSS2SI(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -350,9 +423,6 @@ let fastStamps108: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostCVTTSS2SI(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostCVTTSS2SI(cpu(c), op(o), UInt32.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps109: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostCVTTSS2SI(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostCVTTSS2SI(cpu(c), op(o), UInt64.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -360,76 +430,6 @@ let fastStamps109: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps110: [FastHandler] = [
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<RegisterSource>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressF>>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps111: [FastHandler] = [
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<RegisterSource>.hostScalarDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostScalarDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
 ]
 

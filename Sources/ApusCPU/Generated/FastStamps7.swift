@@ -2,6 +2,76 @@
 // swift-format-ignore-file
 
 let fastStamps112: [FastHandler] = [
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<RegisterSource>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps113: [FastHandler] = [
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressF>>.hostScalarDouble(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostDivide.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps114: [FastHandler] = [
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<RegisterSource>.hostScalarDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostScalarDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostScalarDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressF>>.hostScalarDouble(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -10,6 +80,9 @@ let fastStamps112: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps115: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostMaximum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -26,9 +99,6 @@ let fastStamps112: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps113: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -37,6 +107,9 @@ let fastStamps113: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps116: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -53,9 +126,6 @@ let fastStamps113: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps114: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostMinimum.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -64,6 +134,9 @@ let fastStamps114: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, isAligned: true) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.MOVAPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, isAligned: true) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.MOVAPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps117: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, isAligned: true) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVAPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, isAligned: true) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.MOVAPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, isAligned: true) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.MOVAPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -80,9 +153,6 @@ let fastStamps114: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, isAligned: true) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.MOVAPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.write, isAligned: true) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.MOVAPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps115: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.write, isAligned: true) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.MOVAPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, isAligned: true) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.MOVAPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.write, isAligned: true) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.MOVAPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -91,6 +161,9 @@ let fastStamps115: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVD(cpu(c), op(o), UInt32.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVD(cpu(c), op(o), UInt64.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps118: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -107,9 +180,6 @@ let fastStamps115: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVD(cpu(c), op(o), UInt32.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVD(cpu(c), op(o), UInt64.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps116: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -118,6 +188,9 @@ let fastStamps116: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.MOVD(cpu(c), op(o), UInt32.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.MOVD(cpu(c), op(o), UInt32.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps119: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.MOVD(cpu(c), op(o), UInt64.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.MOVD(cpu(c), op(o), UInt64.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -134,9 +207,6 @@ let fastStamps116: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.MOVD_EV(cpu(c), op(o), UInt32.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.write, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.MOVD_EV(cpu(c), op(o), UInt32.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps117: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.MOVD_EV(cpu(c), op(o), UInt64.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.MOVD_EV(cpu(c), op(o), UInt64.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -145,6 +215,9 @@ let fastStamps117: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVD_EV(cpu(c), op(o), UInt32.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVD_EV(cpu(c), op(o), UInt64.self) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps120: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -161,9 +234,6 @@ let fastStamps117: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVHLPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.MOVHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps118: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.MOVHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -172,6 +242,9 @@ let fastStamps118: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVHPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.MOVHPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps121: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.MOVHPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVHPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -188,9 +261,6 @@ let fastStamps118: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.MOVLPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.MOVLPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-]
-
-let fastStamps119: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVLPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.MOVLPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.MOVLPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -199,6 +269,9 @@ let fastStamps119: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.MOVLPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.MOVLPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+]
+
+let fastStamps122: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVMSKPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVMSKPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.MOVMSKPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -215,9 +288,6 @@ let fastStamps119: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVQ_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.MOVQ_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps120: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.MOVQ_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVQ_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -226,6 +296,9 @@ let fastStamps120: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.MOVSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps123: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.MOVSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -242,9 +315,6 @@ let fastStamps120: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVSS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.MOVSS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps121: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.MOVSS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVSS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -253,6 +323,9 @@ let fastStamps121: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVSS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.MOVSS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps124: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.write, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.MOVSS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVSS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -269,9 +342,6 @@ let fastStamps121: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, isAligned: false) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.MOVUPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, isAligned: false) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.MOVUPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps122: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, isAligned: false) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.MOVUPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.write, isAligned: false) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.MOVUPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -280,6 +350,9 @@ let fastStamps122: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.write, isAligned: false) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.MOVUPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, isAligned: false) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.MOVUPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps125: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.write, isAligned: false) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.MOVUPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.write, isAligned: false) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.MOVUPS_WV(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -296,9 +369,6 @@ let fastStamps122: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps123: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -307,6 +377,9 @@ let fastStamps123: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps126: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -323,9 +396,6 @@ let fastStamps123: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps124: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostMultiply.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -334,6 +404,9 @@ let fastStamps124: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PACKSSDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PACKSSDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps127: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PACKSSDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PACKSSDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -350,9 +423,6 @@ let fastStamps124: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PACKUSWB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PACKUSWB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps125: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PACKUSWB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PACKUSWB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -361,75 +431,5 @@ let fastStamps125: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps126: [FastHandler] = [
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps127: [FastHandler] = [
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 

@@ -2,6 +2,76 @@
 // swift-format-ignore-file
 
 let fastStamps128: [FastHandler] = [
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PADDB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PADDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps129: [FastHandler] = [
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PADDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps130: [FastHandler] = [
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -10,6 +80,9 @@ let fastStamps128: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPEQB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPEQB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps131: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPEQB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PCMPEQB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -26,9 +99,6 @@ let fastStamps128: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PCMPEQD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PCMPEQD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps129: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PCMPEQD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PCMPEQD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -37,6 +107,9 @@ let fastStamps129: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPEQQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPEQQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps132: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPEQQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PCMPEQQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -53,9 +126,6 @@ let fastStamps129: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PCMPEQW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PCMPEQW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps130: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PCMPEQW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PCMPEQW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -64,6 +134,9 @@ let fastStamps130: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPGTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPGTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps133: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPGTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PCMPGTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -80,9 +153,6 @@ let fastStamps130: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PCMPGTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PCMPGTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps131: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PCMPGTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PCMPGTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -91,6 +161,9 @@ let fastStamps131: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPGTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPGTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps134: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPGTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PCMPGTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -107,9 +180,6 @@ let fastStamps131: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMADDWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PMADDWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps132: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PMADDWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMADDWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -118,6 +188,9 @@ let fastStamps132: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMAXSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMAXSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps135: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMAXSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMAXSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -134,9 +207,6 @@ let fastStamps132: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMAXSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PMAXSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps133: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PMAXSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMAXSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -145,6 +215,9 @@ let fastStamps133: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMAXUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMAXUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps136: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMAXUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMAXUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -161,9 +234,6 @@ let fastStamps133: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMAXUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PMAXUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps134: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PMAXUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMAXUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -172,6 +242,9 @@ let fastStamps134: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMINSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMINSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps137: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMINSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMINSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -188,9 +261,6 @@ let fastStamps134: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMINSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PMINSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps135: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PMINSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMINSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -199,6 +269,9 @@ let fastStamps135: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMINUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMINUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps138: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMINUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMINUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -215,9 +288,6 @@ let fastStamps135: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMINUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PMINUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps136: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PMINUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMINUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -226,6 +296,9 @@ let fastStamps136: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMOVMSKB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMOVMSKB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps139: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMOVMSKB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMULHW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMULHW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -242,9 +315,6 @@ let fastStamps136: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps137: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -253,6 +323,9 @@ let fastStamps137: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps140: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMULLW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMULLW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -269,9 +342,6 @@ let fastStamps137: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps138: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -280,6 +350,9 @@ let fastStamps138: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps141: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.POR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.POR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -296,9 +369,6 @@ let fastStamps138: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps139: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -307,6 +377,9 @@ let fastStamps139: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps142: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSLLD_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSLLD_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -323,9 +396,6 @@ let fastStamps139: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSRAW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSRAW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSRAW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps140: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSRLD_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSRLD_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSRLD_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -334,6 +404,9 @@ let fastStamps140: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSRLQ_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSRLW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSRLW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps143: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSRLW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -350,9 +423,6 @@ let fastStamps140: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps141: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -361,75 +431,5 @@ let fastStamps141: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps142: [FastHandler] = [
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps143: [FastHandler] = [
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 

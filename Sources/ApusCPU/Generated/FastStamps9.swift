@@ -3,6 +3,76 @@
 
 let fastStamps144: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps145: [FastHandler] = [
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps146: [FastHandler] = [
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -10,6 +80,9 @@ let fastStamps144: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps147: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKLBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKLBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -26,9 +99,6 @@ let fastStamps144: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKLDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKLDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PUNPCKLDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps145: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PUNPCKLDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PUNPCKLDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -37,6 +107,9 @@ let fastStamps145: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PUNPCKLDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKLDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKLDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps148: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKLQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKLQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -53,9 +126,6 @@ let fastStamps145: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKLWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PUNPCKLWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PUNPCKLWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps146: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PUNPCKLWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PUNPCKLWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -64,6 +134,9 @@ let fastStamps146: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PUNPCKLWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKLWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKLWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps149: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PXOR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PXOR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -80,9 +153,6 @@ let fastStamps146: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.SHUFPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.SHUFPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.SHUFPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps147: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.SHUFPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.SHUFPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -91,6 +161,9 @@ let fastStamps147: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.SHUFPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.SHUFPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.SHUFPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps150: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.SHUFPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.SHUFPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -107,9 +180,6 @@ let fastStamps147: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps148: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -118,6 +188,9 @@ let fastStamps148: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps151: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -134,9 +207,6 @@ let fastStamps148: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<RegisterSource>.hostScalarDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostScalarDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps149: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostScalarDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressB>>.hostScalarDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -145,6 +215,9 @@ let fastStamps149: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps152: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -161,9 +234,6 @@ let fastStamps149: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<RegisterSource>.hostCompareSingle(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostCompareSingle(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostCompareSingle(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
-]
-
-let fastStamps150: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostCompareSingle(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostCompareSingle(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
@@ -172,6 +242,9 @@ let fastStamps150: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps153: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -188,9 +261,6 @@ let fastStamps150: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.UNPCKLPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.UNPCKLPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.UNPCKLPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps151: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.UNPCKLPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.UNPCKLPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -199,6 +269,9 @@ let fastStamps151: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VBROADCASTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VBROADCASTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VBROADCASTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps154: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VEXTRACTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.write, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VEXTRACTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -215,9 +288,6 @@ let fastStamps151: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 1) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPBROADCASTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 1) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPBROADCASTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 1) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPBROADCASTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps152: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VPBROADCASTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.VPBROADCASTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -226,6 +296,9 @@ let fastStamps152: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPBROADCASTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPBROADCASTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPBROADCASTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps155: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VPBROADCASTQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.VPBROADCASTQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -242,9 +315,6 @@ let fastStamps152: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 2) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPBROADCASTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 2) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPBROADCASTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 2) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPBROADCASTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps153: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VZEROUPPER(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]

@@ -204,5 +204,8 @@ let slowHandlers: [SlowHandler] = {
   all += slowStamps198
   all += slowStamps199
   all += slowStamps200
+  all += slowStamps201
+  all += slowStamps202
+  all += slowStamps203
   return all
 }()

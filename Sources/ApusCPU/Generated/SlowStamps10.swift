@@ -2,6 +2,76 @@
 // swift-format-ignore-file
 
 let slowStamps160: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPXCHG8B(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPXCHG8B(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPXCHG8B(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CPUID(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32_Eb(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTDQ2PD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTDQ2PD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTDQ2PD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTDQ2PS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTDQ2PS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTDQ2PS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPD2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPD2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPD2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPD2PI(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPD2PS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPD2PS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPD2PS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPI2PD(op) } },
+]
+
+let slowStamps161: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPI2PS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPS2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPS2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPS2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPS2PD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPS2PD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPS2PD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPS2PI(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTSD2SI(cpu, op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTSD2SI(cpu, op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSD2SI(cpu, op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSD2SI(cpu, op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTSS2SI(cpu, op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTSS2SI(cpu, op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSS2SI(cpu, op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSS2SI(cpu, op, UInt64.self) } },
+]
+
+let slowStamps162: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTTPD2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTTPD2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTTPD2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTTPD2PI(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTTPS2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTTPS2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTTPS2DQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTTPS2PI(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DAA(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DAS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIV(op, UInt8.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIV(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIV(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIV(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.DPPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.DPPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.DPPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.DPPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.DPPS(cpu, op) } },
@@ -10,6 +80,9 @@ let slowStamps160: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt64.self) } },
+]
+
+let slowStamps163: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.EXTRACTPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.EXTRACTPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.F2XM1(op) } },
@@ -26,9 +99,6 @@ let slowStamps160: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVBE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNB(op) } },
-]
-
-let slowStamps161: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNBE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNU(op) } },
@@ -37,6 +107,9 @@ let slowStamps161: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMIP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP(op) } },
+]
+
+let slowStamps164: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMPP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP_m64(op) } },
@@ -53,9 +126,6 @@ let slowStamps161: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDIV_ST0(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDIV_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDIV_m32(op) } },
-]
-
-let slowStamps162: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDIV_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FFREE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FFREEP(op) } },
@@ -64,6 +134,9 @@ let slowStamps162: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOMP_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOMP_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOM_m16(op) } },
+]
+
+let slowStamps165: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOM_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIDIVR_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIDIVR_m32(op) } },
@@ -80,9 +153,6 @@ let slowStamps162: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISTP_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISTTP_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISTTP_m32(op) } },
-]
-
-let slowStamps163: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISTTP_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIST_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIST_m32(op) } },
@@ -91,6 +161,9 @@ let slowStamps163: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUB_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUB_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLD1(op) } },
+]
+
+let slowStamps166: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLDCW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLDENV(op, UInt16.self) } },
@@ -107,9 +180,6 @@ let slowStamps163: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLD_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLD_m80(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMULP(op) } },
-]
-
-let slowStamps164: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_ST0(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_m32(op) } },
@@ -118,6 +188,9 @@ let slowStamps164: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNINIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNOP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps167: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt64.self) } },
@@ -134,9 +207,6 @@ let slowStamps164: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FPTAN(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRNDINT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps165: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt64.self) } },
@@ -145,6 +215,9 @@ let slowStamps165: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSINCOS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSQRT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP1(op) } },
+]
+
+let slowStamps168: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_m64(op) } },
@@ -161,9 +234,6 @@ let slowStamps165: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSUB_ST0(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSUB_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSUB_m32(op) } },
-]
-
-let slowStamps166: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSUB_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FTST(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOM(op) } },
@@ -172,6 +242,9 @@ let slowStamps166: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMPP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FWAIT(op) } },
+]
+
+let slowStamps169: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXAM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXCH(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -188,9 +261,6 @@ let slowStamps166: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.GF2P8AFFINEINVQB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.GF2P8AFFINEINVQB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.GF2P8AFFINEINVQB(cpu, op) } },
-]
-
-let slowStamps167: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.GF2P8AFFINEQB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.GF2P8AFFINEQB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.GF2P8AFFINEQB(cpu, op) } },
@@ -199,6 +269,9 @@ let slowStamps167: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.GF2P8MULB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.HADDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.HADDPD(cpu, op) } },
+]
+
+let slowStamps170: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.HADDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.HADDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.HADDPS(cpu, op) } },
@@ -215,9 +288,6 @@ let slowStamps167: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IDIV(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt8.self) } },
-]
-
-let slowStamps168: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -226,6 +296,9 @@ let slowStamps168: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INS(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.INSERTPS(cpu, op) } },
+]
+
+let slowStamps171: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.INSERTPS(cpu, op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT1(op) } },
@@ -242,9 +315,6 @@ let slowStamps168: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Ap(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Ap(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Ap(op, UInt64.self) } },
-]
-
-let slowStamps169: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt32.self) } },
@@ -253,6 +323,9 @@ let slowStamps169: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt64.self) } },
+]
+
+let slowStamps172: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JrCXZ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAHF(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -269,9 +342,6 @@ let slowStamps169: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps170: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt64.self) } },
@@ -280,6 +350,9 @@ let slowStamps170: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt32.self) } },
+]
+
+let slowStamps173: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt64.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOP(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPE(op) } },
@@ -296,9 +369,6 @@ let slowStamps170: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MASKMOVDQU(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MASKMOVDQU(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MASKMOVQ(op) } },
-]
-
-let slowStamps171: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MONITOR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt16.self) } },
@@ -307,6 +377,9 @@ let slowStamps171: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt32.self) } },
+]
+
+let slowStamps174: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MOVDDUP(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MOVDDUP(cpu, op) } },
@@ -323,9 +396,6 @@ let slowStamps171: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt32.self) } },
-]
-
-let slowStamps172: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ2DQ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX(op) } },
@@ -334,6 +404,9 @@ let slowStamps172: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt64.self) } },
+]
+
+let slowStamps175: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MOVSHDUP(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MOVSHDUP(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MOVSHDUP(cpu, op) } },
@@ -350,9 +423,6 @@ let slowStamps172: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_SE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MPSADBW(cpu, op) } },
-]
-
-let slowStamps173: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MPSADBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MPSADBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -361,75 +431,5 @@ let slowStamps173: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULX(op, UInt64.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MWAIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt8.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt8.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PABSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PABSB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PABSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PABSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PABSD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PABSD_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PABSD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PABSD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PABSW(cpu, op) } },
-]
-
-let slowStamps174: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PABSW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PABSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PABSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKSSDW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PACKSSWB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKSSWB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PACKSSWB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PACKSSWB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PACKUSDW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PACKUSDW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PACKUSDW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKUSWB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDD_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDQ_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PADDSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PADDSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PADDSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PADDSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PADDUSB(cpu, op) } },
-]
-
-let slowStamps175: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDUSB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PADDUSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDUSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PADDUSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDUSW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PADDUSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDUSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PALIGNR(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PALIGNR_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PALIGNR(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PALIGNR(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PANDN_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAND_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PAVGB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAVGB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PAVGB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PAVGB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PAVGW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAVGW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PAVGW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PAVGW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PBLENDVB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PBLENDW(cpu, op) } },
 ]
 

@@ -2,6 +2,76 @@
 // swift-format-ignore-file
 
 let slowStamps176: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.OUTS(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PABSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PABSB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PABSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PABSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PABSD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PABSD_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PABSD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PABSD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PABSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PABSW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PABSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PABSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKSSDW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PACKSSWB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKSSWB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PACKSSWB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PACKSSWB(cpu, op) } },
+]
+
+let slowStamps177: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PACKUSDW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PACKUSDW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PACKUSDW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKUSWB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDD_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDQ_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PADDSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PADDSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PADDSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDSW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PADDSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PADDUSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDUSB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PADDUSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDUSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PADDUSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDUSW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PADDUSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDUSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDW_MMX(op) } },
+]
+
+let slowStamps178: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PALIGNR_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PANDN_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAND_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PAVGB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAVGB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PAVGB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PAVGB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PAVGW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAVGW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PAVGW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PAVGW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PBLENDVB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PBLENDW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PBLENDW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PBLENDW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCLMULQDQ(cpu, op) } },
@@ -10,6 +80,9 @@ let slowStamps176: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQW_MMX(op) } },
+]
+
+let slowStamps179: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPESTRI(cpu, op, UInt32.self) } },
@@ -26,9 +99,6 @@ let slowStamps176: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PCMPESTRM(cpu, op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PCMPESTRM(cpu, op, UInt64.self) } },
-]
-
-let slowStamps177: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTQ(cpu, op) } },
@@ -37,6 +107,9 @@ let slowStamps177: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPISTRI(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PCMPISTRI(cpu, op) } },
+]
+
+let slowStamps180: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPISTRM(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PCMPISTRM(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -53,9 +126,6 @@ let slowStamps177: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PEXTRD(cpu, op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PEXTRD(cpu, op, UInt64.self) } },
-]
-
-let slowStamps178: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PEXTRD(cpu, op, UInt32.self) } },
@@ -64,6 +134,9 @@ let slowStamps178: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PEXTRW_EV(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PEXTRW_EV(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PEXTRW_MMX(op) } },
+]
+
+let slowStamps181: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PEXTRW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PHADDD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHADDD_MMX(op) } },
@@ -80,9 +153,6 @@ let slowStamps178: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PHMINPOSUW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PHMINPOSUW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PHSUBD(cpu, op) } },
-]
-
-let slowStamps179: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PHSUBD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PHSUBD(cpu, op) } },
@@ -91,6 +161,9 @@ let slowStamps179: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PHSUBSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PHSUBSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PHSUBW(cpu, op) } },
+]
+
+let slowStamps182: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PHSUBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PHSUBW(cpu, op) } },
@@ -107,9 +180,6 @@ let slowStamps179: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PINSRW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PINSRW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PINSRW(cpu, op) } },
-]
-
-let slowStamps180: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMADDUBSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMADDUBSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMADDUBSW(cpu, op) } },
@@ -118,6 +188,9 @@ let slowStamps180: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXSB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMAXSB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMAXSB(cpu, op) } },
+]
+
+let slowStamps183: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMAXSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMAXUB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXUW(cpu, op) } },
@@ -134,9 +207,6 @@ let slowStamps180: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMOVMSKB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVSXBD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVSXBD(cpu, op) } },
-]
-
-let slowStamps181: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVSXBD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVSXBQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVSXBQ(cpu, op) } },
@@ -145,6 +215,9 @@ let slowStamps181: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVSXBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVSXBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVSXDQ(cpu, op) } },
+]
+
+let slowStamps184: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVSXDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVSXDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVSXWD(cpu, op) } },
@@ -161,9 +234,6 @@ let slowStamps181: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVZXBQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVZXBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVZXBW(cpu, op) } },
-]
-
-let slowStamps182: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVZXBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVZXDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVZXDQ(cpu, op) } },
@@ -172,6 +242,9 @@ let slowStamps182: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVZXWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVZXWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVZXWQ(cpu, op) } },
+]
+
+let slowStamps185: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVZXWQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVZXWQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULDQ(cpu, op) } },
@@ -188,9 +261,6 @@ let slowStamps182: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULHW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULLW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMULUDQ_MMX(op) } },
-]
-
-let slowStamps183: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPA(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPA(op, UInt32.self) } },
@@ -199,6 +269,9 @@ let slowStamps183: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt64.self) } },
+]
+
+let slowStamps186: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_E(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_E(op, UInt32.self) } },
@@ -215,9 +288,6 @@ let slowStamps183: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSADBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSADBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSADBW(cpu, op) } },
-]
-
-let slowStamps184: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSADBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSHUFB_MMX(op) } },
@@ -226,6 +296,9 @@ let slowStamps184: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFHW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSHUFHW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFHW(cpu, op) } },
+]
+
+let slowStamps187: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFLW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSHUFLW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFLW(cpu, op) } },
@@ -242,9 +315,6 @@ let slowStamps184: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSIGNW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSIGNW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSIGNW(cpu, op) } },
-]
-
-let slowStamps185: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSLLD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSLLDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSLLDQ(cpu, op) } },
@@ -253,6 +323,9 @@ let slowStamps185: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSLLD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSLLD(cpu, op) } },
+]
+
+let slowStamps188: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSLLQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX_I(op) } },
@@ -269,9 +342,6 @@ let slowStamps185: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRAD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRAD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRAW(cpu, op) } },
-]
-
-let slowStamps186: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAW_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRAW(cpu, op) } },
@@ -280,6 +350,9 @@ let slowStamps186: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRLDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLDQ(cpu, op) } },
+]
+
+let slowStamps189: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLD(cpu, op) } },
@@ -296,9 +369,6 @@ let slowStamps186: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBD_MMX(op) } },
-]
-
-let slowStamps187: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBSB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBSB_MMX(op) } },
@@ -307,6 +377,9 @@ let slowStamps187: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBSW(cpu, op) } },
+]
+
+let slowStamps190: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBUSB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBUSB_MMX(op) } },
@@ -323,9 +396,6 @@ let slowStamps187: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHDQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHWD_MMX(op) } },
-]
-
-let slowStamps188: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLDQ_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLWD_MMX(op) } },
@@ -334,6 +404,9 @@ let slowStamps188: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps191: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt64.self) } },
@@ -350,9 +423,6 @@ let slowStamps188: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps189: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt64.self) } },
@@ -361,75 +431,5 @@ let slowStamps189: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.RCPPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.RCPPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.RCPPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.RCPSS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.RCPSS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt8.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDFSBASE(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDFSBASE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt32.self) } },
-]
-
-let slowStamps190: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDMSR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPID(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPKRU(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPMC(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDRAND(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDRAND(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDRAND(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDSEED(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDSEED(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDSEED(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDTSC(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDTSCP(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps191: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RORX(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RORX(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDPD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDPD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.ROUNDPD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.ROUNDPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDSD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDSD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDSS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDSS(cpu, op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RSM(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.RSQRTPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.RSQRTPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.RSQRTPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.RSQRTSS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.RSQRTSS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SAHF(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SALC(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SARX(op, UInt32.self) } },
 ]
 

@@ -2,6 +2,76 @@
 // swift-format-ignore-file
 
 let slowStamps192: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.RCPPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.RCPPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.RCPPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.RCPSS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.RCPSS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt8.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCR(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDFSBASE(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDFSBASE(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDGSBASE(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDMSR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPID(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPKRU(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPMC(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDRAND(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDRAND(op, UInt32.self) } },
+]
+
+let slowStamps193: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDRAND(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDSEED(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDSEED(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDSEED(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDTSC(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDTSCP(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RET_far(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RORX(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RORX(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.ROUNDPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDPS(cpu, op) } },
+]
+
+let slowStamps194: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.ROUNDPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDSD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDSD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDSS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDSS(cpu, op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.RSM(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.RSQRTPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.RSQRTPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.RSQRTPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.RSQRTSS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.RSQRTSS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SAHF(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SALC(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SARX(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SARX(op, UInt64.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt16.self) } },
@@ -10,6 +80,9 @@ let slowStamps192: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SERIALIZE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SGDT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHA1MSG1(cpu, op) } },
+]
+
+let slowStamps195: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHA1MSG2(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHA1NEXTE(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHA1RNDS4(cpu, op) } },
@@ -26,9 +99,6 @@ let slowStamps192: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SHRX(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SIDT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps193: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SLDT(op, UInt64.self) } },
@@ -37,6 +107,9 @@ let slowStamps193: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SMSW(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SMSW(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SQRTPD(cpu, op) } },
+]
+
+let slowStamps196: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SQRTPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SQRTPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SQRTPS(cpu, op) } },
@@ -53,9 +126,6 @@ let slowStamps193: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STMXCSR(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt16.self) } },
-]
-
-let slowStamps194: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -64,6 +134,9 @@ let slowStamps194: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SWAPGS(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSCALL(op) } },
+]
+
+let slowStamps197: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSENTER(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op, UInt16.self) } },
@@ -80,9 +153,6 @@ let slowStamps194: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VBLENDVPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VBLENDVPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VBLENDVPS(cpu, op) } },
-]
-
-let slowStamps195: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VCVTPH2PS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VCVTPH2PS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VCVTPS2PH(cpu, op) } },
@@ -91,6 +161,9 @@ let slowStamps195: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMADDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFMADDPD(cpu, op) } },
+]
+
+let slowStamps198: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMADDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFMADDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMADDSD(cpu, op) } },
@@ -107,9 +180,6 @@ let slowStamps195: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFMSUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMSUBPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFMSUBPS(cpu, op) } },
-]
-
-let slowStamps196: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMSUBSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMSUBSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMADDPD(cpu, op) } },
@@ -118,6 +188,9 @@ let slowStamps196: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFNMADDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMADDSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMADDSS(cpu, op) } },
+]
+
+let slowStamps199: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMSUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFNMSUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMSUBPS(cpu, op) } },
@@ -134,9 +207,6 @@ let slowStamps196: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPD_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPD_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPD(cpu, op) } },
-]
-
-let slowStamps197: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPS_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPS_I(cpu, op) } },
@@ -145,6 +215,9 @@ let slowStamps197: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPGATHERDD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPGATHERDD(cpu, op) } },
+]
+
+let slowStamps200: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPGATHERDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPGATHERDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPGATHERQD(cpu, op) } },
@@ -161,9 +234,6 @@ let slowStamps197: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPMASKMOVQ_WV(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSLLVD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSLLVD(cpu, op) } },
-]
-
-let slowStamps198: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSLLVQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSLLVQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSRAVD(cpu, op) } },
@@ -172,6 +242,9 @@ let slowStamps198: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSRLVD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSRLVQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSRLVQ(cpu, op) } },
+]
+
+let slowStamps201: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VSTMXCSR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VTESTPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VTESTPD(cpu, op) } },
@@ -188,9 +261,6 @@ let slowStamps198: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRGSBASE(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRMSR(op) } },
-]
-
-let slowStamps199: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.WRPKRU(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XGETBV(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XLAT(op) } },
@@ -199,6 +269,9 @@ let slowStamps199: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps202: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt64.self) } },
@@ -215,9 +288,6 @@ let slowStamps199: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVEOPT(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps200: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt64.self) } },
@@ -226,6 +296,9 @@ let slowStamps200: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.GP, 0) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.linkNear(op) } },
+]
+
+let slowStamps203: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.lookup() } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSXD_w(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.branchBeyondLimit(op) } },

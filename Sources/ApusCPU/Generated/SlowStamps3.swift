@@ -3,6 +3,76 @@
 
 let slowStamps48: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, BSF.self, UInt16.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, BSF.self, UInt32.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, BSF.self, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSF.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSF.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSF.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSF.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSF.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSF.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSF.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSF.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSF.self, UInt64.self, AddressS.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, BSR.self, UInt16.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, BSR.self, UInt32.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, BSR.self, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSR.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps49: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSR.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSR.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSR.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSR.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSR.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSR.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSR.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, BSR.self, UInt64.self, AddressS.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, TZCNT.self, UInt16.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, TZCNT.self, UInt32.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, TZCNT.self, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, TZCNT.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, TZCNT.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, TZCNT.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, TZCNT.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, TZCNT.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, TZCNT.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, TZCNT.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, TZCNT.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, TZCNT.self, UInt64.self, AddressS.self) } },
+]
+
+let slowStamps50: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, LZCNT.self, UInt16.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, LZCNT.self, UInt32.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, LZCNT.self, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, LZCNT.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, LZCNT.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, LZCNT.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, LZCNT.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, LZCNT.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, LZCNT.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, LZCNT.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, LZCNT.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, LZCNT.self, UInt64.self, AddressS.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, POPCNT.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, POPCNT.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.scan_rr(cpu, op, &f, POPCNT.self, UInt64.self) } },
@@ -10,6 +80,9 @@ let slowStamps48: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, POPCNT.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps51: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, POPCNT.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, POPCNT.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.scan_rm(cpu, op, &f, POPCNT.self, UInt32.self, AddressS.self) } },
@@ -26,17 +99,17 @@ let slowStamps48: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
 ]
 
-let slowStamps49: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
+let slowStamps52: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.SETcc_r(cpu, op, &f, CC_O.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_O.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_O.self, AddressS.self) } },
@@ -53,9 +126,6 @@ let slowStamps49: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps50: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
@@ -64,6 +134,9 @@ let slowStamps50: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NO.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NO.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NO.self, AddressS.self) } },
+]
+
+let slowStamps53: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_B.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_B.self, UInt32.self) } },
@@ -80,9 +153,6 @@ let slowStamps50: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
-]
-
-let slowStamps51: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.SETcc_r(cpu, op, &f, CC_B.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_B.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_B.self, AddressS.self) } },
@@ -91,6 +161,9 @@ let slowStamps51: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NB.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NB.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NB.self, UInt64.self) } },
+]
+
+let slowStamps54: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -107,9 +180,6 @@ let slowStamps51: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NB.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NB.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NB.self, AddressS.self) } },
-]
-
-let slowStamps52: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_Z.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_Z.self, UInt32.self) } },
@@ -118,6 +188,9 @@ let slowStamps52: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps55: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
@@ -134,17 +207,17 @@ let slowStamps52: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NZ.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NZ.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NZ.self, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
 ]
 
-let slowStamps53: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
+let slowStamps56: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
@@ -161,17 +234,17 @@ let slowStamps53: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
 ]
 
-let slowStamps54: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
+let slowStamps57: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.SETcc_r(cpu, op, &f, CC_BE.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_BE.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_BE.self, AddressS.self) } },
@@ -188,9 +261,6 @@ let slowStamps54: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NBE.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NBE.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps55: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NBE.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
@@ -199,6 +269,9 @@ let slowStamps55: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NBE.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NBE.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NBE.self, AddressS.self) } },
+]
+
+let slowStamps58: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_S.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_S.self, UInt32.self) } },
@@ -215,9 +288,6 @@ let slowStamps55: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
-]
-
-let slowStamps56: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.SETcc_r(cpu, op, &f, CC_S.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_S.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_S.self, AddressS.self) } },
@@ -226,6 +296,9 @@ let slowStamps56: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NS.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NS.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NS.self, UInt64.self) } },
+]
+
+let slowStamps59: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -242,9 +315,6 @@ let slowStamps56: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NS.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NS.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NS.self, AddressS.self) } },
-]
-
-let slowStamps57: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_P.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_P.self, UInt32.self) } },
@@ -253,6 +323,9 @@ let slowStamps57: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps60: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
@@ -269,17 +342,17 @@ let slowStamps57: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NP.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NP.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NP.self, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
 ]
 
-let slowStamps58: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
+let slowStamps61: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NP.self, UInt64.self, AddressS.self) } },
@@ -296,17 +369,17 @@ let slowStamps58: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
 ]
 
-let slowStamps59: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
+let slowStamps62: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.SETcc_r(cpu, op, &f, CC_L.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_L.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_L.self, AddressS.self) } },
@@ -323,9 +396,6 @@ let slowStamps59: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps60: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
@@ -334,6 +404,9 @@ let slowStamps60: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NL.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NL.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NL.self, AddressS.self) } },
+]
+
+let slowStamps63: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_LE.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_LE.self, UInt32.self) } },
@@ -350,9 +423,6 @@ let slowStamps60: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
-]
-
-let slowStamps61: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.SETcc_r(cpu, op, &f, CC_LE.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_LE.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_LE.self, AddressS.self) } },
@@ -361,75 +431,5 @@ let slowStamps61: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NLE.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NLE.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMOVcc_rr(cpu, op, &f, CC_NLE.self, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.SETcc_r(cpu, op, &f, CC_NLE.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NLE.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NLE.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NLE.self, AddressS.self) } },
-]
-
-let slowStamps62: [SlowHandler] = [
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt8.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt64.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt8.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_r64(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_i64(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.POP_r64(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.RET64(cpu, op) } },
-]
-
-let slowStamps63: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.LEAVE64(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.CALL_r64(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.JMP_r64(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_m64(cpu, op, AddressS.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_m64(cpu, op, AddressS.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_m64(cpu, op, AddressS.self) } },
 ]
 

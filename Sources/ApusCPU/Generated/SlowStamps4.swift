@@ -5,30 +5,100 @@ let slowStamps64: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.CALL_m64(cpu, op, AddressS.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.CALL_m64(cpu, op, AddressS.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.CALL_m64(cpu, op, AddressS.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.JMP_m64(cpu, op, AddressS.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.JMP_m64(cpu, op, AddressS.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.JMP_m64(cpu, op, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt32.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMOVcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.SETcc_r(cpu, op, &f, CC_NLE.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NLE.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NLE.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.SETcc_m(cpu, op, &f, CC_NLE.self, AddressS.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt64.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.STOS(op, UInt64.self) } },
 ]
 
 let slowStamps65: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_r64(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_i64(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.POP_r64(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.RET64(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.LEAVE64(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.CALL_r64(cpu, op) } },
+]
+
+let slowStamps66: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.JMP_r64(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_m64(cpu, op, AddressS.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_m64(cpu, op, AddressS.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.PUSH_m64(cpu, op, AddressS.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps67: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.CALL_m64(cpu, op, AddressS.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.CALL_m64(cpu, op, AddressS.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.CALL_m64(cpu, op, AddressS.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.JMP_m64(cpu, op, AddressS.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.JMP_m64(cpu, op, AddressS.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.JMP_m64(cpu, op, AddressS.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try Body<Slow>.CALL_J64(cpu, op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in Body<Slow>.JMP_J(cpu, op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in Body<Slow>.blockEnd(cpu, op) } },
@@ -37,6 +107,9 @@ let slowStamps65: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_NO.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_B.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_NB.self) } },
+]
+
+let slowStamps68: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_Z.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_NZ.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_BE.self) } },
@@ -53,9 +126,6 @@ let slowStamps65: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NO.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_B.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NB.self, UInt8.self) } },
-]
-
-let slowStamps66: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_Z.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NZ.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_BE.self, UInt8.self) } },
@@ -64,6 +134,9 @@ let slowStamps66: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NS.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_P.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NP.self, UInt8.self) } },
+]
+
+let slowStamps69: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_L.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NL.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_LE.self, UInt8.self) } },
@@ -80,9 +153,6 @@ let slowStamps66: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NS.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_P.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NP.self, UInt8.self) } },
-]
-
-let slowStamps67: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_L.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NL.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_LE.self, UInt8.self) } },
@@ -91,6 +161,9 @@ let slowStamps67: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NO.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_B.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NB.self, UInt8.self) } },
+]
+
+let slowStamps70: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_Z.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NZ.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_BE.self, UInt8.self) } },
@@ -107,9 +180,6 @@ let slowStamps67: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NO.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_B.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NB.self, UInt8.self) } },
-]
-
-let slowStamps68: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_Z.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NZ.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_BE.self, UInt8.self) } },
@@ -118,6 +188,9 @@ let slowStamps68: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NS.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_P.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NP.self, UInt8.self) } },
+]
+
+let slowStamps71: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_L.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NL.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_LE.self, UInt8.self) } },
@@ -134,9 +207,6 @@ let slowStamps68: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt8.self, AddressS.self) } },
-]
-
-let slowStamps69: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt8.self, AddressS.self) } },
@@ -145,6 +215,9 @@ let slowStamps69: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
+]
+
+let slowStamps72: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt8.self, AddressS.self) } },
@@ -161,9 +234,6 @@ let slowStamps69: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
-]
-
-let slowStamps70: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt8.self, AddressS.self) } },
@@ -172,6 +242,9 @@ let slowStamps70: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt8.self, AddressS.self) } },
+]
+
+let slowStamps73: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt8.self, AddressS.self) } },
@@ -188,9 +261,6 @@ let slowStamps70: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt8.self, AddressS.self) } },
-]
-
-let slowStamps71: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt8.self, AddressS.self) } },
@@ -199,6 +269,9 @@ let slowStamps71: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
+]
+
+let slowStamps74: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_Z.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt8.self, AddressS.self) } },
@@ -215,9 +288,6 @@ let slowStamps71: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
-]
-
-let slowStamps72: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_Z.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt8.self, AddressS.self) } },
@@ -226,6 +296,9 @@ let slowStamps72: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NS.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_P.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NP.self, UInt8.self, AddressS.self) } },
+]
+
+let slowStamps75: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_L.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt8.self, AddressS.self) } },
@@ -242,9 +315,6 @@ let slowStamps72: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NP.self, UInt8.self, AddressS.self) } },
-]
-
-let slowStamps73: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_L.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt8.self, AddressS.self) } },
@@ -253,6 +323,9 @@ let slowStamps73: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
+]
+
+let slowStamps76: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt8.self, AddressS.self) } },
@@ -269,9 +342,6 @@ let slowStamps73: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt8.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, SUB.self, UInt8.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, SUB.self, UInt8.self, ifZero: false) } },
-]
-
-let slowStamps74: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC.self, UInt8.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC.self, UInt8.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC.self, UInt8.self, ifZero: true) } },
@@ -280,6 +350,9 @@ let slowStamps74: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC_deadCF.self, UInt8.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt8.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt8.self, ifZero: false) } },
+]
+
+let slowStamps77: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_O.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NO.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_B.self, UInt16.self) } },
@@ -296,9 +369,6 @@ let slowStamps74: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NL.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_LE.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NLE.self, UInt16.self) } },
-]
-
-let slowStamps75: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_O.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NO.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_B.self, UInt16.self) } },
@@ -307,6 +377,9 @@ let slowStamps75: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NZ.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_BE.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NBE.self, UInt16.self) } },
+]
+
+let slowStamps78: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_S.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NS.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_P.self, UInt16.self) } },
@@ -323,9 +396,6 @@ let slowStamps75: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NZ.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_BE.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NBE.self, UInt16.self) } },
-]
-
-let slowStamps76: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_S.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NS.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_P.self, UInt16.self) } },
@@ -334,6 +404,9 @@ let slowStamps76: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NL.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_LE.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NLE.self, UInt16.self) } },
+]
+
+let slowStamps79: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_O.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NO.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_B.self, UInt16.self) } },
@@ -350,9 +423,6 @@ let slowStamps76: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NL.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_LE.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NLE.self, UInt16.self) } },
-]
-
-let slowStamps77: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
@@ -361,75 +431,5 @@ let slowStamps77: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
-]
-
-let slowStamps78: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
-]
-
-let slowStamps79: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
 ]
 

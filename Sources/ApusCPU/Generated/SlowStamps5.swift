@@ -2,14 +2,68 @@
 // swift-format-ignore-file
 
 let slowStamps80: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps81: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps82: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
@@ -28,23 +82,23 @@ let slowStamps80: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
 ]
 
-let slowStamps81: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+let slowStamps83: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
@@ -55,7 +109,7 @@ let slowStamps81: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
 ]
 
-let slowStamps82: [SlowHandler] = [
+let slowStamps84: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
@@ -64,6 +118,25 @@ let slowStamps82: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NP.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
+]
+
+let slowStamps85: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt16.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt16.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, SUB.self, UInt16.self, ifZero: true) } },
@@ -80,9 +153,6 @@ let slowStamps82: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NO.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_B.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NB.self, UInt32.self) } },
-]
-
-let slowStamps83: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_Z.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NZ.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_BE.self, UInt32.self) } },
@@ -91,6 +161,9 @@ let slowStamps83: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NS.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_P.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NP.self, UInt32.self) } },
+]
+
+let slowStamps86: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_L.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NL.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_LE.self, UInt32.self) } },
@@ -107,9 +180,6 @@ let slowStamps83: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NS.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_P.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NP.self, UInt32.self) } },
-]
-
-let slowStamps84: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_L.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NL.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_LE.self, UInt32.self) } },
@@ -118,6 +188,9 @@ let slowStamps84: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NO.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_B.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NB.self, UInt32.self) } },
+]
+
+let slowStamps87: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_Z.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NZ.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_BE.self, UInt32.self) } },
@@ -134,9 +207,6 @@ let slowStamps84: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NO.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_B.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NB.self, UInt32.self) } },
-]
-
-let slowStamps85: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_Z.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NZ.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_BE.self, UInt32.self) } },
@@ -145,6 +215,9 @@ let slowStamps85: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NS.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_P.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NP.self, UInt32.self) } },
+]
+
+let slowStamps88: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_L.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NL.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_LE.self, UInt32.self) } },
@@ -161,9 +234,6 @@ let slowStamps85: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps86: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -172,6 +242,9 @@ let slowStamps86: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps89: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -188,9 +261,6 @@ let slowStamps86: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps87: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -199,6 +269,9 @@ let slowStamps87: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps90: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -215,9 +288,6 @@ let slowStamps87: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps88: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -226,6 +296,9 @@ let slowStamps88: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps91: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -242,9 +315,6 @@ let slowStamps88: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps89: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -253,6 +323,9 @@ let slowStamps89: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps92: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -269,9 +342,6 @@ let slowStamps89: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
-]
-
-let slowStamps90: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -280,6 +350,9 @@ let slowStamps90: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
+]
+
+let slowStamps93: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -296,9 +369,6 @@ let slowStamps90: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt32.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, SUB.self, UInt32.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, SUB.self, UInt32.self, ifZero: false) } },
-]
-
-let slowStamps91: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC.self, UInt32.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC.self, UInt32.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC.self, UInt32.self, ifZero: true) } },
@@ -307,6 +377,9 @@ let slowStamps91: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC_deadCF.self, UInt32.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt32.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt32.self, ifZero: false) } },
+]
+
+let slowStamps94: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_O.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NO.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_B.self, UInt64.self) } },
@@ -323,9 +396,6 @@ let slowStamps91: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NL.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_LE.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NLE.self, UInt64.self) } },
-]
-
-let slowStamps92: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_O.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NO.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_B.self, UInt64.self) } },
@@ -334,6 +404,9 @@ let slowStamps92: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NZ.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_BE.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NBE.self, UInt64.self) } },
+]
+
+let slowStamps95: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_S.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NS.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_P.self, UInt64.self) } },
@@ -350,9 +423,6 @@ let slowStamps92: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NZ.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_BE.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NBE.self, UInt64.self) } },
-]
-
-let slowStamps93: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_S.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NS.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_P.self, UInt64.self) } },
@@ -361,75 +431,5 @@ let slowStamps93: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NL.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_LE.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NLE.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_O.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NO.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_B.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NB.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_Z.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NZ.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_BE.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NBE.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_S.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NS.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_P.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NP.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_L.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NL.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_LE.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NLE.self, UInt64.self) } },
-]
-
-let slowStamps94: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
-]
-
-let slowStamps95: [SlowHandler] = [
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NP.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_O.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NB.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NBE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_S.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt64.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NLE.self, UInt64.self, AddressS.self) } },
 ]
 

@@ -2,6 +2,76 @@
 // swift-format-ignore-file
 
 let slowStamps144: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBW(cpu, op) } },
+]
+
+let slowStamps145: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHDQ(cpu, op) } },
+]
+
+let slowStamps146: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHQDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHWD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHWD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKHWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKHWD(cpu, op) } },
@@ -10,6 +80,9 @@ let slowStamps144: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHWD(cpu, op) } },
+]
+
+let slowStamps147: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKHWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLBW(cpu, op) } },
@@ -26,9 +99,6 @@ let slowStamps144: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLDQ(cpu, op) } },
-]
-
-let slowStamps145: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKLDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKLDQ(cpu, op) } },
@@ -37,6 +107,9 @@ let slowStamps145: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKLDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKLDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKLDQ(cpu, op) } },
+]
+
+let slowStamps148: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKLDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLQDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLQDQ(cpu, op) } },
@@ -53,9 +126,6 @@ let slowStamps145: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLWD(cpu, op) } },
-]
-
-let slowStamps146: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PUNPCKLWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKLWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PUNPCKLWD(cpu, op) } },
@@ -64,6 +134,9 @@ let slowStamps146: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKLWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKLWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKLWD(cpu, op) } },
+]
+
+let slowStamps149: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PUNPCKLWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PXOR(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PXOR(cpu, op) } },
@@ -80,9 +153,6 @@ let slowStamps146: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHUFPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHUFPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHUFPD(cpu, op) } },
-]
-
-let slowStamps147: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHUFPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SHUFPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SHUFPD(cpu, op) } },
@@ -91,6 +161,9 @@ let slowStamps147: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SHUFPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SHUFPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SHUFPD(cpu, op) } },
+]
+
+let slowStamps150: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SHUFPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHUFPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHUFPS(cpu, op) } },
@@ -107,9 +180,6 @@ let slowStamps147: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBPD(cpu, op) } },
-]
-
-let slowStamps148: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SUBPD(cpu, op) } },
@@ -118,6 +188,9 @@ let slowStamps148: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SUBPD(cpu, op) } },
+]
+
+let slowStamps151: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBPS(cpu, op) } },
@@ -134,9 +207,6 @@ let slowStamps148: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBSD(cpu, op) } },
-]
-
-let slowStamps149: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SUBSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SUBSD(cpu, op) } },
@@ -145,6 +215,9 @@ let slowStamps149: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBSS(cpu, op) } },
+]
+
+let slowStamps152: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SUBSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SUBSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SUBSS(cpu, op) } },
@@ -161,9 +234,6 @@ let slowStamps149: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.UCOMISS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.UCOMISS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.UCOMISS(cpu, op) } },
-]
-
-let slowStamps150: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.UCOMISS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.UCOMISS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.UCOMISS(cpu, op) } },
@@ -172,6 +242,9 @@ let slowStamps150: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.UNPCKHPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.UNPCKHPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.UNPCKHPS(cpu, op) } },
+]
+
+let slowStamps153: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.UNPCKHPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.UNPCKHPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.UNPCKHPS(cpu, op) } },
@@ -188,9 +261,6 @@ let slowStamps150: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.UNPCKLPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.UNPCKLPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.UNPCKLPS(cpu, op) } },
-]
-
-let slowStamps151: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.UNPCKLPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.UNPCKLPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.UNPCKLPS(cpu, op) } },
@@ -199,6 +269,9 @@ let slowStamps151: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VBROADCASTI128(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VBROADCASTI128(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VBROADCASTI128(cpu, op) } },
+]
+
+let slowStamps154: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VBROADCASTI128(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VEXTRACTI128(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VEXTRACTI128(cpu, op) } },
@@ -215,9 +288,6 @@ let slowStamps151: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTB(cpu, op) } },
-]
-
-let slowStamps152: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPBROADCASTD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPBROADCASTD(cpu, op) } },
@@ -226,6 +296,9 @@ let slowStamps152: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTD(cpu, op) } },
+]
+
+let slowStamps155: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPBROADCASTQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPBROADCASTQ(cpu, op) } },
@@ -242,9 +315,6 @@ let slowStamps152: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTW(cpu, op) } },
-]
-
-let slowStamps153: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBROADCASTW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VZEROUPPER(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AAA(op) } },
@@ -253,6 +323,9 @@ let slowStamps153: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AAS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps156: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADCX(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADCX(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ADDSUBPD(cpu, op) } },
@@ -269,9 +342,6 @@ let slowStamps153: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.AESDECLAST(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.AESDECLAST(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.AESDECLAST(cpu, op) } },
-]
-
-let slowStamps154: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.AESDEC(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.AESDEC(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.AESENC(cpu, op) } },
@@ -280,6 +350,9 @@ let slowStamps154: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.AESENCLAST(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.AESENC(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.AESENC(cpu, op) } },
+]
+
+let slowStamps157: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.AESIMC(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.AESIMC(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.AESKEYGENASSIST(cpu, op) } },
@@ -296,9 +369,6 @@ let slowStamps154: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.BLENDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.BLENDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.BLENDPD(cpu, op) } },
-]
-
-let slowStamps155: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.BLENDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.BLENDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.BLENDPS(cpu, op) } },
@@ -307,6 +377,9 @@ let slowStamps155: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSI(op, UInt32.self) } },
+]
+
+let slowStamps158: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSI(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -323,9 +396,6 @@ let slowStamps155: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BZHI(op, UInt32.self) } },
-]
-
-let slowStamps156: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BZHI(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Ap(op, UInt16.self) } },
@@ -334,6 +404,9 @@ let slowStamps156: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_E(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_E(op, UInt32.self) } },
+]
+
+let slowStamps159: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_E(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_J(op, UInt16.self) } },
@@ -350,9 +423,6 @@ let slowStamps156: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLTS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMC(op) } },
-]
-
-let slowStamps157: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CMPS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CMPS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CMPS(op, UInt32.self) } },
@@ -361,75 +431,5 @@ let slowStamps157: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CMPSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CMPSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CMPSS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPXCHG8B(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPXCHG8B(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPXCHG8B(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CPUID(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CRC32_Eb(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTDQ2PD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTDQ2PD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTDQ2PD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTDQ2PS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTDQ2PS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTDQ2PS(cpu, op) } },
-]
-
-let slowStamps158: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPD2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPD2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPD2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPD2PI(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPD2PS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPD2PS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPD2PS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPI2PD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPI2PS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPS2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPS2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPS2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPS2PD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPS2PD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPS2PD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPS2PI(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTSD2SI(cpu, op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTSD2SI(cpu, op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSD2SI(cpu, op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSD2SI(cpu, op, UInt64.self) } },
-]
-
-let slowStamps159: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTSS2SI(cpu, op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTSS2SI(cpu, op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSS2SI(cpu, op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSS2SI(cpu, op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTTPD2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTTPD2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTTPD2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTTPD2PI(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTTPS2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTTPS2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTTPS2DQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTTPS2PI(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DAA(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DAS(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIV(op, UInt8.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIV(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIV(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.DIV(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.DPPD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.DPPD(cpu, op) } },
 ]
 

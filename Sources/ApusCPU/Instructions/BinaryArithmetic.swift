@@ -106,45 +106,76 @@ enum NEG: UnaryOperation {
   }
 }
 
-/// `IMUL` with two or three operands: the truncated product; CF = OF = it did not fit.
-enum IMUL: BinaryOperation {
-  @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ b: T, _ flags: inout LazyFlags) -> T {
-    let (product, overflow) = a.signed.multipliedReportingOverflow(by: b.signed)
-    let r = T(bits: product)
-    flags = LazyFlags(r.zeroExtended, overflow ? 1 : 0, FlagKind.mul + T.log2)
-    return r
-  }
-}
+// Multiplications set CF and OF; what the manuals leave undefined stays. Without `setsFlags`, the block overwrites
+// all flags before anything reads them.
 
 extension Body {
+  @inline(__always)
+  private static func setProductFlags(_ flags: inout LazyFlags, _ overflow: Bool, _ cpu: CPU) {
+    flags = flags.replacing(carryAndOverflow: overflow ? RFLAGS.CF | RFLAGS.OF : 0, cpu)
+  }
+
+  /// The truncated product; CF = OF = it did not fit.
+  @inline(__always)
+  private static func signedProduct<T: OperandWidth>(
+    _ cpu: CPU, _ a: T, _ b: T, setsFlags: Bool, _ flags: inout LazyFlags
+  ) -> T {
+    guard setsFlags else { return a &* b }
+    let (product, overflow) = a.signed.multipliedReportingOverflow(by: b.signed)
+    setProductFlags(&flags, overflow, cpu)
+    return T(bits: product)
+  }
+
+  /// `IMUL Gv, Ev` with a register source.
+  @inline(__always)
+  static func IMUL_rr<T: OperandWidth>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, setsFlags: Bool
+  ) -> OpPointer {
+    let a: T = cpu.register(op.pointee.destination)
+    let b: T = cpu.register(op.pointee.source)
+    cpu.setRegister(op.pointee.destination, signedProduct(cpu, a, b, setsFlags: setsFlags, &flags))
+    return op + 1
+  }
+
+  /// `IMUL Gv, Ev` with a memory source.
+  @inline(__always)
+  static func IMUL_rm<T: OperandWidth, F: AddressForm>(
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type, setsFlags: Bool
+  ) throws(Exit) -> OpPointer {
+    let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
+    let value = try M.load(cpu, linear, T.self)
+    let a: T = cpu.register(op.pointee.destination)
+    cpu.setRegister(op.pointee.destination, signedProduct(cpu, a, value, setsFlags: setsFlags, &flags))
+    return op + 1
+  }
+
   /// `IMUL Gv, Ev, I` with a register source.
   @inline(__always)
   static func IMUL_rri<T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, setsFlags: Bool
   ) -> OpPointer {
+    let a: T = cpu.register(op.pointee.source)
     let factor = T(truncatingIfNeeded: op.pointee.immediate)
-    cpu.setRegister(
-      op.pointee.destination, IMUL.apply(cpu.register(op.pointee.source, T.self), factor, &flags))
+    cpu.setRegister(op.pointee.destination, signedProduct(cpu, a, factor, setsFlags: setsFlags, &flags))
     return op + 1
   }
 
   /// `IMUL Gv, Ev, I` with a memory source.
   @inline(__always)
   static func IMUL_rmi<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type, setsFlags: Bool
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let value = try M.load(cpu, linear, T.self)
     let factor = T(truncatingIfNeeded: op.pointee.immediate)
-    cpu.setRegister(op.pointee.destination, IMUL.apply(value, factor, &flags))
+    cpu.setRegister(op.pointee.destination, signedProduct(cpu, value, factor, setsFlags: setsFlags, &flags))
     return op + 1
   }
 
   /// The double-width product of the accumulator and `value`.
   @inline(__always)
   private static func multiply<T: OperandWidth>(
-    _ cpu: CPU, _ value: T, signed: Bool, _ flags: inout LazyFlags
+    _ cpu: CPU, _ value: T, signed: Bool, setsFlags: Bool, _ flags: inout LazyFlags
   ) {
     let a: T = cpu.register(GPR.rax.slot)
     let low: T
@@ -161,7 +192,7 @@ extension Body {
       high = product.high
       overflow = high != 0
     }
-    flags = LazyFlags(low.zeroExtended, overflow ? 1 : 0, FlagKind.mul + T.log2)
+    if setsFlags { setProductFlags(&flags, overflow, cpu) }
     if T.self == UInt8.self {
       cpu.setRegister(
         GPR.rax.slot,
@@ -175,25 +206,27 @@ extension Body {
   /// `MUL` and one-operand `IMUL` with a register operand.
   @inline(__always)
   static func MUL_r<T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, signed: Bool
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, signed: Bool, setsFlags: Bool
   ) -> OpPointer {
-    multiply(cpu, cpu.register(op.pointee.destination, T.self), signed: signed, &flags)
+    let value: T = cpu.register(op.pointee.destination)
+    multiply(cpu, value, signed: signed, setsFlags: setsFlags, &flags)
     return op + 1
   }
 
   /// `MUL` and one-operand `IMUL` with a memory operand.
   @inline(__always)
   static func MUL_m<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type, signed: Bool
+    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type, signed: Bool, setsFlags: Bool
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
-    multiply(cpu, try M.load(cpu, linear, T.self), signed: signed, &flags)
+    let value = try M.load(cpu, linear, T.self)
+    multiply(cpu, value, signed: signed, setsFlags: setsFlags, &flags)
     return op + 1
   }
 }
 
 extension UnsafeMutablePointer where Pointee == CPUState {
-  /// `DIV`: #DE for a zero divisor or a quotient that does not fit. The flags are left as they were.
+  /// `DIV`: #DE for a zero divisor or a quotient that does not fit.
   func DIV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     let divisor: T = try readE(op)
     let (high, low) = dividend(T.self)
@@ -230,7 +263,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return (register(GPR.rdx.slot), register(GPR.rax.slot))
   }
 
+  /// The manuals leave all flags undefined. Intel's processors keep them, AMD's only CF and OF.
   private func setQuotient<T: OperandWidth>(_ quotient: T, _ remainder: T) {
+    if !pointee.isIntel { flags = LazyFlags(image: arithmeticFlags & (RFLAGS.CF | RFLAGS.OF) | RFLAGS.AF) }
     if T.self == UInt8.self {
       let ax = UInt16(truncatingIfNeeded: remainder) << 8 | UInt16(truncatingIfNeeded: quotient)
       setRegister(GPR.rax.slot, ax)
@@ -254,7 +289,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// An addition that takes and leaves its carry in `flag`, and no other flag changes.
   @inline(__always)
   private func addWithFlag<T: OperandWidth>(_ op: OpPointer, _: T.Type, _ flag: UInt64) throws(Exit) {
-    let image = flags.image
+    let image = arithmeticFlags
     let b: T = try readE(op)
     let a: T = register(op.pointee.destination)
     let (sum, first) = a.addingReportingOverflow(b)

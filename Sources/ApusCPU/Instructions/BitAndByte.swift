@@ -21,11 +21,8 @@ enum BTC: BitOperation {
   @inline(__always) static func apply<T: OperandWidth>(_ a: T, _ bit: T) -> T { a ^ bit }
 }
 
-/// Flags with CF replaced and ZF kept; the others become undefined, which the lazy form of `INC` gives free.
-@inline(__always)
-private func withCarry(_ flags: LazyFlags, _ carry: Bool) -> LazyFlags {
-  LazyFlags(flags.result, carry ? 1 : 0, FlagKind.inc + 3)
-}
+// Flags that the manuals leave undefined stay: those of the bit tests but CF, those of the scans but
+// ZF. The counts clear all but OF.
 
 extension Body {
   @inline(__always)
@@ -34,7 +31,7 @@ extension Body {
   ) -> OpPointer {
     let bit = T(1) &<< cpu.register(op.pointee.source, T.self)
     let a: T = cpu.register(op.pointee.destination)
-    flags = withCarry(flags, a & bit != 0)
+    flags = flags.replacing(carry: a & bit != 0 ? 1 : 0, cpu)
     if A.writes { cpu.setRegister(op.pointee.destination, A.apply(a, bit)) }
     return op + 1
   }
@@ -45,7 +42,7 @@ extension Body {
   ) -> OpPointer {
     let bit = T(1) &<< T(truncatingIfNeeded: op.pointee.immediate)
     let a: T = cpu.register(op.pointee.destination)
-    flags = withCarry(flags, a & bit != 0)
+    flags = flags.replacing(carry: a & bit != 0 ? 1 : 0, cpu)
     if A.writes { cpu.setRegister(op.pointee.destination, A.apply(a, bit)) }
     return op + 1
   }
@@ -56,7 +53,7 @@ extension Body {
   ) throws(Exit) -> OpPointer {
     let bit = T(1) &<< T(truncatingIfNeeded: op.pointee.immediate)
     return try modify(cpu, op, T.self, F.self, writes: A.writes) {
-      flags = withCarry(flags, $0 & bit != 0)
+      flags = flags.replacing(carry: $0 & bit != 0 ? 1 : 0, cpu)
       return A.apply($0, bit)
     }
   }
@@ -82,7 +79,7 @@ extension Body {
     }
     let pointer = try M.pointer(cpu, linear, T.self, access)
     let a = pointer.loadUnaligned(as: T.self)
-    flags = withCarry(flags, a & bit != 0)
+    flags = flags.replacing(carry: a & bit != 0 ? 1 : 0, cpu)
     if A.writes {
       pointer.storeUnaligned(A.apply(a, bit))
       M.commit(cpu)
@@ -120,61 +117,64 @@ extension Body {
 
 /// A bit scan or count: a function of the source alone, which may leave the destination as it was.
 protocol BitScan {
-  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ cpu: CPU, _ flags: inout LazyFlags) -> T
 }
 
 extension BitScan {
+  /// The flags with another ZF (`BSF`, `BSR`).
   @inline(__always)
-  static func zeroFlag(_ isZero: Bool) -> LazyFlags {
-    LazyFlags(isZero ? 0 : 1, isZero ? RFLAGS.ZF : 0, FlagKind.image)
+  static func scanFlags(_ isZero: Bool, _ cpu: CPU, _ flags: LazyFlags) -> LazyFlags {
+    LazyFlags(image: cpu.image(of: flags) & ~RFLAGS.ZF | (isZero ? RFLAGS.ZF : 0))
   }
   /// CF if the source is zero, ZF if the result is (`LZCNT`, `TZCNT`).
   @inline(__always)
-  static func countFlags<T: OperandWidth>(_ source: T, _ result: T) -> LazyFlags {
-    let image = (source == 0 ? RFLAGS.CF : 0) | (result == 0 ? RFLAGS.ZF : 0)
-    return LazyFlags(result == 0 ? 0 : 1, image, FlagKind.image)
+  static func countFlags<T: OperandWidth>(
+    _ source: T, _ result: T, _ flags: LazyFlags
+  ) -> LazyFlags {
+    LazyFlags(
+      image: flags.overflow | (source == 0 ? RFLAGS.CF : 0) | (result == 0 ? RFLAGS.ZF : 0))
   }
 }
 
 /// With a zero source the destination is unchanged, as AMD documents and all processors do.
 enum BSF: BitScan {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T {
-    flags = zeroFlag(a == 0)
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ cpu: CPU, _ flags: inout LazyFlags) -> T {
+    flags = scanFlags(a == 0, cpu, flags)
     return a == 0 ? old : T(truncatingIfNeeded: a.trailingZeroBitCount)
   }
 }
 
 enum BSR: BitScan {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T {
-    flags = zeroFlag(a == 0)
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ cpu: CPU, _ flags: inout LazyFlags) -> T {
+    flags = scanFlags(a == 0, cpu, flags)
     return a == 0 ? old : T(truncatingIfNeeded: T.bitWidth - 1 - a.leadingZeroBitCount)
   }
 }
 
 enum TZCNT: BitScan {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ cpu: CPU, _ flags: inout LazyFlags) -> T {
     let r = T(truncatingIfNeeded: a.trailingZeroBitCount)
-    flags = countFlags(a, r)
+    flags = countFlags(a, r, flags)
     return r
   }
 }
 
 enum LZCNT: BitScan {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ cpu: CPU, _ flags: inout LazyFlags) -> T {
     let r = T(truncatingIfNeeded: a.leadingZeroBitCount)
-    flags = countFlags(a, r)
+    flags = countFlags(a, r, flags)
     return r
   }
 }
 
 enum POPCNT: BitScan {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ flags: inout LazyFlags) -> T {
-    flags = zeroFlag(a == 0)
+  static func apply<T: OperandWidth>(_ a: T, _ old: T, _ cpu: CPU, _ flags: inout LazyFlags) -> T {
+    flags = LazyFlags(image: a == 0 ? RFLAGS.ZF : 0)
     return T(truncatingIfNeeded: a.nonzeroBitCount)
   }
 }
@@ -200,7 +200,7 @@ extension Body {
     _ cpu: CPU, _ op: OpPointer, _ a: T, _: A.Type, _ flags: inout LazyFlags
   ) -> OpPointer {
     let old: T = cpu.register(op.pointee.destination)
-    let r = A.apply(a, old, &flags)
+    let r = A.apply(a, old, cpu, &flags)
     // BSF and BSR of zero leave even bits 63:32 alone.
     let keeps = a == 0 && (A.self == BSF.self || A.self == BSR.self)
     if !keeps { cpu.setRegister(op.pointee.destination, r) }

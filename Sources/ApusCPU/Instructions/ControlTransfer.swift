@@ -350,7 +350,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// in `source`, 16 for none.
   func branchBeyondLimit(_ op: OpPointer) throws(Exit) -> OpPointer {
     let code = UInt32(op.pointee.source)
-    if code == 16 || conditionHolds(code, flags.image) { throw fault(.GP, 0) }
+    if code == 16 || conditionHolds(code, arithmeticFlags) { throw fault(.GP, 0) }
     return leave(op, to: op.nextRIP & instructionPointerMask)
   }
 
@@ -379,7 +379,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func loop(_ op: OpPointer, _ condition: (UInt64) -> Bool) throws(Exit) -> OpPointer {
     let mask = op.pointee.addressMask
     let count = (self[.rcx] &- 1) & mask
-    let taken = count != 0 && condition(flags.image)
+    let taken = count != 0 && condition(arithmeticFlags)
     let target = UInt64(bitPattern: op.pointee.displacement)
     if taken { _ = try nearTarget(target) }
     setCounter(count, mask)

@@ -3,8 +3,8 @@
 package enum AES {
   /// FIPS 197, "SubBytes()": the inverse in the field, then an affine map. 3 generates the field, so that its
   /// powers and those of its inverse F6h go through all pairs of inverses.
-  private static let substitution: [UInt8] = {
-    var table = [UInt8](repeating: 0x63, count: 256)
+  private static let substitution: InlineArray<256, UInt8> = {
+    var table = InlineArray<256, UInt8>(repeating: 0x63)
     var (power, inverse) = (UInt8(1), UInt8(1))
     for _ in 0..<255 {
       var value = inverse
@@ -16,16 +16,16 @@ package enum AES {
     return table
   }()
 
-  private static let inverseSubstitution: [UInt8] = {
-    var table = [UInt8](repeating: 0, count: 256)
-    for (index, value) in substitution.enumerated() { table[Int(value)] = UInt8(index) }
+  private static let inverseSubstitution: InlineArray<256, UInt8> = {
+    var table = InlineArray<256, UInt8>(repeating: 0)
+    for index in 0...255 as ClosedRange<UInt8> { table[Int(substitution[Int(index)])] = index }
     return table
   }()
 
   /// Rows 1 to 3 rotated by 1 to 3 columns, `direction` 1 or, for the inverse, -1; every byte substituted.
   @inline(__always)
   private static func shiftedRows(
-    _ state: SIMD16<UInt8>, _ direction: Int, _ table: [UInt8]
+    _ state: SIMD16<UInt8>, _ direction: Int, _ table: borrowing InlineArray<256, UInt8>
   ) -> SIMD16<UInt8> {
     var result = SIMD16<UInt8>()
     for index in 0..<16 {
@@ -93,14 +93,29 @@ package enum CarrylessMultiplication {
   package static func PCLMULQDQ(
     _ a: SIMD16<UInt8>, _ b: SIMD16<UInt8>, _ select: UInt8
   ) -> SIMD16<UInt8> {
-    let a = a.quadwords[Int(select & 1)]
-    let b = b.quadwords[Int(select >> 4 & 1)]
-    var (low, high) = (UInt64(0), UInt64(0))
-    for bit in 0..<64 as Range<UInt64> where b &>> bit & 1 != 0 {
-      low ^= a &<< bit
-      if bit != 0 { high ^= a &>> (64 - bit) }
-    }
+    let (low, high) = product(a.quadwords[Int(select & 1)], b.quadwords[Int(select >> 4 & 1)])
     return SIMD16(quadwords: SIMD2(low, high))
+  }
+
+  /// By integer multiplications of every fifth bit of both: at most 13 ones meet in a column of such a product, so no
+  /// carry reaches the next bit that counts, five places on.
+  @inline(__always)
+  private static func product(_ a: UInt64, _ b: UInt64) -> (low: UInt64, high: UInt64) {
+    // Bits 0, 5, 10 … of 64 and, continued, of the upper 64.
+    let every: UInt64 = 0x1084_2108_4210_8421
+    var (low, high) = (UInt64(0), UInt64(0))
+    for column in 0..<5 as Range<UInt64> {
+      var sum = (low: UInt64(0), high: UInt64(0))
+      for place in 0..<5 as Range<UInt64> {
+        let other = (column + 5 - place) % 5
+        let part = (a & every &<< place).multipliedFullWidth(by: b & every &<< other)
+        sum = (sum.low ^ part.low, sum.high ^ part.high)
+      }
+      // 64 is 4 modulo 5: bit 64 + n counts if n + 4 leaves the same remainder.
+      low ^= sum.low & every &<< column
+      high ^= sum.high & every &<< ((column + 1) % 5)
+    }
+    return (low, high)
   }
 }
 

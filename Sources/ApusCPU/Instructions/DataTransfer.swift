@@ -388,7 +388,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       setRegister(GPR.rax.slot, low)
       setRegister(GPR.rdx.slot, high)
     }
-    flags = LazyFlags(image: (flags.image & ~RFLAGS.ZF) | (isEqual ? RFLAGS.ZF : 0))
+    flags = LazyFlags(image: (arithmeticFlags & ~RFLAGS.ZF) | (isEqual ? RFLAGS.ZF : 0))
   }
 
   /// `MOVSXD` with an operand-size prefix, from memory: AMD's processors read a doubleword (AMD APM Vol. 3,

@@ -1,4 +1,5 @@
-// SDM Vol. 1 ch. 5, "Decimal Arithmetic Instructions". Flags that the SDM leaves undefined are cleared.
+// SDM Vol. 1 ch. 5, "Decimal Arithmetic Instructions". Flags that the manuals leave undefined are those of
+// the addition that the adjustment is, on AMD's processors and on Intel's before the P6; see `hasP6Flags`.
 
 extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(__always) private var al: UInt8 {
@@ -6,9 +7,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     nonmutating set { setRegister(GPR.rax.slot, newValue) }
   }
 
-  /// SF, ZF and PF of a byte, with CF and AF as given.
-  private func setDecimalFlags(_ result: UInt8, carry: Bool, auxiliary: Bool) {
-    var image: UInt64 = 0
+  /// SF, ZF and PF of a byte, with the others as given.
+  private func setDecimalFlags(_ result: UInt8, carry: Bool, auxiliary: Bool, overflow: Bool) {
+    var image: UInt64 = overflow ? RFLAGS.OF : 0
     if carry { image |= RFLAGS.CF }
     if auxiliary { image |= RFLAGS.AF }
     if result == 0 { image |= RFLAGS.ZF }
@@ -18,35 +19,50 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   func DAA(_ op: OpPointer) throws(Exit) {
-    let old = flags.image
+    let old = arithmeticFlags
     let adjustsLow = al & 0xF > 9 || old & RFLAGS.AF != 0
     let adjustsHigh = al > 0x99 || old & RFLAGS.CF != 0
-    let result = al &+ (adjustsLow ? 6 : 0) &+ (adjustsHigh ? 0x60 : 0)
+    let change: UInt8 = (adjustsLow ? 6 : 0) + (adjustsHigh ? 0x60 : 0)
+    let first = al
+    let result = first &+ change
     al = result
-    setDecimalFlags(result, carry: adjustsHigh, auxiliary: adjustsLow)
+    let overflow = hasP6Flags ? old & RFLAGS.OF != 0 : ((first ^ result) & (change ^ result)).isNegative
+    setDecimalFlags(result, carry: adjustsHigh, auxiliary: adjustsLow, overflow: overflow)
   }
 
   func DAS(_ op: OpPointer) throws(Exit) {
-    let old = flags.image
+    let old = arithmeticFlags
     let adjustsLow = al & 0xF > 9 || old & RFLAGS.AF != 0
     let adjustsHigh = al > 0x99 || old & RFLAGS.CF != 0
     // The low adjustment alone may borrow (SDM Vol. 2, `DAS`).
     let borrows = adjustsLow && al < 6
-    let result = al &- (adjustsLow ? 6 : 0) &- (adjustsHigh ? 0x60 : 0)
+    let change: UInt8 = (adjustsLow ? 6 : 0) + (adjustsHigh ? 0x60 : 0)
+    let first = al
+    let result = first &- change
     al = result
-    setDecimalFlags(result, carry: adjustsHigh || borrows, auxiliary: adjustsLow)
+    let overflow = hasP6Flags ? old & RFLAGS.OF != 0 : ((first ^ change) & (first ^ result)).isNegative
+    setDecimalFlags(result, carry: adjustsHigh || borrows, auxiliary: adjustsLow, overflow: overflow)
   }
 
-  func AAA(_ op: OpPointer) throws(Exit) { asciiAdjust { $0 &+ 0x106 } }
-  func AAS(_ op: OpPointer) throws(Exit) { asciiAdjust { $0 &- 0x106 } }
+  func AAA(_ op: OpPointer) throws(Exit) { asciiAdjust(0x106) }
+  func AAS(_ op: OpPointer) throws(Exit) { asciiAdjust(0 &- 0x106) }
 
-  private func asciiAdjust(_ change: (UInt16) -> UInt16) {
-    var ax: UInt16 = register(GPR.rax.slot)
-    let adjusts = ax & 0xF > 9 || flags.image & RFLAGS.AF != 0
-    if adjusts { ax = change(ax) }
-    ax &= 0xFF0F
-    setRegister(GPR.rax.slot, ax)
-    setDecimalFlags(UInt8(truncatingIfNeeded: ax), carry: adjusts, auxiliary: adjusts)
+  private func asciiAdjust(_ change: UInt16) {
+    let first: UInt16 = register(GPR.rax.slot)
+    let old = arithmeticFlags
+    let adjusts = first & 0xF > 9 || old & RFLAGS.AF != 0
+    let sum = adjusts ? first &+ change : first
+    setRegister(GPR.rax.slot, sum & 0xFF0F)
+    var image: UInt64 = adjusts ? RFLAGS.CF | RFLAGS.AF : 0
+    if parity(UInt64(sum)) { image |= RFLAGS.PF }
+    if sum == 0 { image |= RFLAGS.ZF }
+    if hasP6Flags {
+      image |= old & RFLAGS.OF
+    } else {
+      if sum.isNegative { image |= RFLAGS.SF }
+      if adjusts && ((first ^ sum) & (change ^ sum)).isNegative { image |= RFLAGS.OF }
+    }
+    flags = LazyFlags(image: image)
   }
 
   func AAM(_ op: OpPointer) throws(Exit) {
@@ -54,15 +70,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard base != 0 else { throw fault(.DE) }
     let (quotient, remainder) = al.quotientAndRemainder(dividingBy: base)
     setRegister(GPR.rax.slot, UInt16(quotient) << 8 | UInt16(remainder))
-    setDecimalFlags(remainder, carry: false, auxiliary: false)
+    setDecimalFlags(remainder, carry: false, auxiliary: false, overflow: false)
   }
 
   func AAD(_ op: OpPointer) throws(Exit) {
     let ax: UInt16 = register(GPR.rax.slot)
     let high = UInt8(truncatingIfNeeded: ax >> 8)
-    let result = UInt8(truncatingIfNeeded: ax) &+ high &* UInt8(truncatingIfNeeded: op.pointee.immediate)
+    let tens = high &* UInt8(truncatingIfNeeded: op.pointee.immediate)
+    let result = ADD.apply(UInt8(truncatingIfNeeded: ax), tens, &flags)
     setRegister(GPR.rax.slot, UInt16(result))
-    setDecimalFlags(result, carry: false, auxiliary: false)
   }
 
   /// `SALC` (D6): all of AL becomes CF. Not in the SDM; every x86 processor has it.

@@ -150,7 +150,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   private func setZF(_ value: Bool) {
-    flags = LazyFlags(image: (flags.image & ~RFLAGS.ZF) | (value ? RFLAGS.ZF : 0))
+    flags = LazyFlags(image: (arithmeticFlags & ~RFLAGS.ZF) | (value ? RFLAGS.ZF : 0))
   }
 
   func LAR<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {

@@ -44,24 +44,59 @@ enum XState {
   static let compacted: UInt64 = 1 << 63
 }
 
+/// Where a save area lies.
+private struct SaveArea {
+  let base: UInt64
+  let offset: UInt64
+  let addressMask: UInt64
+  let linearMask: UInt64
+  /// All of it in host memory, if it lies in one page that the TLB has.
+  var host: RawPointer?
+
+  func linear(_ distance: UInt64) -> UInt64 { (base &+ (offset &+ distance) & addressMask) & linearMask }
+}
+
 extension UnsafeMutablePointer where Pointee == CPUState {
   // MARK: Areas
 
-  /// The linear address of the byte `offset` bytes into a save area, its page checked for the access. What follows
-  /// the checks of all pages cannot fault half-way.
-  private func reach(_ op: OpPointer, _ offset: Int, _ access: UInt32) throws(Exit) -> UInt64 {
-    let linear = try segmentedAddress(op, at: UInt64(offset), 1, access)
-    _ = try translate(linear, access | userBit)
-    return linear
+  /// The save area that is an op's memory operand; each of its parts has an address that wraps at the address size.
+  private func saveArea(_ op: OpPointer) -> SaveArea {
+    SaveArea(
+      base: segment(at: op.pointee.segmentIndex).pointee.base, offset: effectiveAddress(op),
+      addressMask: op.pointee.addressMask, linearMask: pointee.linearMask)
   }
 
-  private func at(_ linear: UInt64, _ offset: UInt64) -> UInt64 { (linear &+ offset) & pointee.linearMask }
+  /// Checks the segment and the page of the byte `offset` bytes into a save area. What follows the checks of all
+  /// pages cannot fault half-way.
+  private func reach(_ op: OpPointer, _ offset: Int, _ access: UInt32) throws(Exit) {
+    let linear = try segmentedAddress(op, at: UInt64(offset), 1, access)
+    _ = try translate(linear, access | userBit)
+  }
+
+  /// The area with its place in host memory, if one page holds `size` bytes of it.
+  private func withHost(_ area: SaveArea, _ size: Int, _ access: UInt32) -> SaveArea {
+    var area = area
+    if area.linear(UInt64(size - 1)) == area.linear(0) &+ UInt64(size - 1) {
+      area.host = cachedPointer(area.linear(0), size, isWrite: access & Access.write != 0)
+    }
+    return area
+  }
+
+  private func load<T>(_ area: SaveArea, _ offset: UInt64, _: T.Type = T.self) throws(Exit) -> T {
+    if let host = area.host { return (host + Int(offset)).loadUnaligned(as: T.self) }
+    return try Slow.load(self, area.linear(offset))
+  }
+
+  private func store<T>(_ area: SaveArea, _ offset: UInt64, _ value: T) throws(Exit) {
+    if let host = area.host { return (host + Int(offset)).storeUnaligned(value) }
+    try Slow.store(self, area.linear(offset), value)
+  }
 
   // MARK: x87 part
 
   /// Stores bytes 0–23 and the registers; `is64` is the format with 64-bit pointers. AMD's processors store the
   /// pointers of the last instruction only with an exception pending, else zeros (AMD APM Vol. 3, `FXSAVE`).
-  private func storeX87(_ linear: UInt64, is64: Bool) throws(Exit) {
+  private func storeX87(_ area: SaveArea, is64: Bool) throws(Exit) {
     var x87 = pointee.x87
     if !pointee.isIntel && x87.status & X87Status.ES == 0 {
       x87.opcode = 0
@@ -70,31 +105,30 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       x87.instructionSelector = 0
       x87.dataSelector = 0
     }
-    try Slow.store(
-      self, linear,
+    try store(
+      area, 0,
       UInt64(x87.control) | UInt64(x87.status) << 16 | UInt64(x87.tag) << 32
         | UInt64(x87.opcode & 0x7FF) << 48)
     if is64 {
-      try Slow.store(self, at(linear, 8), x87.instructionPointer)
-      try Slow.store(self, at(linear, 16), x87.dataPointer)
+      try store(area, 8, x87.instructionPointer)
+      try store(area, 16, x87.dataPointer)
     } else {
-      try Slow.store(
-        self, at(linear, 8),
+      try store(
+        area, 8,
         x87.instructionPointer & 0xFFFF_FFFF | UInt64(x87.instructionSelector) << 32)
-      try Slow.store(
-        self, at(linear, 16), x87.dataPointer & 0xFFFF_FFFF | UInt64(x87.dataSelector) << 32)
+      try store(area, 16, x87.dataPointer & 0xFFFF_FFFF | UInt64(x87.dataSelector) << 32)
     }
     for index in 0..<8 as Range<UInt64> {
       let register = stackRegister(UInt8(index))
-      try Slow.store(self, at(linear, 32 + index * 16), significand(register).pointee)
-      try Slow.store(self, at(linear, 40 + index * 16), UInt64(exponent(register).pointee))
+      try store(area, 32 + index * 16, significand(register).pointee)
+      try store(area, 40 + index * 16, UInt64(exponent(register).pointee))
     }
   }
 
-  private func loadX87(_ linear: UInt64, is64: Bool) throws(Exit) {
-    let words: UInt64 = try Slow.load(self, linear)
-    let instruction: UInt64 = try Slow.load(self, at(linear, 8))
-    let data: UInt64 = try Slow.load(self, at(linear, 16))
+  private func loadX87(_ area: SaveArea, is64: Bool) throws(Exit) {
+    let words: UInt64 = try load(area, 0)
+    let instruction: UInt64 = try load(area, 8)
+    let data: UInt64 = try load(area, 16)
     pointee.x87.control = UInt16(truncatingIfNeeded: words) & X87Control.writable | X87Control.fixed
     pointee.x87.status = UInt16(truncatingIfNeeded: words >> 16)
     pointee.x87.tag = UInt8(truncatingIfNeeded: words >> 32)
@@ -112,8 +146,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     for index in 0..<8 as Range<UInt64> {
       let register = stackRegister(UInt8(index))
-      significand(register).pointee = try Slow.load(self, at(linear, 32 + index * 16))
-      exponent(register).pointee = try Slow.load(self, at(linear, 40 + index * 16))
+      significand(register).pointee = try load(area, 32 + index * 16)
+      exponent(register).pointee = try load(area, 40 + index * 16)
     }
     updateX87Summary()
   }
@@ -128,78 +162,77 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// XMM registers that the mode can name.
   var vectorCount: UInt8 { is64Bit ? 16 : 8 }
 
-  private func storeVectors(_ linear: UInt64) throws(Exit) {
+  private func storeVectors(_ area: SaveArea) throws(Exit) {
     for index in 0..<vectorCount {
-      try Slow.store(self, at(linear, 160 + UInt64(index) * 16), xmm(index).pointee)
+      try store(area, 160 + UInt64(index) * 16, xmm(index).pointee)
     }
   }
 
-  private func loadVectors(_ linear: UInt64) throws(Exit) {
+  private func loadVectors(_ area: SaveArea) throws(Exit) {
     for index in 0..<vectorCount {
-      xmm(index).pointee = try Slow.load(self, at(linear, 160 + UInt64(index) * 16))
+      xmm(index).pointee = try load(area, 160 + UInt64(index) * 16)
     }
   }
 
-  private func storeUpperHalves(_ linear: UInt64) throws(Exit) {
+  private func storeUpperHalves(_ area: SaveArea) throws(Exit) {
     for index in 0..<vectorCount {
-      try Slow.store(
-        self, at(linear, UInt64(XState.avxOffset) + UInt64(index) * 16), ymm(index).pointee.high)
+      try store(area, UInt64(XState.avxOffset) + UInt64(index) * 16, ymm(index).pointee.high)
     }
   }
 
-  private func loadUpperHalves(_ linear: UInt64) throws(Exit) {
+  private func loadUpperHalves(_ area: SaveArea) throws(Exit) {
     for index in 0..<vectorCount {
-      ymm(index).pointee.high = try Slow.load(
-        self, at(linear, UInt64(XState.avxOffset) + UInt64(index) * 16))
+      ymm(index).pointee.high = try load(area, UInt64(XState.avxOffset) + UInt64(index) * 16)
     }
   }
 
   /// MXCSR bits that exist; the others raise #GP.
   private var validMXCSR: UInt32 { 0xFFFF | (has(.misalignsse) ? MXCSR.MM : 0) }
 
-  private func storeMXCSR(_ linear: UInt64) throws(Exit) {
-    try Slow.store(self, at(linear, 24), UInt64(pointee.mxcsr) | UInt64(validMXCSR) << 32)
+  private func storeMXCSR(_ area: SaveArea) throws(Exit) {
+    try store(area, 24, UInt64(pointee.mxcsr) | UInt64(validMXCSR) << 32)
   }
 
   /// MXCSR of an area; reserved bits raise #GP(0).
-  private func areaMXCSR(_ linear: UInt64) throws(Exit) -> UInt32 {
-    let value: UInt32 = try Slow.load(self, at(linear, 24))
+  private func areaMXCSR(_ area: SaveArea) throws(Exit) -> UInt32 {
+    let value: UInt32 = try load(area, 24)
     guard value & ~validMXCSR == 0 else { throw fault(.GP, 0) }
     return value
   }
 
   // MARK: FXSAVE
 
-  /// The area of `FXSAVE`: its alignment counts more than its segment and than whether its end has an address, and its
-  /// end is looked at before its beginning.
-  private func fxsaveArea(_ op: OpPointer, _ access: UInt32) throws(Exit) -> UInt64 {
+  /// The area of `FXSAVE`: the limit counts for its first word before its alignment, which counts more than the type
+  /// of the segment and than whether the end has an address; the end is looked at before the beginning.
+  private func fxsaveArea(_ op: OpPointer, _ access: UInt32) throws(Exit) -> SaveArea {
     guard pointee.cr0 & (CR0.EM | CR0.TS) == 0 else { throw fault(.NM) }
-    if is64Bit { _ = try segmentedAddress(op, 4, access) }
-    let linear = effectiveAddress(op) &+ segment(at: op.pointee.segmentIndex).pointee.base
-    if pointee.alignmentCheck && linear & 3 != 0 { throw fault(.AC, 0) }
-    guard linear & 15 == 0 else { throw fault(.GP, 0) }
-    _ = try reach(op, XState.legacySize - 1, access)
-    return try reach(op, 0, access)
+    _ = try segmentedAddress(op, 4, is64Bit ? access : Access.read)
+    let area = saveArea(op)
+    if pointee.alignmentCheck && area.linear(0) & 3 != 0 { throw fault(.AC, 0) }
+    guard area.linear(0) & 15 == 0 else { throw fault(.GP, 0) }
+    try reach(op, XState.legacySize - 1, access)
+    try reach(op, 0, access)
+    return withHost(area, XState.legacySize, access)
   }
 
   /// `FXSAVE`; `T` is 64 bits wide for `FXSAVE64`. Without CR4.OSFXSR XMM registers and MXCSR stay out of it
   /// (AMD APM Vol. 3, `FXSAVE`).
   func FXSAVE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    let linear = try fxsaveArea(op, Access.write)
-    try storeX87(linear, is64: T.self == UInt64.self)
+    let area = try fxsaveArea(op, Access.write)
+    try storeX87(area, is64: T.self == UInt64.self)
     if pointee.cr4 & CR4.OSFXSR != 0 {
-      try storeMXCSR(linear)
-      try storeVectors(linear)
+      try storeMXCSR(area)
+      try storeVectors(area)
     }
   }
 
   func FXRSTOR<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    let linear = try fxsaveArea(op, Access.read)
+    let area = try fxsaveArea(op, Access.read)
     if pointee.cr4 & CR4.OSFXSR != 0 {
-      pointee.mxcsr = try areaMXCSR(linear)
-      try loadVectors(linear)
+      pointee.mxcsr = try areaMXCSR(area)
+      try loadVectors(area)
     }
-    try loadX87(linear, is64: T.self == UInt64.self)
+    try loadX87(area, is64: T.self == UInt64.self)
   }
 
   // MARK: MXCSR
@@ -241,12 +274,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// The area of `XSAVE` and `XRSTOR` with these components: its beginning is looked at first, then its end.
   private func xsaveArea(
     _ op: OpPointer, _ components: UInt64, isCompacted: Bool, _ access: UInt32
-  ) throws(Exit) -> UInt64 {
+  ) throws(Exit) -> SaveArea {
     try checkXSAVE()
     try checkAlignment(op, 64)
-    let linear = try reach(op, 0, access)
-    _ = try reach(op, XState.size(components, isCompacted: isCompacted) - 1, access)
-    return linear
+    try reach(op, 0, access)
+    let size = XState.size(components, isCompacted: isCompacted)
+    try reach(op, size - 1, access)
+    return withHost(saveArea(op), size, access)
   }
 
   /// XINUSE: the components that are not in their initial state, MXCSR aside. x87 state counts as in use whatever
@@ -280,25 +314,25 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     _ op: OpPointer, _ saved: UInt64, _: T.Type
   ) throws(Exit) {
     let requested = pair & pointee.xcr0
-    let linear = try xsaveArea(op, requested, isCompacted: false, Access.modify)
-    let old: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
-    try storeComponents(linear, requested & saved, requested, isCompacted: false, is64: T.self == UInt64.self)
-    if requested & (XState.sse | XState.avx) != 0 { try storeMXCSR(linear) }
+    let area = try xsaveArea(op, requested, isCompacted: false, Access.modify)
+    let old: UInt64 = try load(area, Self.bitsOffset)
+    try storeComponents(area, requested & saved, requested, isCompacted: false, is64: T.self == UInt64.self)
+    if requested & (XState.sse | XState.avx) != 0 { try storeMXCSR(area) }
     let bits = old & ~requested | requested & componentsInUse
-    try Slow.store(self, at(linear, Self.bitsOffset), bits)
+    try store(area, Self.bitsOffset, bits)
   }
 
   /// The compacted format: what is requested and in use, with room for all that is requested. MXCSR belongs to SSE
   /// state alone. x87 and SSE state lie in the legacy region in it, too.
   func XSAVEC<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     let requested = pair & pointee.xcr0
-    let linear = try xsaveArea(op, requested, isCompacted: true, Access.write)
+    let area = try xsaveArea(op, requested, isCompacted: true, Access.write)
     let hasMXCSR = pointee.mxcsr != MXCSR.reset
     let saved = requested & (componentsInUse | (hasMXCSR ? XState.sse : 0))
-    try storeComponents(linear, saved, requested, isCompacted: true, is64: T.self == UInt64.self)
-    if saved & XState.sse != 0 { try storeMXCSR(linear) }
-    try Slow.store(self, at(linear, Self.bitsOffset), saved)
-    try Slow.store(self, at(linear, Self.compactionOffset), requested | XState.compacted)
+    try storeComponents(area, saved, requested, isCompacted: true, is64: T.self == UInt64.self)
+    if saved & XState.sse != 0 { try storeMXCSR(area) }
+    try store(area, Self.bitsOffset, saved)
+    try store(area, Self.compactionOffset, requested | XState.compacted)
   }
 
   /// As `XSAVEC`; IA32_XSS has no components.
@@ -310,36 +344,36 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Stores `components` into an area that has places for those of `layout`.
   private func storeComponents(
-    _ linear: UInt64, _ components: UInt64, _ layout: UInt64, isCompacted: Bool, is64: Bool
+    _ area: SaveArea, _ components: UInt64, _ layout: UInt64, isCompacted: Bool, is64: Bool
   ) throws(Exit) {
-    if components & XState.x87 != 0 { try storeX87(linear, is64: is64) }
-    if components & XState.sse != 0 { try storeVectors(linear) }
-    if components & XState.avx != 0 { try storeUpperHalves(linear) }
+    if components & XState.x87 != 0 { try storeX87(area, is64: is64) }
+    if components & XState.sse != 0 { try storeVectors(area) }
+    if components & XState.avx != 0 { try storeUpperHalves(area) }
     if components & XState.pkru != 0 {
       let offset = XState.pkruOffset(layout, isCompacted: isCompacted)
-      try Slow.store(self, at(linear, offset), UInt64(pointee.pkru))
+      try store(area, offset, UInt64(pointee.pkru))
     }
   }
 
   /// The area of `XRSTOR` as far as its header, which is looked at after the beginning.
-  private func headerArea(_ op: OpPointer) throws(Exit) -> UInt64 {
+  private func headerArea(_ op: OpPointer) throws(Exit) -> SaveArea {
     try checkXSAVE()
     try checkAlignment(op, 64)
-    let linear = try reach(op, 0, Access.read)
-    _ = try reach(op, XState.legacySize, Access.read)
-    return linear
+    try reach(op, 0, Access.read)
+    try reach(op, XState.legacySize, Access.read)
+    return withHost(saveArea(op), XState.legacySize + XState.headerSize, Access.read)
   }
 
   func XRSTOR<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    let linear = try headerArea(op)
-    let present: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
-    let compaction: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset))
+    let area = try headerArea(op)
+    let present: UInt64 = try load(area, Self.bitsOffset)
+    let compaction: UInt64 = try load(area, Self.compactionOffset)
     let isCompacted = compaction & XState.compacted != 0
     if isCompacted {
-      try checkCompactedHeader(linear, present, compaction)
+      try checkCompactedHeader(area, present, compaction)
     } else {
       // Bytes 23:8 of the header are zero and no component is outside XCR0.
-      let rest: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset + 8))
+      let rest: UInt64 = try load(area, Self.compactionOffset + 8)
       guard compaction == 0, rest == 0, present & ~pointee.xcr0 == 0 else { throw fault(.GP, 0) }
     }
     try loadComponents(op, present, isCompacted ? compaction : nil, is64: T.self == UInt64.self)
@@ -348,21 +382,21 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func XRSTORS<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
     try requireCPL0()
-    let linear = try headerArea(op)
-    let present: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset))
-    let compaction: UInt64 = try Slow.load(self, at(linear, Self.compactionOffset))
+    let area = try headerArea(op)
+    let present: UInt64 = try load(area, Self.bitsOffset)
+    let compaction: UInt64 = try load(area, Self.compactionOffset)
     guard compaction & XState.compacted != 0 else { throw fault(.GP, 0) }
-    try checkCompactedHeader(linear, present, compaction)
+    try checkCompactedHeader(area, present, compaction)
     try loadComponents(op, present, compaction, is64: T.self == UInt64.self)
   }
 
   private func checkCompactedHeader(
-    _ linear: UInt64, _ present: UInt64, _ compaction: UInt64
+    _ area: SaveArea, _ present: UInt64, _ compaction: UInt64
   ) throws(Exit) {
     let format = compaction & ~XState.compacted
     guard format & ~pointee.xcr0 == 0, present & ~format == 0 else { throw fault(.GP, 0) }
     for offset in stride(from: 16 as UInt64, to: 64, by: 8) {
-      let reserved: UInt64 = try Slow.load(self, at(linear, Self.bitsOffset + offset))
+      let reserved: UInt64 = try load(area, Self.bitsOffset + offset)
       guard reserved == 0 else { throw fault(.GP, 0) }
     }
   }
@@ -375,18 +409,18 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   ) throws(Exit) {
     let requested = pair & pointee.xcr0
     let isCompacted = compaction != nil
-    let linear = try xsaveArea(op, compaction ?? requested, isCompacted: isCompacted, Access.read)
+    let area = try xsaveArea(op, compaction ?? requested, isCompacted: isCompacted, Access.read)
     var mxcsr = pointee.mxcsr
     // The standard format keeps MXCSR with AVX state too.
     if requested & (XState.sse | (isCompacted ? 0 : XState.avx)) != 0 {
-      mxcsr = isCompacted && present & XState.sse == 0 ? 0x1F80 : try areaMXCSR(linear)
+      mxcsr = isCompacted && present & XState.sse == 0 ? 0x1F80 : try areaMXCSR(area)
     }
     if requested & XState.x87 != 0 {
-      if present & XState.x87 != 0 { try loadX87(linear, is64: is64) } else { initializeX87Fully() }
+      if present & XState.x87 != 0 { try loadX87(area, is64: is64) } else { initializeX87Fully() }
     }
     if requested & XState.sse != 0 {
       if present & XState.sse != 0 {
-        try loadVectors(linear)
+        try loadVectors(area)
       } else {
         for index in 0..<vectorCount { xmm(index).pointee = SIMD16(repeating: 0) }
       }
@@ -394,7 +428,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.mxcsr = mxcsr
     if requested & XState.avx != 0 {
       if present & XState.avx != 0 {
-        try loadUpperHalves(linear)
+        try loadUpperHalves(area)
       } else {
         for index in 0..<vectorCount { ymm(index).pointee.high = SIMD16(repeating: 0) }
       }
@@ -403,7 +437,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       var value: UInt64 = 0
       if present & XState.pkru != 0 {
         let offset = XState.pkruOffset(compaction ?? 0, isCompacted: isCompacted)
-        value = try Slow.load(self, at(linear, offset))
+        value = try load(area, offset)
       }
       // Last, as it may make the area unreadable.
       setPKRU(UInt32(truncatingIfNeeded: value))

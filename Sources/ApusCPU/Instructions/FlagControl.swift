@@ -12,16 +12,16 @@ private enum InterruptFlagAccess {
 }
 
 extension UnsafeMutablePointer where Pointee == CPUState {
-  func CMC(_ op: OpPointer) throws(Exit) { flags = LazyFlags(image: flags.image ^ RFLAGS.CF) }
-  func CLC(_ op: OpPointer) throws(Exit) { flags = LazyFlags(image: flags.image & ~RFLAGS.CF) }
-  func STC(_ op: OpPointer) throws(Exit) { flags = LazyFlags(image: flags.image | RFLAGS.CF) }
+  func CMC(_ op: OpPointer) throws(Exit) { flags = LazyFlags(image: arithmeticFlags ^ RFLAGS.CF) }
+  func CLC(_ op: OpPointer) throws(Exit) { flags = LazyFlags(image: arithmeticFlags & ~RFLAGS.CF) }
+  func STC(_ op: OpPointer) throws(Exit) { flags = LazyFlags(image: arithmeticFlags | RFLAGS.CF) }
   func CLD(_ op: OpPointer) throws(Exit) { setFlag(RFLAGS.DF, false) }
   func STD(_ op: OpPointer) throws(Exit) { setFlag(RFLAGS.DF, true) }
 
   /// AH is bits 7:0 of RFLAGS: SF ZF 0 AF 0 PF 1 CF.
   func LAHF(_ op: OpPointer) throws(Exit) {
     guard !is64Bit || has(.lahf_lm) else { throw fault(.UD) }
-    let image = flags.image & ~RFLAGS.OF | 2
+    let image = arithmeticFlags & ~RFLAGS.OF | 2
     setRegister(GPR.rax.slot + 1, UInt8(truncatingIfNeeded: image))
   }
 
@@ -29,7 +29,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard !is64Bit || has(.lahf_lm) else { throw fault(.UD) }
     let ah: UInt8 = register(GPR.rax.slot + 1)
     let mask = RFLAGS.arithmetic & ~RFLAGS.OF
-    flags = LazyFlags(image: (flags.image & RFLAGS.OF) | (UInt64(ah) & mask))
+    flags = LazyFlags(image: (arithmeticFlags & RFLAGS.OF) | (UInt64(ah) & mask))
   }
 
   private var interruptFlagAccess: InterruptFlagAccess {

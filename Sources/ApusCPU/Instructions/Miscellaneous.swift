@@ -37,7 +37,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   func INTO(_ op: OpPointer) throws(Exit) -> OpPointer {
-    guard flags.image & RFLAGS.OF != 0 else { return leave(op, to: op.nextRIP & instructionPointerMask) }
+    guard arithmeticFlags & RFLAGS.OF != 0 else { return leave(op, to: op.nextRIP & instructionPointerMask) }
     return try softwareInterrupt(op, Vector.OF.rawValue, .software)
   }
 
@@ -139,7 +139,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     // A selector that stays as it is is only read.
     let isRaised = try readE(op, UInt16.self) & 3 < wanted
     if isRaised { try modifyE(op, UInt16.self) { selector throws(Exit) in (selector & ~3) | wanted } }
-    flags = LazyFlags(image: (flags.image & ~RFLAGS.ZF) | (isRaised ? RFLAGS.ZF : 0))
+    flags = LazyFlags(image: (arithmeticFlags & ~RFLAGS.ZF) | (isRaised ? RFLAGS.ZF : 0))
   }
 
   // MARK: Segment registers

@@ -78,7 +78,7 @@ enum ROL<N: ShiftCount>: UnaryOperation {
     let r = rotateLeft(a, n)
     let carry = r.zeroExtended & 1
     let top = (r &>> T(truncatingIfNeeded: T.bitWidth - 1)).zeroExtended
-    flags = flags.replacing(carryAndOverflow: carry | (carry ^ top) << 11)
+    flags = flags.replacing(carryAndOverflow: carry | (carry ^ top) << 11, cpu)
     return r
   }
 }
@@ -91,7 +91,7 @@ enum ROR<N: ShiftCount>: UnaryOperation {
     let r = rotateLeft(a, 0 &- n)
     let top = (r &>> T(truncatingIfNeeded: T.bitWidth - 1)).zeroExtended
     let next = (r &>> T(truncatingIfNeeded: T.bitWidth - 2)).zeroExtended & 1
-    flags = flags.replacing(carryAndOverflow: top | (top ^ next) << 11)
+    flags = flags.replacing(carryAndOverflow: top | (top ^ next) << 11, cpu)
     return r
   }
 }
@@ -217,7 +217,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let isLeft = leftCount(1, 3) == 1
     let size = UInt64(T.bitWidth) + 1
     let n = leftCount(count, size)
-    let image = flags.image
+    let image = arithmeticFlags
     var newImage = image
     try modifyE(op, T.self) { a throws(Exit) in
       let carry = image & RFLAGS.CF

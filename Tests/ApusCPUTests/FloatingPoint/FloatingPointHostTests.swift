@@ -186,9 +186,18 @@ import ApusCPU
       if c.isNaN { continue }
       let wanted = c.addingProduct(a, b)
       var context = FloatingPointContext(mxcsr: Self.nearest)
-      let result = Binary64.multiplyAdd(
+      let result = Binary64.softwareMultiplyAdd(
         a.bitPattern, b.bitPattern, c.bitPattern, negatingProduct: false, negatingAddend: false, &context)
       if result != Self.expected(Binary64.self, wanted.bitPattern) { mismatches += 1 }
+      var (slow, fast) = (FloatingPointContext(mxcsr: Self.sticky), FloatingPointContext(mxcsr: Self.sticky))
+      let negated = Binary64.softwareMultiplyAdd(
+        a.bitPattern, b.bitPattern, c.bitPattern, negatingProduct: true, negatingAddend: index & 2 == 0, &slow
+      )
+      let public64 = Binary64.multiplyAdd(
+        a.bitPattern, b.bitPattern, c.bitPattern, negatingProduct: true, negatingAddend: index & 2 == 0, &fast
+      )
+      // Inexact results raise nothing new: PE is set.
+      if negated != public64 || (slow.raised ^ fast.raised) & ~MXCSR.PE != 0 { mismatches += 1 }
     }
     #expect(mismatches == 0)
   }

@@ -18,6 +18,8 @@ package protocol HostFormat: BinaryFormat {
   static func hostMultiply(_ a: Bits, _ b: Bits) -> Bits
   /// The host's a ÷ b.
   static func hostDivide(_ a: Bits, _ b: Bits) -> Bits
+  /// The host's a × b + c, rounded once.
+  static func hostMultiplyAdd(_ a: Bits, _ b: Bits, _ c: Bits) -> Bits
   /// The host's conversion of a signed 64-bit integer.
   static func hostConvert(_ integer: Int64) -> Bits
 }
@@ -45,6 +47,10 @@ package enum Binary32: HostFormat {
     (Float(bitPattern: a) / Float(bitPattern: b)).bitPattern
   }
   @inline(__always)
+  package static func hostMultiplyAdd(_ a: UInt32, _ b: UInt32, _ c: UInt32) -> UInt32 {
+    Float(bitPattern: c).addingProduct(Float(bitPattern: a), Float(bitPattern: b)).bitPattern
+  }
+  @inline(__always)
   package static func hostConvert(_ integer: Int64) -> UInt32 { Float(integer).bitPattern }
 }
 
@@ -69,6 +75,10 @@ package enum Binary64: HostFormat {
   @inline(__always)
   package static func hostDivide(_ a: UInt64, _ b: UInt64) -> UInt64 {
     (Double(bitPattern: a) / Double(bitPattern: b)).bitPattern
+  }
+  @inline(__always)
+  package static func hostMultiplyAdd(_ a: UInt64, _ b: UInt64, _ c: UInt64) -> UInt64 {
+    Double(bitPattern: c).addingProduct(Double(bitPattern: a), Double(bitPattern: b)).bitPattern
   }
   @inline(__always)
   package static func hostConvert(_ integer: Int64) -> UInt64 { Double(integer).bitPattern }

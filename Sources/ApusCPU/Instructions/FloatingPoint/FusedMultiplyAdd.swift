@@ -1,11 +1,25 @@
 /// Fused multiply-add (SDM Vol. 1, "Fused-Multiply-ADD (FMA) Numeric Behavior").
-extension BinaryFormat {
+extension HostFormat {
   /// x × y + z rounded once. `VFMSUB`, `VFNMADD` and `VFNMSUB` are had by `negatingProduct` and
   /// `negatingAddend`, which leave the sign of a NaN alone. Of several NaNs x comes first, then y, then z;
   /// the operands of the 132, 213 and 231 forms are x, y, z in the order in which the mnemonic's digits
   /// name them, that is 1·3 + 2, 2·1 + 3 and 2·3 + 1.
-  @inline(never)
+  @inline(__always)
   package static func multiplyAdd(
+    _ x: Bits, _ y: Bits, _ z: Bits, negatingProduct: Bool, negatingAddend: Bool,
+    _ context: inout FloatingPointContext
+  ) -> Bits {
+    if context.allowsHostArithmetic && !isDenormal(x) && !isDenormal(y) && !isDenormal(z) {
+      let sum = hostMultiplyAdd(negatingProduct ? x ^ signMask : x, y, negatingAddend ? z ^ signMask : z)
+      if isSafelyNormal(sum) { return sum }
+    }
+    return softwareMultiplyAdd(
+      x, y, z, negatingProduct: negatingProduct, negatingAddend: negatingAddend, &context)
+  }
+
+  /// The software path, correct for all operands.
+  @inline(never)
+  package static func softwareMultiplyAdd(
     _ first: Bits, _ second: Bits, _ addend: Bits, negatingProduct: Bool, negatingAddend: Bool,
     _ context: inout FloatingPointContext
   ) -> Bits {
