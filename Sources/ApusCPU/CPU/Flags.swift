@@ -1,5 +1,6 @@
 /// The arithmetic flags in lazy form, as handlers pass them in registers: the result (zero-extended, so that
-/// ZF is `result == 0` for every kind), a source, and a kind = class + log2 of the width.
+/// ZF is `result == 0` for every kind), a source, and a kind = class + log2 of the width, with CF and OF in bits of
+/// their own where an op has replaced just these.
 struct LazyFlags {
   var result: UInt64
   var source: UInt64
@@ -36,6 +37,14 @@ enum FlagKind {
   static let shl: UInt32 = 28
   /// The value shifted right one place less than asked, so its bottom bit is CF.
   static let shr: UInt32 = 32
+
+  /// Bits beside class and width: CF and OF that an op has replaced without touching the other flags.
+  static let classMask: UInt32 = 0xFC
+  static let carryGiven: UInt32 = 1 << 8
+  static let overflowGiven: UInt32 = 1 << 9
+  static let carryShift: UInt32 = 10
+  static let carry: UInt32 = 1 << 10
+  static let overflow: UInt32 = 1 << 11
 }
 
 /// Bits of RFLAGS (SDM Vol. 1, "EFLAGS Register").
@@ -81,65 +90,54 @@ extension LazyFlags {
     if kind &- FlagKind.inc < 12 { return source & 1 != 0 }
     if kind &- FlagKind.add < 4 { return result < source }
     if kind &- FlagKind.logic < 4 { return false }
+    if kind & FlagKind.carryGiven != 0 { return kind & FlagKind.carry != 0 }
     return carrySlow(result, source, kind)
   }
 
   /// AF, in its place in RFLAGS; for every kind but `image`. `shift` is what shifts leave there.
   @inline(__always)
-  func adjust(_ shift: UInt64) -> UInt64 {
-    if kind &- FlagKind.add < 8 {
-      let first = kind < FlagKind.sub ? result &- source : result &+ source
-      return (first ^ source ^ result) & RFLAGS.AF
+  fileprivate func adjust(_ shift: UInt64) -> UInt64 {
+    switch kind & FlagKind.classMask {
+    case FlagKind.add: return ((result &- source) ^ source ^ result) & RFLAGS.AF
+    case FlagKind.sub: return ((result &+ source) ^ source ^ result) & RFLAGS.AF
+    case FlagKind.inc: return result & 0xF == 0 ? RFLAGS.AF : 0
+    case FlagKind.dec: return result & 0xF == 0xF ? RFLAGS.AF : 0
+    case FlagKind.mixed: return source & RFLAGS.AF
+    case FlagKind.shl, FlagKind.shr: return shift
+    default: return 0
     }
-    if kind &- FlagKind.inc < 4 { return result & 0xF == 0 ? RFLAGS.AF : 0 }
-    if kind &- FlagKind.dec < 4 { return result & 0xF == 0xF ? RFLAGS.AF : 0 }
-    if kind &- FlagKind.mixed < 4 { return source & RFLAGS.AF }
-    return kind &- FlagKind.shl < 8 ? shift : 0
-  }
-
-  /// OF, in its place in RFLAGS, after an addition or subtraction.
-  @inline(__always)
-  private var sumOverflow: UInt64 {
-    let top = UInt64(8 &<< (kind & 3)) &- 1
-    let isSum = kind < FlagKind.sub
-    let first = isSum ? result &- source : result &+ source
-    return ((((first ^ result) & (source ^ (isSum ? result : first))) &>> top) & 1) &<< 11
   }
 
   /// OF, in its place in RFLAGS.
   @inline(__always)
   var overflow: UInt64 {
     if kind &- FlagKind.logic < 4 { return 0 }
-    if kind &- FlagKind.add < 8 { return sumOverflow }
     if kind < 4 || kind &- FlagKind.mixed < 4 { return source & RFLAGS.OF }
     return flagImage(result, source, kind, 0) & RFLAGS.OF
   }
 
   /// The same flags but for CF, which is `carry` (0 or 1).
   @inline(__always)
-  func replacing(carry: UInt64, _ cpu: CPU) -> LazyFlags {
-    if kind &- FlagKind.logic < 4 { return LazyFlags(result, carry, FlagKind.mixed | (kind & 3)) }
-    if kind &- FlagKind.add < 8 {
-      return LazyFlags(result, sumOverflow | adjust(0) | carry, FlagKind.mixed | (kind & 3))
-    }
-    if kind < 4 || kind &- FlagKind.mixed < 4 { return LazyFlags(result, source & ~RFLAGS.CF | carry, kind) }
-    return LazyFlags(image: cpu.image(of: self) & ~RFLAGS.CF | carry)
+  func replacing(carry: UInt64) -> LazyFlags {
+    let given = FlagKind.carryGiven | UInt32(truncatingIfNeeded: carry) &<< FlagKind.carryShift
+    return LazyFlags(result, source, kind & ~FlagKind.carry | given)
   }
 
-  /// The same flags but for CF and OF, which are the bits of `changed`, where they stand in RFLAGS.
+  /// The same flags but for CF and OF, which are `carry` and `overflow` (0 or 1).
   @inline(__always)
-  func replacing(carryAndOverflow changed: UInt64, _ cpu: CPU) -> LazyFlags {
-    if kind < 4 {
-      return LazyFlags(result, (source & ~(RFLAGS.CF | RFLAGS.OF)) | changed, FlagKind.image)
-    }
-    return LazyFlags(result, adjust(cpu.shiftAdjust) | changed, FlagKind.mixed | (kind & 3))
+  func replacing(carry: UInt64, overflow: UInt64) -> LazyFlags {
+    let given = UInt32(truncatingIfNeeded: carry | overflow &<< 1) &<< FlagKind.carryShift
+    return LazyFlags(
+      result, source,
+      kind & (FlagKind.classMask | 3) | FlagKind.carryGiven | FlagKind.overflowGiven | given)
   }
 }
 
 @inline(never)
 func carrySlow(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> Bool {
+  if kind & FlagKind.carryGiven != 0 { return kind & FlagKind.carry != 0 }
   let log2 = kind & 3
-  switch kind & ~3 {
+  switch kind & FlagKind.classMask {
   case FlagKind.image, FlagKind.inc, FlagKind.dec, FlagKind.mixed, FlagKind.shr: return source & 1 != 0
   case FlagKind.add: return result < source
   case FlagKind.sub: return ((result &+ source) & widthMask(log2)) < source
@@ -152,16 +150,16 @@ func carrySlow(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> Bool {
 /// shift.
 @inline(never)
 func flagImage(_ result: UInt64, _ source: UInt64, _ kind: UInt32, _ shift: UInt64) -> UInt64 {
-  if kind & ~3 == FlagKind.image { return source }
   let log2 = kind & 3
   let top = UInt64(8 << log2) - 1
+  if kind & FlagKind.classMask == FlagKind.image { return withGiven(source, kind) }
   var image = carrySlow(result, source, kind) ? RFLAGS.CF : 0
   if result & widthMask(log2) == 0 { image |= RFLAGS.ZF }
   if (result >> top) & 1 != 0 { image |= RFLAGS.SF }
   if parity(result) { image |= RFLAGS.PF }
   image |= LazyFlags(result, source, kind).adjust(shift)
   var overflow = false
-  switch kind & ~3 {
+  switch kind & FlagKind.classMask {
   case FlagKind.add:
     let first = result &- source
     overflow = (((first ^ result) & (source ^ result)) >> top) & 1 != 0
@@ -174,7 +172,20 @@ func flagImage(_ result: UInt64, _ source: UInt64, _ kind: UInt32, _ shift: UInt
   case FlagKind.shl, FlagKind.shr: overflow = ((source ^ result) >> top) & 1 != 0
   default: break
   }
-  return overflow ? image | RFLAGS.OF : image
+  return withGiven(overflow ? image | RFLAGS.OF : image, kind)
+}
+
+/// An image with the CF and OF that a kind gives.
+@inline(__always)
+private func withGiven(_ image: UInt64, _ kind: UInt32) -> UInt64 {
+  var image = image
+  if kind & FlagKind.carryGiven != 0 {
+    image = image & ~RFLAGS.CF | (kind & FlagKind.carry != 0 ? RFLAGS.CF : 0)
+  }
+  if kind & FlagKind.overflowGiven != 0 {
+    image = image & ~RFLAGS.OF | (kind & FlagKind.overflow != 0 ? RFLAGS.OF : 0)
+  }
+  return image
 }
 
 /// A condition code (SDM Vol. 1, "EFLAGS Condition Codes"): a type per code, so that stamps fold it away.

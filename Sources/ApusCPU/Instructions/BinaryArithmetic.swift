@@ -111,8 +111,9 @@ enum NEG: UnaryOperation {
 
 extension Body {
   @inline(__always)
-  private static func setProductFlags(_ flags: inout LazyFlags, _ overflow: Bool, _ cpu: CPU) {
-    flags = flags.replacing(carryAndOverflow: overflow ? RFLAGS.CF | RFLAGS.OF : 0, cpu)
+  private static func setProductFlags(_ flags: inout LazyFlags, _ overflow: Bool) {
+    let bit: UInt64 = overflow ? 1 : 0
+    flags = flags.replacing(carry: bit, overflow: bit)
   }
 
   /// The truncated product; CF = OF = it did not fit.
@@ -122,7 +123,7 @@ extension Body {
   ) -> T {
     guard setsFlags else { return a &* b }
     let (product, overflow) = a.signed.multipliedReportingOverflow(by: b.signed)
-    setProductFlags(&flags, overflow, cpu)
+    setProductFlags(&flags, overflow)
     return T(bits: product)
   }
 
@@ -192,7 +193,7 @@ extension Body {
       high = product.high
       overflow = high != 0
     }
-    if setsFlags { setProductFlags(&flags, overflow, cpu) }
+    if setsFlags { setProductFlags(&flags, overflow) }
     if T.self == UInt8.self {
       cpu.setRegister(
         GPR.rax.slot,

@@ -31,7 +31,7 @@ extension Body {
   ) -> OpPointer {
     let bit = T(1) &<< cpu.register(op.pointee.source, T.self)
     let a: T = cpu.register(op.pointee.destination)
-    flags = flags.replacing(carry: a & bit != 0 ? 1 : 0, cpu)
+    flags = flags.replacing(carry: a & bit != 0 ? 1 : 0)
     if A.writes { cpu.setRegister(op.pointee.destination, A.apply(a, bit)) }
     return op + 1
   }
@@ -42,7 +42,7 @@ extension Body {
   ) -> OpPointer {
     let bit = T(1) &<< T(truncatingIfNeeded: op.pointee.immediate)
     let a: T = cpu.register(op.pointee.destination)
-    flags = flags.replacing(carry: a & bit != 0 ? 1 : 0, cpu)
+    flags = flags.replacing(carry: a & bit != 0 ? 1 : 0)
     if A.writes { cpu.setRegister(op.pointee.destination, A.apply(a, bit)) }
     return op + 1
   }
@@ -53,7 +53,7 @@ extension Body {
   ) throws(Exit) -> OpPointer {
     let bit = T(1) &<< T(truncatingIfNeeded: op.pointee.immediate)
     return try modify(cpu, op, T.self, F.self, writes: A.writes) {
-      flags = flags.replacing(carry: $0 & bit != 0 ? 1 : 0, cpu)
+      flags = flags.replacing(carry: $0 & bit != 0 ? 1 : 0)
       return A.apply($0, bit)
     }
   }
@@ -79,7 +79,7 @@ extension Body {
     }
     let pointer = try M.pointer(cpu, linear, T.self, access)
     let a = pointer.loadUnaligned(as: T.self)
-    flags = flags.replacing(carry: a & bit != 0 ? 1 : 0, cpu)
+    flags = flags.replacing(carry: a & bit != 0 ? 1 : 0)
     if A.writes {
       pointer.storeUnaligned(A.apply(a, bit))
       M.commit(cpu)

@@ -78,7 +78,7 @@ enum ROL<N: ShiftCount>: UnaryOperation {
     let r = rotateLeft(a, n)
     let carry = r.zeroExtended & 1
     let top = (r &>> T(truncatingIfNeeded: T.bitWidth - 1)).zeroExtended
-    flags = flags.replacing(carryAndOverflow: carry | (carry ^ top) << 11, cpu)
+    flags = flags.replacing(carry: carry, overflow: carry ^ top)
     return r
   }
 }
@@ -91,7 +91,7 @@ enum ROR<N: ShiftCount>: UnaryOperation {
     let r = rotateLeft(a, 0 &- n)
     let top = (r &>> T(truncatingIfNeeded: T.bitWidth - 1)).zeroExtended
     let next = (r &>> T(truncatingIfNeeded: T.bitWidth - 2)).zeroExtended & 1
-    flags = flags.replacing(carryAndOverflow: top | (top ^ next) << 11, cpu)
+    flags = flags.replacing(carry: top, overflow: top ^ next)
     return r
   }
 }
