@@ -1,11 +1,12 @@
 import ApusBase
 
-/// The debug console at port E9h: each byte written goes to the sink; reads give E9h, by which a guest
-/// detects the port. Bochs introduced it; QEMU's `isa-debugcon` behaves so too.
+/// The debug console at ports E9h and 402h: each byte written goes to the sink; reads give E9h, by which a guest
+/// detects the port. Bochs introduced it; QEMU's `isa-debugcon` behaves so too, and SeaBIOS and OVMF write their logs
+/// to port 402h.
 package final class DebugConsole: BytePortDevice {
   package let name = "DebugConsole"
   /// The ports to attach.
-  package static let portRanges: [ClosedRange<UInt16>] = [0xE9...0xE9]
+  package static let portRanges: [ClosedRange<UInt16>] = [0xE9...0xE9, 0x402...0x402]
 
   private let sink: (any ByteSink)?
 
@@ -14,10 +15,10 @@ package final class DebugConsole: BytePortDevice {
 
   package func reset(at now: VirtualTime) {}
 
-  package func readByte(_ port: UInt16, at now: VirtualTime) -> UInt8 { port == 0xE9 ? 0xE9 : 0xFF }
+  package func readByte(_ port: UInt16, at now: VirtualTime) -> UInt8 { 0xE9 }
 
   package func writeByte(_ port: UInt16, _ value: UInt8, at now: VirtualTime) {
-    if port == 0xE9 { sink?.send(value) }
+    sink?.send(value)
   }
 
   package func save(to writer: inout StateWriter) { writer.section(name, version: 1) { _ in } }

@@ -95,7 +95,8 @@ package struct PCIConfiguration {
     bars[index] = bar
     switch bar {
     case .none: define(0x10 + 4 * index, 0)
-    case .io(let size): define(0x10 + 4 * index, 1, writable: 0xFFFF & ~(size &- 1))
+    // All 32 bits, though the chip's 16: firmware takes the size for the complement of what it reads.
+    case .io(let size): define(0x10 + 4 * index, 1, writable: ~(size &- 1))
     case .memory(let size): define(0x10 + 4 * index, 0, writable: ~(size &- 1))
     }
   }
@@ -166,8 +167,8 @@ package struct PCIConfiguration {
     switch bars[index] {
     case .none: return nil
     case .io(let size):
-      let base = register & 0xFFFC
-      guard decodesIO && base != 0 else { return nil }
+      let base = register & ~3
+      guard decodesIO && base != 0 && base <= 0xFFFF else { return nil }
       return Range(isIO: true, base: UInt64(base), size: UInt64(size))
     case .memory(let size):
       let base = register & ~0xF

@@ -1,17 +1,26 @@
 import ApusBase
 
+/// What the host bridge's PAM registers steer.
+package protocol AttributeMap: AnyObject {
+  /// PAM0 to PAM6 are now `registers`.
+  func setAttributes(_ registers: [UInt8])
+}
+
 /// The host bridge of Intel's 440FX chip set, as function 00:00.0.
 ///
 /// Source: Intel 82441FX datasheet (290549), "PCI Configuration Registers".
 ///
-/// Departs from hardware: the registers that steer DRAM and shadowing (PAM 59h–5Fh, DRB, SMRAM) hold what
-/// is written but move no memory. A machine started without a BIOS has RAM wherever shadow RAM would be.
+/// Departs from hardware: DRB and SMRAM hold what is written but move no memory.
 package final class I440FX: PCIFunction {
   package let name = "I440FX"
   package var configuration: PCIConfiguration
+  private let attributes: (any AttributeMap)?
 
-  /// The bridge after RST#.
-  package init() {
+  private static let PAM = 0x59...0x5F
+
+  /// The bridge after RST#, whose PAM registers steer `attributes`.
+  package init(attributes: (any AttributeMap)? = nil) {
+    self.attributes = attributes
     configuration = PCIConfiguration(
       vendor: 0x8086, device: 0x1237, revision: 2, classCode: 0x06_0000,
       commandMask: 0x0140, command: 0x0006, status: 0x0280)
@@ -37,7 +46,24 @@ package final class I440FX: PCIFunction {
     configuration.define(byte: 0x90, 0x00, writable: 0xFF)
   }
 
-  package func reset(at now: VirtualTime) { configuration.reset() }
+  package func reset(at now: VirtualTime) {
+    configuration.reset()
+    steer()
+  }
+
+  package func writeConfiguration(_ offset: Int, _ value: UInt32, width: Int, at now: VirtualTime) {
+    configuration.write(offset, value, width: width)
+    if offset <= Self.PAM.upperBound && offset + width > Self.PAM.lowerBound { steer() }
+  }
+
+  /// RAM everywhere: firmware has copied what it needs.
+  package func initializeAsFirmware(at now: VirtualTime) {
+    configuration.write(Self.PAM.lowerBound, 0x30, width: 1)
+    for offset in Self.PAM.dropFirst() { configuration.write(offset, 0x33, width: 1) }
+    steer()
+  }
+
+  private func steer() { attributes?.setAttributes(Self.PAM.map { configuration[$0] }) }
 
   package func save(to writer: inout StateWriter) {
     writer.section(name, version: 1) { w in configuration.save(to: &w) }
@@ -47,6 +73,7 @@ package final class I440FX: PCIFunction {
     try reader.section(name, newest: 1) { (r, _) throws(StateError) in
       try configuration.restore(from: &r)
     }
+    steer()
   }
 }
 

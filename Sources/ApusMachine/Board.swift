@@ -13,6 +13,7 @@ package final class Board {
 
   package let pins = ProcessorPins()
   let map: MemoryMap
+  let shadow: ShadowRAM
   package let memory: GuestMemory
   package let localAPIC: LocalAPIC
   package let ioAPIC: IOAPIC
@@ -43,10 +44,13 @@ package final class Board {
   var sliceEnd = VirtualTime.never
 
   /// A board with all its devices, after power-on but for `reset(at:)`. Throws `usage` for more drives than
-  /// there are places, and for ranges that overlap.
-  package init(_ configuration: MachineConfiguration, _ map: MemoryMap) throws(MachineError) {
+  /// there are places, and for ranges that overlap. `romSize` is that of the firmware in bytes, 0 without one.
+  package init(
+    _ configuration: MachineConfiguration, _ map: MemoryMap, romSize: UInt64 = 0
+  ) throws(MachineError) {
     self.map = map
-    memory = GuestMemory(map, hasShadowRAM: configuration.boot != nil)
+    shadow = ShadowRAM(map, romSize: romSize)
+    memory = GuestMemory(shadow, size: map.ramSize)
 
     // Interrupts: PIC pair to LINT0, I/O APIC by messages, NMI to LINT1, all else through the fabric.
     localAPIC = LocalAPIC(
@@ -94,7 +98,7 @@ package final class Board {
     let window = ACPIDescription(lowRAMEnd: map.lowRAMSize).pciMemory
     pci = PCIHost(
       memoryWindow: window.lowerBound...(window.upperBound - 1), pirq: piix3, reset: pins.line(.reset))
-    pci.attach(I440FX(), slot: 0)
+    pci.attach(I440FX(attributes: shadow), slot: 0)
     pci.attach(piix3, slot: 1)
     try attachDrives(configuration.drives)
 
@@ -196,6 +200,7 @@ package final class Board {
     self.processor = processor
     pins.processor = processor
     memory.processor = processor
+    shadow.processor = processor
     processor.setA20(pins.isA20Open)
   }
 
@@ -204,6 +209,7 @@ package final class Board {
     processor = nil
     pins.processor = nil
     memory.processor = nil
+    shadow.processor = nil
     localAPIC.messageSource = nil
   }
 }

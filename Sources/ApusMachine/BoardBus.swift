@@ -74,7 +74,7 @@ extension Board: SystemBus {
       settle(entry.device, now)
       return value
     }
-    guard width > 1 else { return 0xFF }
+    guard width > 1 else { return UInt64(shadow.read(physical) ?? 0xFF) }
     var value: UInt64 = 0
     for index in 0..<UInt64(width) {
       value |= (readPhysical(physical &+ index, width: 1) & 0xFF) << (8 * index)
@@ -94,7 +94,10 @@ extension Board: SystemBus {
       settle(entry.device, now)
       return
     }
-    guard width > 1 else { return }
+    guard width > 1 else {
+      _ = shadow.write(physical, UInt8(truncatingIfNeeded: value))
+      return
+    }
     for index in 0..<UInt64(width) {
       writePhysical(physical &+ index, value >> (8 * index) & 0xFF, width: 1)
     }

@@ -9,7 +9,8 @@ public final class Machine {
   private let configuration: MachineConfiguration
   private let board: Board
   private let processor: Processor
-  private let regions: [MemoryRegion]
+  /// What the ROM holds; empty without one.
+  private let rom: [UInt8]
   /// Why the machine stopped for good; `run` then does nothing more.
   private var end: Stop?
 
@@ -32,31 +33,33 @@ public final class Machine {
       throw MachineError(message: error.message, kind: .usage)
     }
     self.configuration = configuration
-    board = try Board(configuration, map)
-    var regions = board.memory.regions
-    if configuration.boot == nil {
-      // The ROM ends at 4 GiB, where the processor starts, and at 1 MiB, where real mode can reach it.
-      let size = UInt64(BuiltInGuest.image().count)
-      for end in [0x10_0000, 0x1_0000_0000] as [UInt64] {
-        regions.append(
-          MemoryRegion(start: end - size, end: end, hostOffset: ram.size, isWritable: false))
-      }
-    }
-    self.regions = regions
-    processor = Processor(ram: ram, regions: regions, bus: board, model: configuration.cpuModel)
+    rom = configuration.boot == nil ? try Self.firmware(configuration) : []
+    board = try Board(configuration, map, romSize: UInt64(rom.count))
+    processor = Processor(
+      ram: ram, regions: board.shadow.regions, bus: board, model: configuration.cpuModel)
     board.connect(processor)
     try start()
   }
 
   deinit { board.disconnect() }
 
+  private static func firmware(_ configuration: MachineConfiguration) throws(MachineError) -> [UInt8] {
+    guard let file = configuration.firmware else { return BuiltInGuest.image() }
+    guard file.size > 0, file.size <= GuestRAM.romSize, file.size % 4096 == 0 else {
+      let error = file.failure(
+        "size", found: "\(file.size) bytes", expected: "4 KiB to 1 MiB in multiples of 4 KiB")
+      throw MachineError(message: error.message, kind: .badInput)
+    }
+    return file.bytes
+  }
+
   /// Starts as after power-on: from the ROM, or with what firmware does followed by a load of the boot files.
   private func start() throws(MachineError) {
     board.reset(at: board.now)
     processor.reset()
     guard let source = configuration.boot else {
-      let image = BuiltInGuest.image()
-      precondition(processor.writeHost(processor.ram.size, from: image, 0..<image.count))
+      // RAM keeps its contents in a reset, and is zero at power-on.
+      precondition(processor.writeHost(processor.ram.size, from: rom, 0..<rom.count))
       return
     }
     board.memory.erase()

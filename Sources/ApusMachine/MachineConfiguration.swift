@@ -31,8 +31,11 @@ public struct Drive {
 public struct MachineConfiguration {
   /// RAM in bytes: 2 MiB to 64 GiB in multiples of 4 KiB.
   public var memorySize: UInt64 = 256 << 20
-  /// What to start; nil starts the built-in guest from its ROM.
+  /// What to start without firmware; nil starts the firmware.
   public var boot: BootSource?
+  /// The firmware's ROM, 4 KiB to 1 MiB in whole pages, which ends at 4 GiB and whose last 128 KiB also end at
+  /// 1 MiB; nil is the built-in guest, which is one.
+  public var firmware: BootFile?
   /// At most four IDE drives and 29 virtio drives.
   public var drives: [Drive] = []
   /// Where COM1 to COM4 send; a port whose entry is nil or missing works all the same.

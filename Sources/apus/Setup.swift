@@ -48,7 +48,10 @@ struct Setup {
   }
 
   private mutating func setBoot(_ options: Options) throws(Failure) {
-    if let kernel = options.kernel {
+    if let bios = options.bios {
+      configuration.firmware = try Self.load(bios, role: "firmware", limit: 1 << 20)
+      if let image = options.image { _ = try add(Options.Drive(path: image), at: 0) }
+    } else if let kernel = options.kernel {
       try setKernel(kernel, options)
     } else if let flat = options.flat {
       let file = try Self.load(flat.path, role: "program", limit: HostFile.largestImage)

@@ -48,6 +48,8 @@ public final class Processor {
   let cpu: CPU
   package let ram: GuestRAM
   package let bus: any SystemBus
+  /// A PC needs at most 17: thirteen segments that may be shadowed, RAM in three pieces, ROM.
+  private static let regionLimit = 24
   private let slowTable: UnsafeMutablePointer<UInt>
   private let specialOps: UnsafeMutablePointer<DecodedOp>
 
@@ -68,9 +70,10 @@ public final class Processor {
       to: BranchTargets(
         taken: specialOps + 1, fallThrough: specialOps + 1, takenRIP: JumpCache.invalidTag,
         fallThroughRIP: JumpCache.invalidTag))
-    let regionStorage = UnsafeMutablePointer<MemoryRegion>.allocate(capacity: 16)
+    let regionStorage = UnsafeMutablePointer<MemoryRegion>.allocate(capacity: Self.regionLimit)
     regionStorage.initialize(
-      repeating: MemoryRegion(start: 0, end: 0, hostOffset: 0, isWritable: false), count: 16)
+      repeating: MemoryRegion(start: 0, end: 0, hostOffset: 0, isWritable: false),
+      count: Self.regionLimit)
     let arena = UnsafeMutablePointer<DecodedOp>.allocate(capacity: Int(BlockCache.arenaCapacity))
     let heads = UnsafeMutablePointer<UInt32>.allocate(capacity: BlockCache.hashCount)
     heads.initialize(repeating: 0, count: BlockCache.hashCount)
@@ -106,7 +109,7 @@ public final class Processor {
   /// Replaces the physical memory map. Regions that do not lie in the host block, overlap, or are not
   /// page-aligned are a defect of the board and trap here, before any guest code runs.
   package func map(_ regions: [MemoryRegion]) {
-    precondition(regions.count <= 16)
+    precondition(regions.count <= Self.regionLimit)
     for (index, region) in regions.enumerated() {
       let size = region.end - region.start
       precondition(region.start & 0xFFF == 0 && region.end & 0xFFF == 0 && region.hostOffset & 0xFFF == 0)

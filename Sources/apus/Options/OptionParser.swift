@@ -92,6 +92,9 @@ package struct OptionParser {
     if options.serial.isEmpty { options.serial = [hasNoDefaults ? .none : .stdio(escapes: false)] }
     let stdioPorts = options.serial.count { if case .stdio = $0 { true } else { false } }
     if stdioPorts > 1 { throw .usage("--serial", "only one port can be on stdio") }
+    if options.bios != nil && (options.kernel != nil || options.flat != nil) {
+      throw .usage("--bios", "starts from disks, not with --kernel or --flat")
+    }
     let sources = [options.kernel != nil, options.flat != nil, options.image != nil].count { $0 }
     if sources > 1 {
       throw Failure(.usage, "only one of --kernel, --flat and an image can be booted; disks go with --drive")

@@ -54,6 +54,10 @@ enum OptionTable {
       ) {
         $0.options.kernel = try $0.path($1)
       },
+      OptionEntry("--bios", value: "FILE", help: "firmware: a ROM image of 4 KiB to 1 MiB that ends at 4 GiB")
+      {
+        $0.options.bios = try $0.path($1)
+      },
       OptionEntry(
         "--initrd", value: "FILE",
         help: "its initial RAM disk; for a multiboot kernel, modules as QEMU lists them: \"FILE ARGS,FILE…\""
@@ -140,7 +144,9 @@ enum OptionTable {
           the next of four serial ports: stdio, mon:stdio, none, null or file:FILE (default: the first is stdio)
           """
       ) { try $0.addSerial($1) },
-      OptionEntry("--debugcon", value: "TARGET", help: "where bytes written to port E9h go (default none)") {
+      OptionEntry(
+        "--debugcon", value: "TARGET", help: "where bytes written to ports E9h and 402h go (default none)"
+      ) {
         $0.options.debugConsole = try $0.target($1)
       },
       OptionEntry("--raw-console", help: "send the guest's control sequences to the terminal unfiltered") {
@@ -239,7 +245,7 @@ enum OptionTable {
 
   /// Options of QEMU's that change what the guest sees, so that ignoring them would mislead.
   private static let refused = [
-    Refused(names: ["bios", "pflash"], reason: "firmware images"),
+    Refused(names: ["pflash"], reason: "firmware images"),
     Refused(names: ["cdrom", "fda", "fdb", "sd", "mtdblock"], reason: "this kind of drive"),
     Refused(names: ["blockdev", "snapshot"], reason: "block layers; use --drive with format=raw"),
     Refused(names: ["chardev", "mon", "qmp", "qmp-pretty"], reason: "character back ends and monitors"),

@@ -61,6 +61,7 @@ package struct Options: Equatable {
 
   package var action = Action.run
   package var kernel: String?
+  package var bios: String?
   package var initrd: String?
   package var modules: [String] = []
   package var commandLine = ""

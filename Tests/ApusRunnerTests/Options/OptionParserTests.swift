@@ -169,7 +169,7 @@ import apus
     ["-drive", "file=a,if=none"],
     ["-drive", "file=a,nonsense=1"], ["-hda", ""], ["-serial", "pty"], ["-serial", "tcp::4444"],
     ["-serial", "file:"], ["-monitor", "stdio"], ["-display", "gtk"], ["-vga", "std"], ["-net", "user"],
-    ["-nic", "user"], ["-netdev", "user,id=n"], ["-boot", "d"], ["-parallel", "stdio"], ["-bios", "b"],
+    ["-nic", "user"], ["-netdev", "user,id=n"], ["-boot", "d"], ["-parallel", "stdio"], ["-pflash", "b"],
     ["-cdrom", "c"], ["-fda", "f"], ["-s"], ["-S"], ["-gdb", "tcp::1"], ["-snapshot"], ["-usb"],
     ["-vnc", ":0"],
     ["-daemonize"], ["-no-shutdown"], ["-action", "panic=pause"], ["--limit-instructions", "0"],
@@ -198,9 +198,9 @@ import apus
   }
 
   @Test func unsupportedOptionsSaySo() {
-    #expect(refusal(["-bios", "x"])?.contains("not supported yet") == true)
+    #expect(refusal(["-pflash", "x"])?.contains("not supported yet") == true)
     #expect(refusal(["-cdrom", "x"])?.contains("not supported yet") == true)
-    #expect(refusal(["--bios=x"])?.hasPrefix("--bios: ") == true)
+    #expect(refusal(["--pflash=x"])?.hasPrefix("--pflash: ") == true)
   }
 }
 
