@@ -8,8 +8,10 @@ import ApusDevices
 /// The chip set is Intel's 440FX with PIIX3, with a power-management block in the PIIX4's manner, an I/O APIC
 /// and an HPET: what guests know from QEMU's `pc`.
 package final class Board {
+  /// The PCI slot of the display adapter, as QEMU's.
+  static let vgaSlot = 2
   /// More virtio drives have no PCI slot.
-  static let virtioSlots = 2...30
+  static let virtioSlots = 3...30
 
   package let pins = ProcessorPins()
   let map: MemoryMap
@@ -28,6 +30,7 @@ package final class Board {
   let coprocessorError: CoprocessorErrorPort
   package let power: PowerManagement
   package let pci: PCIHost
+  package let vga: VGA?
   let debugExit: DebugExit
 
   /// In the order of attachment, in which they are reset, run and saved.
@@ -100,6 +103,8 @@ package final class Board {
       memoryWindow: window.lowerBound...(window.upperBound - 1), pirq: piix3, reset: pins.line(.reset))
     pci.attach(I440FX(attributes: shadow), slot: 0)
     pci.attach(piix3, slot: 1)
+    vga = configuration.hasVGA ? VGA() : nil
+    if let vga { pci.attach(vga, slot: Self.vgaSlot) }
     try attachDrives(configuration.drives)
 
     do throws(AttachError) {
@@ -174,6 +179,12 @@ package final class Board {
     try attach(coprocessorError, ports: CoprocessorErrorPort.portRanges)
     try attach(POSTCodePort(), ports: POSTCodePort.portRanges)
     try attach(DebugConsole(sink: configuration.debugConsole), ports: DebugConsole.portRanges)
+    if let vga {
+      let window = VGA.window
+      try attach(
+        VGAWindow(vga), ports: VGA.ports, memory: window.lowerBound,
+        size: window.upperBound - window.lowerBound + 1)
+    }
     if let ports = configuration.debugExitPorts { try attach(debugExit, ports: [ports]) }
     let window = pci.memoryWindow
     try attach(

@@ -42,7 +42,7 @@ extension Board {
   /// Writes the ACPI tables and returns the physical address of the root pointer.
   package func placeACPITables() throws(MachineError) -> UInt64 {
     var description = ACPIDescription(lowRAMEnd: map.lowRAMSize)
-    description.hasVGA = false
+    description.hasVGA = vga != nil
     description.serialPorts = UART16550.standardPorts.map { .init(port: $0.base, irq: UInt8($0.irq)) }
     description.powerManagement = power.layout
     do throws(ACPITableError) {

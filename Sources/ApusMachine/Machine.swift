@@ -189,6 +189,23 @@ public final class Machine {
     board.noteDeadlines()
   }
 
+  /// Gives the keyboard scan codes of set 2 that a person types: makes, breaks and their prefixes. False if its
+  /// buffer has no room for all of them.
+  public func type(_ scancodes: [UInt8]) -> Bool {
+    let fits = board.keyboard.type(scancodes, at: board.now)
+    board.noteDeadlines()
+    return fits
+  }
+
+  /// Moves the PS/2 mouse by counts, right and up, and sets its buttons: bits 0 left, 1 right, 2 middle.
+  public func moveMouse(x: Int, y: Int, wheel: Int = 0, buttons: UInt8) {
+    board.keyboard.moveMouse(x: x, y: y, wheel: wheel, buttons: buttons, at: board.now)
+    board.noteDeadlines()
+  }
+
+  /// The display adapter, to look at; nil without one.
+  package var screen: VGA? { board.vga }
+
   /// Presses the power button: ACPI systems are told, others are switched off.
   public func pressPowerButton() { board.power.pressPowerButton(at: board.now) }
 

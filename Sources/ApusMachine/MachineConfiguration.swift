@@ -36,8 +36,10 @@ public struct MachineConfiguration {
   /// The firmware's ROM, 4 KiB to 1 MiB in whole pages, which ends at 4 GiB and whose last 128 KiB also end at
   /// 1 MiB; nil is the built-in guest, which is one.
   public var firmware: BootFile?
-  /// At most four IDE drives and 29 virtio drives.
+  /// At most four IDE drives and 28 virtio drives.
   public var drives: [Drive] = []
+  /// Whether there is a VGA adapter.
+  public var hasVGA = false
   /// Where COM1 to COM4 send; a port whose entry is nil or missing works all the same.
   public var serial: [(any ByteSink)?] = [nil, nil, nil, nil]
   /// Where port E9h sends.

@@ -17,6 +17,7 @@ struct Setup {
     configuration.memorySize = options.memorySize
     configuration.debugExitPorts = options.debugExitPorts
     configuration.rebootStops = options.noReboot
+    configuration.hasVGA = options.hasVGA ?? (options.bios != nil)
     configuration.cpuModel = options.cpuModel
     switch options.startDate {
     case .fixed(let seconds): configuration.startDate = seconds

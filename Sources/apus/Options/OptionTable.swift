@@ -192,8 +192,9 @@ enum OptionTable {
     entries: [
       OptionEntry("-nographic", help: "as always: the console is the terminal") { _, _ in },
       OptionEntry("-display", value: "none", help: "no display") { try $0.accept($1, ["none"], "a display") },
-      OptionEntry("-vga", value: "none", help: "no display adapter") {
-        try $0.accept($1, ["none"], "a display adapter")
+      OptionEntry("-vga", value: "none|std", help: "a VGA adapter (default with --bios), or none") {
+        try $0.accept($1, ["none", "std"], "this display adapter")
+        $0.options.hasVGA = $1 == "std"
       },
       OptionEntry("-monitor", value: "none", help: "no monitor") {
         try $0.accept($1, ["none", "null"], "a monitor")

@@ -75,6 +75,8 @@ package struct Options: Equatable {
   package var debugConsole = SerialTarget.none
   package var startDate = StartDate.fixed(Options.defaultStartDate)
   package var debugExitPorts: ClosedRange<UInt16>?
+  /// Nil: as the way to start suggests.
+  package var hasVGA: Bool?
   package var noReboot = false
   package var limitInstructions: UInt64?
   /// Wall time in nanoseconds.
