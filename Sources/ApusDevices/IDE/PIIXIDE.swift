@@ -177,11 +177,12 @@ package final class PIIXIDE: PCIFunction {
     }
   }
 
-  /// ATA/ATAPI-7 volume 2: device 0 answers for an absent device 1, with a status of 00h.
+  /// ATA/ATAPI-7 volume 2, "Device 0 only configurations": device 0 answers for an absent device 1, with a
+  /// status of 00h.
   ///
   /// Departs from hardware: where device 0 is absent as well everything reads as 00h instead of floating
-  /// (7Fh with the host's pull-down on DD7), which every driver takes for an empty channel at once. So it does
-  /// behind a packet device, whose signature in the registers would make drivers find it twice.
+  /// (7Fh with the host's pull-down on DD7), which every driver takes for an empty channel at once. So it
+  /// does behind a packet device, whose signature in the registers would make drivers find it twice.
   private func readAbsent(_ channel: Int, _ register: Int) -> UInt8 {
     guard register < 7, channels[channel].selected == 1, let device0 = devices[channel * 2],
       !device0.isPacketDevice
