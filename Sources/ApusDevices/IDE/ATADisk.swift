@@ -104,6 +104,10 @@ package final class ATADisk: IDEDevice {
   var writeCacheEnabled = true
   var lookAheadEnabled = true
   var smartEnabled = true
+  /// Whether off-line data collection has run.
+  var smartOfflineDone = false
+  /// The routine of the last self-test (01h, 02h, 81h, 82h), 0 if there was none.
+  var lastSelfTest: UInt8 = 0
   /// As CHECK POWER MODE reports it: 00h standby, 80h idle, FFh active.
   var powerMode: UInt8 = 0xFF
   var asleep = false
@@ -131,6 +135,8 @@ package final class ATADisk: IDEDevice {
     writeCacheEnabled = true
     lookAheadEnabled = true
     smartEnabled = true
+    smartOfflineDone = false
+    lastSelfTest = 0
     sectorBuffer = [UInt8](repeating: 0, count: 512)
     cancel()
     becomeReady()
@@ -258,6 +264,8 @@ package final class ATADisk: IDEDevice {
     for byte in [device, status, error, command, phase.rawValue, multipleSetting, dmaMode, powerMode] {
       w.write(byte)
     }
+    w.write(lastSelfTest)
+    w.write(smartOfflineDone)
     for flag in [interruptPending, writeCacheEnabled, lookAheadEnabled, smartEnabled, asleep] {
       w.write(flag)
     }
@@ -293,6 +301,8 @@ package final class ATADisk: IDEDevice {
     multipleSetting = multiple
     dmaMode = try r.read()
     powerMode = try r.read()
+    lastSelfTest = try r.read()
+    smartOfflineDone = try r.readBool("smartOfflineDone")
     interruptPending = try r.readBool("interruptPending")
     writeCacheEnabled = try r.readBool("writeCacheEnabled")
     lookAheadEnabled = try r.readBool("lookAheadEnabled")

@@ -25,11 +25,11 @@ extension ATADisk {
     // NOP, READ BUFFER, WRITE BUFFER, look-ahead, write cache, power management, SMART.
     words[82] = 0x7069
     words[83] = 0x7400  // FLUSH CACHE EXT, FLUSH CACHE, 48-bit addresses.
-    words[84] = 0x4040  // WRITE DMA FUA EXT and WRITE MULTIPLE FUA EXT.
+    words[84] = 0x4043  // WRITE DMA FUA EXT and WRITE MULTIPLE FUA EXT, SMART self-test and error log.
     words[85] =
       0x7008 | (lookAheadEnabled ? 0x40 : 0) | (writeCacheEnabled ? 0x20 : 0) | (smartEnabled ? 1 : 0)
     words[86] = 0x3400
-    words[87] = 0x4040
+    words[87] = 0x4043
     words[88] = 0x003F | (dmaMode & 0xF8 == 0x40 ? 0x0100 << UInt16(dmaMode & 7) : 0)
     // Hardware reset result: 80-conductor cable, number by jumper, diagnostics passed.
     words[93] = device1Position ? 0x6300 : 0x600B

@@ -7,7 +7,7 @@ enum RawSector {
     for (i, byte) in DiscTime(block: block).bytes.enumerated() {
       // The header counts in binary coded decimals.
       let number = min(byte, 99)
-      sector[12 + i] = number / 10 << 4 | number % 10
+      sector[12 + i] = (number / 10) << 4 | number % 10
     }
     sector[15] = 1
     for i in 0..<2048 { sector[16 + i] = data[i] }

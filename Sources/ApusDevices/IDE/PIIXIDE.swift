@@ -99,7 +99,9 @@ package final class PIIXIDE: PCIFunction {
   }
 
   /// The device that answers on a channel's INTRQ and Data register: nil if the selected one is absent.
-  private func selectedDevice(_ channel: Int) -> (any IDEDevice)? { devices[channel * 2 + channels[channel].selected] }
+  private func selectedDevice(_ channel: Int) -> (any IDEDevice)? {
+    devices[channel * 2 + channels[channel].selected]
+  }
 
   private func updateInterrupt(_ channel: Int, at now: VirtualTime) {
     let pending = selectedDevice(channel)?.interruptPending ?? false

@@ -188,16 +188,16 @@ import Testing
   }
 
   @Test func readDMA() {
-    bench.send(CDROMBench.read10(7, 100), features: 1)
+    bench.send(CDROMBench.read10(7, 90), features: 1)
     #expect(bench.read(0x376) == 0x58 && bench.read(0x172) == 0x02 && !bench.lines[15])
-    bench.startDMA([(0x10000, 1000), (0x20002, 0), (0x40000, 0), (0x60000, 100 * 2048 - 132_072)])
+    bench.startDMA([(0x10000, 1000), (0x20002, 0), (0x40000, 0), (0x60000, 90 * 2048 - 132_072)])
     #expect(bench.lines[15])
     #expect(bench.read(bench.busMaster + 2) & 7 == 4)
     #expect(bench.read(0x172) == 0x03 && bench.read(0x177) == 0x50)
     let got =
       bench.ram.bytes[0x10000..<0x103E8] + bench.ram.bytes[0x20002..<0x30002]
-      + bench.ram.bytes[0x40000..<0x50000] + bench.ram.bytes[0x60000..<(0x60000 + 100 * 2048 - 132_072)]
-    let same = got.elementsEqual(CDROMBench.blocks(7..<107))
+      + bench.ram.bytes[0x40000..<0x50000] + bench.ram.bytes[0x60000..<(0x60000 + 90 * 2048 - 132_072)]
+    let same = got.elementsEqual(CDROMBench.blocks(7..<97))
     #expect(same)
   }
 
