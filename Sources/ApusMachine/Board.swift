@@ -115,7 +115,7 @@ package final class Board {
   }
 
   private func attachDrives(_ drives: [Drive]) throws(MachineError) {
-    var ide: [ATADisk?] = [nil, nil, nil, nil]
+    var ide: [(any IDEDevice)?] = [nil, nil, nil, nil]
     let places = ide.indices
     // Those that ask for a place get it before the others take what is free.
     for drive in drives where drive.interface == .ide && drive.place != nil {
@@ -148,7 +148,7 @@ package final class Board {
     }
     // Sources 0 of IRQ 14 and 15: no ISA device has them.
     pci.attach(
-      PIIXIDE(disks: ide, memory: memory, irqs: [fabric.line(14), fabric.line(15)]), slot: 1, function: 1)
+      PIIXIDE(devices: ide, memory: memory, irqs: [fabric.line(14), fabric.line(15)]), slot: 1, function: 1)
   }
 
   private static func disk(_ drive: Drive, _ place: Int) -> ATADisk {

@@ -62,29 +62,23 @@ struct IDEBusMaster {
     }
   }
 
-  /// Moves bytes between the disk and memory until either has nothing more. Bounded by the sectors of the
-  /// command and the descriptors of the table.
-  mutating func transfer(_ disk: ATADisk, _ memory: any DMAMemory) {
-    while status & Self.active != 0, let toMemory = disk.dmaToMemory {
+  /// Moves bytes between the device and memory until either has nothing more. Bounded by what the device
+  /// has ready and by the descriptors of the table.
+  mutating func transfer(_ device: any IDEDevice, _ memory: any DMAMemory, at now: VirtualTime) {
+    while status & Self.active != 0, let toMemory = device.dmaToMemory {
       guard toMemory == command.bit(3) else { return stop(failed: true) }
       if regionBytes == 0 {
-        // A table that ends before the disk does leaves the disk waiting: Active = 0, Interrupt = 0.
-        if isLastRegion { return stop(failed: false) }
         guard readDescriptor(memory) else { return stop(failed: true) }
       }
-      let bytes = min(regionBytes, disk.dmaBytes)
-      guard bytes > 0 else { return stop(failed: true) }
-      let range = disk.position..<(disk.position + bytes)
-      let moved =
-        toMemory
-        ? memory.dmaWrite(UInt64(region), from: disk.buffer, range)
-        : memory.dmaRead(UInt64(region), into: &disk.buffer, range)
-      guard moved else { return stop(failed: true) }
+      let bytes = min(regionBytes, device.dmaBytes)
+      guard bytes > 0, device.moveDMA(bytes, memory, at: UInt64(region), now) else {
+        return stop(failed: true)
+      }
       region = region &+ UInt32(bytes)
       regionBytes -= bytes
-      disk.advanceDMA(bytes)
-      // With the disk done before the table, Active stays until software stops the engine.
-      if disk.dmaToMemory == nil && regionBytes == 0 && isLastRegion { stop(failed: false) }
+      // A table that ends before the device does leaves it waiting: Active = 0, Interrupt = 0. With the
+      // device done before the table, Active stays until software stops the engine.
+      if regionBytes == 0 && isLastRegion { stop(failed: false) }
     }
   }
 

@@ -120,7 +120,7 @@ extension ATADisk {
     limit = 512
     transferRemaining = 0
     phase = .dataIn
-    status = Status.DRDY | Status.DSC | Status.DRQ
+    status = IDEStatus.DRDY | IDEStatus.DSC | IDEStatus.DRQ
     interruptPending = true
   }
 
@@ -156,7 +156,7 @@ extension ATADisk {
     setAddress(failure == nil ? transferLBA &- 1 : transferLBA, extended: media.isExtended)
     setCount(transferRemaining, extended: media.isExtended)
     position = 0
-    status = Status.DRDY | Status.DSC | Status.DRQ
+    status = IDEStatus.DRDY | IDEStatus.DSC | IDEStatus.DRQ
     if let failure { pendingFailure = (transferLBA, failure) }
     if media.isDMA {
       limit = 512 * good
@@ -168,13 +168,13 @@ extension ATADisk {
     phase = .dataIn
     if let failure {
       error = failure
-      status |= Status.ERR
+      status |= IDEStatus.ERR
     }
     interruptPending = true
   }
 
   /// Reads 16 bits from the Data register.
-  func readData(at now: VirtualTime) -> UInt16 {
+  package func readData(at now: VirtualTime) -> UInt16 {
     guard phase == .dataIn, position + 1 < limit else { return 0 }
     let value = UInt16(buffer[position]) | UInt16(buffer[position + 1]) << 8
     position += 2
@@ -184,9 +184,9 @@ extension ATADisk {
       pendingFailure = nil
       transferRemaining = 0
       phase = .idle
-      status &= ~Status.DRQ
+      status &= ~IDEStatus.DRQ
     } else {
-      status = Status.BSY
+      status = IDEStatus.BSY
       phase = .loading
       dueAt = now.later(by: Self.blockTime)
     }
@@ -199,7 +199,7 @@ extension ATADisk {
   func requestBlock(first: Bool) {
     position = 0
     limit = 512 * min(transferRemaining, blockSectors)
-    status = Status.DRDY | Status.DSC | Status.DRQ
+    status = IDEStatus.DRDY | IDEStatus.DSC | IDEStatus.DRQ
     phase = media.isDMA ? .dmaOut : .dataOut
     if !first && phase == .dataOut { interruptPending = true }
   }
@@ -209,18 +209,18 @@ extension ATADisk {
     position = 0
     limit = 512
     transferRemaining = 0
-    status = Status.DRDY | Status.DSC | Status.DRQ
+    status = IDEStatus.DRDY | IDEStatus.DSC | IDEStatus.DRQ
     phase = .dataOut
   }
 
   /// Writes 16 bits to the Data register.
-  func writeData(_ value: UInt16, at now: VirtualTime) {
+  package func writeData(_ value: UInt16, at now: VirtualTime) {
     guard phase == .dataOut, position + 1 < limit else { return }
     buffer[position] = UInt8(truncatingIfNeeded: value)
     buffer[position + 1] = UInt8(truncatingIfNeeded: value >> 8)
     position += 2
     guard position == limit else { return }
-    status = Status.BSY
+    status = IDEStatus.BSY
     phase = .storing
     dueAt = now.later(by: Self.blockTime)
   }
@@ -288,8 +288,7 @@ extension ATADisk {
 
   // MARK: DMA
 
-  /// Whether the disk waits for the host adapter: true to memory, false from memory, nil not at all.
-  var dmaToMemory: Bool? {
+  package var dmaToMemory: Bool? {
     switch phase {
     case .dmaIn: return true
     case .dmaOut: return false
@@ -297,13 +296,23 @@ extension ATADisk {
     }
   }
 
-  /// Bytes of the buffer that the host adapter may move now.
-  var dmaBytes: Int { limit - position }
+  package var dmaBytes: Int { limit - position }
 
-  /// The host adapter has moved `bytes` (at most `dmaBytes`) from `buffer[position...]` or into it.
-  func advanceDMA(_ bytes: Int) {
+  package func moveDMA(
+    _ bytes: Int, _ memory: any DMAMemory, at physical: UInt64, _ now: VirtualTime
+  ) -> Bool {
+    let range = position..<(position + bytes)
+    let moved =
+      phase == .dmaIn
+      ? memory.dmaWrite(physical, from: buffer, range) : memory.dmaRead(physical, into: &buffer, range)
+    guard moved else { return false }
     position += bytes
-    guard position == limit else { return }
+    if position == limit { endDMABlock() }
+    return true
+  }
+
+  /// The whole buffer is through.
+  private func endDMABlock() {
     if phase == .dmaOut { return storeBlock() }
     if let failure = pendingFailure {
       fail(failure.error)

@@ -14,6 +14,8 @@ extension ATADisk {
     case 0x34: return MediaCommand(isWrite: true, isExtended: true)
     case 0x35: return MediaCommand(isWrite: true, isDMA: true, isExtended: true)
     case 0x39: return MediaCommand(isWrite: true, isExtended: true, isMultiple: true)
+    // WRITE VERIFY (ATA-3): the data is on the medium when the command ends.
+    case 0x3C: return MediaCommand(isWrite: true, isForced: true)
     case 0x3D: return MediaCommand(isWrite: true, isDMA: true, isExtended: true, isForced: true)
     case 0x40, 0x41: return MediaCommand(isVerify: true)
     case 0x42: return MediaCommand(isExtended: true, isVerify: true)
@@ -26,8 +28,9 @@ extension ATADisk {
     }
   }
 
-  /// Executes `command`. A code that is not here, among them NOP, DEVICE RESET and the packet commands
-  /// (which a device without the PACKET feature set must abort), ends with ABRT.
+  /// Executes `command`. A code that is not here ends with ABRT: NOP, DEVICE RESET and the packet commands,
+  /// which a device without the PACKET feature set must abort; SET MAX ADDRESS and the SECURITY commands,
+  /// whose feature sets IDENTIFY DEVICE does not claim; DOWNLOAD MICROCODE.
   func execute() {
     if let media = Self.mediaCommand(command) { return startMedia(media) }
     switch command {
@@ -126,37 +129,5 @@ extension ATADisk {
     default: return fail(ErrorBits.ABRT)
     }
     complete()
-  }
-
-  // MARK: SMART
-
-  private func smart() {
-    guard lbaMid.current == 0x4F, lbaHigh.current == 0xC2 else { return fail(ErrorBits.ABRT) }
-    if features.current == 0xD8 {
-      smartEnabled = true
-      return complete()
-    }
-    guard smartEnabled else { return fail(ErrorBits.ABRT) }
-    switch features.current {
-    case 0xD0: present(Self.checksummed([0x10, 0x00], 0x0003))
-    case 0xD1: present(Self.checksummed([0x10, 0x00], 0))
-    case 0xD2: complete()
-    case 0xD9:
-      smartEnabled = false
-      complete()
-    case 0xDA: complete()  // RETURN STATUS: LBA mid and high unchanged, no threshold exceeded.
-    default: fail(ErrorBits.ABRT)
-    }
-  }
-
-  /// A SMART data sector with no attributes: revision, capability at bytes 368–369, checksum at 511.
-  private static func checksummed(_ revision: [UInt8], _ capability: UInt16) -> [UInt8] {
-    var sector = revision + [UInt8](repeating: 0, count: 512 - revision.count)
-    sector[368] = UInt8(truncatingIfNeeded: capability)
-    sector[369] = UInt8(truncatingIfNeeded: capability >> 8)
-    var sum: UInt8 = 0
-    for byte in sector { sum &+= byte }
-    sector[511] = 0 &- sum
-    return sector
   }
 }

@@ -7,9 +7,9 @@ extension ATADisk {
     let lba28 = UInt32(min(sectors, 0x0FFF_FFFF))
     words[0] = 0x0040
     identifyGeometry(&words)
-    Self.store(serial, length: 20, at: 10, in: &words)
-    Self.store(Array("1.0".utf8), length: 8, at: 23, in: &words)
-    Self.store(model, length: 40, at: 27, in: &words)
+    IdentifyData.store(serial, length: 20, at: 10, in: &words)
+    IdentifyData.store(Array("1.0".utf8), length: 8, at: 23, in: &words)
+    IdentifyData.store(model, length: 40, at: 27, in: &words)
     words[47] = 0x8000 | UInt16(Self.multipleLimit)
     words[49] = 0x2F00  // Standby timer, IORDY and its disabling, LBA, DMA.
     words[50] = 0x4000
@@ -25,28 +25,18 @@ extension ATADisk {
     // NOP, READ BUFFER, WRITE BUFFER, look-ahead, write cache, power management, SMART.
     words[82] = 0x7069
     words[83] = 0x7400  // FLUSH CACHE EXT, FLUSH CACHE, 48-bit addresses.
-    words[84] = 0x4040  // WRITE DMA FUA EXT and WRITE MULTIPLE FUA EXT.
+    words[84] = 0x4043  // WRITE DMA FUA EXT and WRITE MULTIPLE FUA EXT, SMART self-test and error log.
     words[85] =
       0x7008 | (lookAheadEnabled ? 0x40 : 0) | (writeCacheEnabled ? 0x20 : 0) | (smartEnabled ? 1 : 0)
     words[86] = 0x3400
-    words[87] = 0x4040
+    words[87] = 0x4043
     words[88] = 0x003F | (dmaMode & 0xF8 == 0x40 ? 0x0100 << UInt16(dmaMode & 7) : 0)
     // Hardware reset result: 80-conductor cable, number by jumper, diagnostics passed.
     words[93] = device1Position ? 0x6300 : 0x600B
     for i in 0..<4 { words[100 + i] = UInt16(truncatingIfNeeded: sectors >> UInt64(16 * i)) }
     words[106] = 0x4000
 
-    var bytes = [UInt8](repeating: 0, count: 512)
-    for (i, word) in words.enumerated() {
-      bytes[2 * i] = UInt8(truncatingIfNeeded: word)
-      bytes[2 * i + 1] = UInt8(truncatingIfNeeded: word >> 8)
-    }
-    // Integrity word: signature A5h, and a checksum that makes the sum of all bytes zero.
-    bytes[510] = 0xA5
-    var sum: UInt8 = 0
-    for byte in bytes { sum &+= byte }
-    bytes[511] = 0 &- sum
-    return bytes
+    return IdentifyData.bytes(words)
   }
 
   private func identifyGeometry(_ words: inout [UInt16]) {
@@ -60,14 +50,5 @@ extension ATADisk {
     let capacity = UInt32(logicalCylinders) * UInt32(logicalHeads) * UInt32(logicalSectors)
     words[57] = UInt16(truncatingIfNeeded: capacity)
     words[58] = UInt16(truncatingIfNeeded: capacity >> 16)
-  }
-
-  /// ATA strings: padded with spaces, the first character of each pair in bits 15:8.
-  private static func store(_ text: [UInt8], length: Int, at word: Int, in words: inout [UInt16]) {
-    for i in 0..<(length / 2) {
-      let first = 2 * i < text.count ? text[2 * i] : 0x20
-      let second = 2 * i + 1 < text.count ? text[2 * i + 1] : 0x20
-      words[word + i] = UInt16(first) << 8 | UInt16(second)
-    }
   }
 }

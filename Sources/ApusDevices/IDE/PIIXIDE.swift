@@ -1,7 +1,8 @@
 import ApusBase
 
 /// The IDE function of Intel's PIIX3, as 00:01.1: two channels in compatibility mode (ports 1F0h–1F7h and
-/// 3F6h with IRQ 14, 170h–177h and 376h with IRQ 15), two disks each, and the bus master at BAR 4.
+/// 3F6h with IRQ 14, 170h–177h and 376h with IRQ 15), two ATA or ATAPI devices each, and the bus master at
+/// BAR 4.
 ///
 /// Sources: Intel 82371SB datasheet (290550), "IDE Configuration Registers"; "Programming Interface for
 /// Bus Master IDE Controller", revision 1.0; ATA/ATAPI-7 volume 2, "Device 0 only configurations".
@@ -19,7 +20,7 @@ package final class PIIXIDE: PCIFunction {
   private let memory: any DMAMemory
   private let irqs: [Line]
   /// Indexed by channel × 2 + device.
-  private let disks: [ATADisk?]
+  private let devices: [(any IDEDevice)?]
   private var channels = [Channel(), Channel()]
 
   /// The state of a cable and of its bus master.
@@ -35,11 +36,11 @@ package final class PIIXIDE: PCIFunction {
 
   private static let IDETIM = 0x40
 
-  /// The function with its disks: `disks` holds primary master and slave, secondary master and slave, nil
+  /// The function with its devices: `devices` holds primary master and slave, secondary master and slave, nil
   /// where none is attached. `irqs` are IRQ 14 and IRQ 15.
-  package init(disks: [ATADisk?], memory: any DMAMemory, irqs: [Line]) {
-    precondition(disks.count == 4 && irqs.count == 2)
-    self.disks = disks
+  package init(devices: [(any IDEDevice)?], memory: any DMAMemory, irqs: [Line]) {
+    precondition(devices.count == 4 && irqs.count == 2)
+    self.devices = devices
     self.memory = memory
     self.irqs = irqs
     // Programming interface 80h: a bus master, both channels fixed in compatibility mode.
@@ -50,19 +51,19 @@ package final class PIIXIDE: PCIFunction {
     configuration.define(bar: 4, .io(size: 16))
     configuration.define(Self.IDETIM, 0, writable: 0xF3FF_F3FF)
     configuration.define(byte: 0x44, 0, writable: 0xFF)
-    for i in 0..<4 { disks[i]?.device1Position = i & 1 == 1 }
+    for i in 0..<4 { devices[i]?.device1Position = i & 1 == 1 }
     reset(at: 0)
   }
 
-  /// The last failure of a medium that was the host's doing, of the first disk that had one.
+  /// The last failure of a medium that was the host's doing, of the first device that had one.
   package var lastError: BlockError? {
-    for disk in disks { if let error = disk?.lastError { return error } }
+    for device in devices { if let error = device?.lastError { return error } }
     return nil
   }
 
   package func reset(at now: VirtualTime) {
     configuration.reset()
-    for disk in disks { disk?.powerOn() }
+    for device in devices { device?.powerOn() }
     for i in 0..<2 {
       channels[i].selected = 0
       channels[i].control = 0
@@ -88,20 +89,22 @@ package final class PIIXIDE: PCIFunction {
 
   package var deadline: VirtualTime {
     var earliest = VirtualTime.never
-    for disk in disks { earliest = min(earliest, disk?.dueAt ?? .never) }
+    for device in devices { earliest = min(earliest, device?.dueAt ?? .never) }
     return earliest
   }
 
   package func run(at now: VirtualTime) {
-    for i in 0..<4 { disks[i]?.run(at: now) }
+    for i in 0..<4 { devices[i]?.run(at: now) }
     for channel in 0..<2 { transfer(channel, at: now) }
   }
 
-  /// The disk that answers on a channel's INTRQ and Data register: nil if the selected one is absent.
-  private func selectedDisk(_ channel: Int) -> ATADisk? { disks[channel * 2 + channels[channel].selected] }
+  /// The device that answers on a channel's INTRQ and Data register: nil if the selected one is absent.
+  private func selectedDevice(_ channel: Int) -> (any IDEDevice)? {
+    devices[channel * 2 + channels[channel].selected]
+  }
 
   private func updateInterrupt(_ channel: Int, at now: VirtualTime) {
-    let pending = selectedDisk(channel)?.interruptPending ?? false
+    let pending = selectedDevice(channel)?.interruptPending ?? false
     let level = pending && !channels[channel].control.bit(1)
     guard level != channels[channel].asserted else { return }
     channels[channel].asserted = level
@@ -151,56 +154,60 @@ package final class PIIXIDE: PCIFunction {
 
   /// Data moves in 16-bit cycles: a 32-bit access makes two, an 8-bit one uses half of one.
   private func readData(_ channel: Int, width: Int, at now: VirtualTime) -> UInt32 {
-    guard let disk = selectedDisk(channel) else { return 0 }
-    let low = UInt32(disk.readData(at: now))
+    guard let device = selectedDevice(channel) else { return 0 }
+    let low = UInt32(device.readData(at: now))
     if width == 1 { return low & 0xFF }
-    return width == 2 ? low : low | UInt32(disk.readData(at: now)) << 16
+    return width == 2 ? low : low | UInt32(device.readData(at: now)) << 16
   }
 
   private func writeData(_ channel: Int, _ value: UInt32, width: Int, at now: VirtualTime) {
-    guard let disk = selectedDisk(channel) else { return }
-    disk.writeData(UInt16(truncatingIfNeeded: width == 1 ? value & 0xFF : value), at: now)
-    if width >= 4 { disk.writeData(UInt16(truncatingIfNeeded: value >> 16), at: now) }
+    guard let device = selectedDevice(channel) else { return }
+    device.writeData(UInt16(truncatingIfNeeded: width == 1 ? value & 0xFF : value), at: now)
+    if width >= 4 { device.writeData(UInt16(truncatingIfNeeded: value >> 16), at: now) }
   }
 
   private func readRegister(_ channel: Int, _ register: Int, at now: VirtualTime) -> UInt8 {
-    guard let disk = selectedDisk(channel) else { return readAbsent(channel, register) }
+    guard let device = selectedDevice(channel) else { return readAbsent(channel, register) }
     switch register {
     case 7:
-      let status = disk.status
-      disk.interruptPending = false
+      let status = device.status
+      device.interruptPending = false
       updateInterrupt(channel, at: now)
       return status
-    case 8: return disk.status
-    default: return disk.readRegister(register, previous: channels[channel].control.bit(7))
+    case 8: return device.status
+    default: return device.readRegister(register, previous: channels[channel].control.bit(7))
     }
   }
 
-  /// ATA/ATAPI-7 volume 2: device 0 answers for an absent device 1, with a status of 00h.
+  /// ATA/ATAPI-7 volume 2, "Device 0 only configurations": device 0 answers for an absent device 1, with a
+  /// status of 00h.
   ///
   /// Departs from hardware: where device 0 is absent as well everything reads as 00h instead of floating
-  /// (7Fh with the host's pull-down on DD7), which every driver takes for an empty channel at once.
+  /// (7Fh with the host's pull-down on DD7), which every driver takes for an empty channel at once. So it
+  /// does behind a packet device, whose signature in the registers would make drivers find it twice.
   private func readAbsent(_ channel: Int, _ register: Int) -> UInt8 {
-    guard register < 7, channels[channel].selected == 1, let disk0 = disks[channel * 2] else { return 0 }
-    return disk0.readRegister(register, previous: channels[channel].control.bit(7))
+    guard register < 7, channels[channel].selected == 1, let device0 = devices[channel * 2],
+      !device0.isPacketDevice
+    else { return 0 }
+    return device0.readRegister(register, previous: channels[channel].control.bit(7))
       | (register == 6 ? 0x10 : 0)
   }
 
   private func writeRegister(_ channel: Int, _ register: Int, _ value: UInt8, at now: VirtualTime) {
-    let pair = [disks[channel * 2], disks[channel * 2 + 1]]
+    let pair = [devices[channel * 2], devices[channel * 2 + 1]]
     // Any write to the command block clears HOB.
     if register < 8 { channels[channel].control &= 0x7F }
     switch register {
     case 1...6:
       // Both devices take every parameter.
-      for disk in pair { disk?.writeRegister(register, value) }
+      for device in pair { device?.writeRegister(register, value) }
       if register == 6 { channels[channel].selected = value.bit(4) ? 1 : 0 }
     case 7:
       if value == 0x90 {
         channels[channel].selected = 0
-        for disk in pair { disk?.writeCommand(value, at: now) }
+        for device in pair { device?.writeCommand(value, at: now) }
       } else {
-        selectedDisk(channel)?.writeCommand(value, at: now)
+        selectedDevice(channel)?.writeCommand(value, at: now)
       }
     default:
       let changes = value ^ channels[channel].control
@@ -208,7 +215,7 @@ package final class PIIXIDE: PCIFunction {
       if changes.bit(2) {
         // A reset selects device 0.
         channels[channel].selected = 0
-        for disk in pair { disk?.softwareReset(value.bit(2), at: now) }
+        for device in pair { device?.softwareReset(value.bit(2), at: now) }
       }
     }
     updateInterrupt(channel, at: now)
@@ -238,18 +245,24 @@ package final class PIIXIDE: PCIFunction {
     for channel in 0..<2 { transfer(channel, at: now) }
   }
 
-  /// Moves data if both the disk and the bus master are ready, and drives the interrupt.
+  /// Moves data if both the device and the bus master are ready, and drives the interrupt.
   private func transfer(_ channel: Int, at now: VirtualTime) {
-    if configuration.isBusMaster, let disk = selectedDisk(channel) {
-      channels[channel].busMaster.transfer(disk, memory)
+    if configuration.isBusMaster, let device = selectedDevice(channel) {
+      channels[channel].busMaster.transfer(device, memory, at: now)
     }
     updateInterrupt(channel, at: now)
   }
 
   // MARK: Saved state
 
+  /// What stands at a position: 0 nothing, 1 a device without, 2 one with the PACKET feature set.
+  private static func kind(_ device: (any IDEDevice)?) -> UInt8 {
+    guard let device else { return 0 }
+    return device.isPacketDevice ? 2 : 1
+  }
+
   package func save(to writer: inout StateWriter) {
-    writer.section(name, version: 1) { w in
+    writer.section(name, version: 2) { w in
       configuration.save(to: &w)
       for channel in channels {
         w.write(UInt8(channel.selected))
@@ -257,15 +270,16 @@ package final class PIIXIDE: PCIFunction {
         w.write(channel.asserted)
         channel.busMaster.save(to: &w)
       }
-      for disk in disks {
-        w.write(disk != nil)
-        disk?.save(to: &w)
+      for device in devices {
+        w.write(Self.kind(device))
+        device?.save(to: &w)
       }
     }
   }
 
   package func restore(from reader: inout StateReader) throws(StateError) {
-    try reader.section(name, newest: 1) { (r, _) throws(StateError) in
+    try reader.section(name, newest: 2) { (r, version) throws(StateError) in
+      guard version == 2 else { throw .unsupportedVersion(section: name, version: version) }
       try configuration.restore(from: &r)
       for i in 0..<2 {
         channels[i].selected = try r.readBool("selected") ? 1 : 0
@@ -273,9 +287,9 @@ package final class PIIXIDE: PCIFunction {
         channels[i].asserted = try r.readBool("asserted")
         try channels[i].busMaster.restore(from: &r)
       }
-      for disk in disks {
-        guard try r.readBool("disk") == (disk != nil) else { throw r.invalid("disk") }
-        try disk?.restore(from: &r)
+      for device in devices {
+        guard try r.read(UInt8.self) == Self.kind(device) else { throw r.invalid("device") }
+        try device?.restore(from: &r)
       }
     }
   }

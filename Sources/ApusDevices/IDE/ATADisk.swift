@@ -10,7 +10,7 @@ import ApusBase
 ///
 /// Commands are in `ATACommands.swift`, data transfer in `ATATransfer.swift`, IDENTIFY DEVICE in
 /// `ATAIdentify.swift`; the cable and the host adapter are in `PIIXIDE.swift`.
-package final class ATADisk {
+package final class ATADisk: IDEDevice {
   /// Nanoseconds from a command to its first data or its end, and from a reset to readiness.
   package static let commandTime: UInt64 = 10_000
   /// Nanoseconds between two blocks of one PIO command.
@@ -52,14 +52,6 @@ package final class ATADisk {
     case resetting
   }
 
-  enum Status {
-    static let ERR: UInt8 = 0x01
-    static let DRQ: UInt8 = 0x08
-    static let DSC: UInt8 = 0x10
-    static let DRDY: UInt8 = 0x40
-    static let BSY: UInt8 = 0x80
-  }
-
   enum ErrorBits {
     static let ABRT: UInt8 = 0x04
     static let IDNF: UInt8 = 0x10
@@ -81,12 +73,12 @@ package final class ATADisk {
   var lbaMid = Register()
   var lbaHigh = Register()
   var device: UInt8 = 0
-  var status: UInt8 = 0
+  package internal(set) var status: UInt8 = 0
   var error: UInt8 = 0
   var command: UInt8 = 0
-  var interruptPending = false
+  package var interruptPending = false
   var phase = Phase.idle
-  var dueAt = VirtualTime.never
+  package internal(set) var dueAt = VirtualTime.never
 
   /// The block between host and medium: `position` of `limit` bytes are through.
   var buffer = [UInt8](repeating: 0, count: bufferSectors * 512)
@@ -100,8 +92,8 @@ package final class ATADisk {
   /// The error that ends a read when what precedes it has reached the host: LBA and error register.
   var pendingFailure: (lba: UInt64, error: UInt8)?
 
-  /// Whether the disk is device 1 of its channel; set by the channel that it is attached to.
-  var device1Position = false
+  package var device1Position = false
+  package var isPacketDevice: Bool { false }
 
   // Settings.
   var logicalHeads: UInt16
@@ -112,6 +104,10 @@ package final class ATADisk {
   var writeCacheEnabled = true
   var lookAheadEnabled = true
   var smartEnabled = true
+  /// Whether off-line data collection has run.
+  var smartOfflineDone = false
+  /// The routine of the last self-test (01h, 02h, 81h, 82h), 0 if there was none.
+  var lastSelfTest: UInt8 = 0
   /// As CHECK POWER MODE reports it: 00h standby, 80h idle, FFh active.
   var powerMode: UInt8 = 0xFF
   var asleep = false
@@ -139,16 +135,18 @@ package final class ATADisk {
     writeCacheEnabled = true
     lookAheadEnabled = true
     smartEnabled = true
+    smartOfflineDone = false
+    lastSelfTest = 0
     sectorBuffer = [UInt8](repeating: 0, count: 512)
     cancel()
     becomeReady()
   }
 
   /// SRST in the Device Control register was set or cleared. Settings survive.
-  func softwareReset(_ asserted: Bool, at now: VirtualTime) {
+  package func softwareReset(_ asserted: Bool, at now: VirtualTime) {
     cancel()
     phase = .resetting
-    status = Status.BSY
+    status = IDEStatus.BSY
     dueAt = asserted ? .never : now.later(by: Self.commandTime)
   }
 
@@ -174,7 +172,7 @@ package final class ATADisk {
     lbaHigh = Register()
     device = 0
     error = 0x01
-    status = Status.DRDY | Status.DSC
+    status = IDEStatus.DRDY | IDEStatus.DSC
     powerMode = 0xFF
     asleep = false
   }
@@ -182,7 +180,7 @@ package final class ATADisk {
   // MARK: Command block registers
 
   /// Reads register 1...6 (Error to Device); `previous` is HOB.
-  func readRegister(_ register: Int, previous: Bool) -> UInt8 {
+  package func readRegister(_ register: Int, previous: Bool) -> UInt8 {
     switch register {
     case 1: return error
     case 2: return previous ? count.previous : count.current
@@ -194,8 +192,8 @@ package final class ATADisk {
   }
 
   /// Writes register 1...6 (Features to Device). A busy device takes no parameters.
-  func writeRegister(_ register: Int, _ value: UInt8) {
-    guard status & Status.BSY == 0 else { return }
+  package func writeRegister(_ register: Int, _ value: UInt8) {
+    guard status & IDEStatus.BSY == 0 else { return }
     switch register {
     case 1: features.write(value)
     case 2: count.write(value)
@@ -208,18 +206,18 @@ package final class ATADisk {
 
   /// Writes the Command register of this device. Ignored while it is busy or asleep; a command during a
   /// data transfer ends that transfer.
-  func writeCommand(_ value: UInt8, at now: VirtualTime) {
-    guard status & Status.BSY == 0, !asleep else { return }
+  package func writeCommand(_ value: UInt8, at now: VirtualTime) {
+    guard status & IDEStatus.BSY == 0, !asleep else { return }
     cancel()
     command = value
     error = 0
-    status = Status.BSY
+    status = IDEStatus.BSY
     phase = .starting
     dueAt = now.later(by: Self.commandTime)
   }
 
   /// Does what is due.
-  func run(at now: VirtualTime) {
+  package func run(at now: VirtualTime) {
     guard dueAt <= now else { return }
     dueAt = .never
     switch phase {
@@ -237,7 +235,7 @@ package final class ATADisk {
   func complete() {
     phase = .idle
     transferRemaining = 0
-    status = Status.DRDY | Status.DSC
+    status = IDEStatus.DRDY | IDEStatus.DSC
     interruptPending = true
   }
 
@@ -247,7 +245,7 @@ package final class ATADisk {
     transferRemaining = 0
     pendingFailure = nil
     error = bits
-    status = Status.DRDY | Status.DSC | Status.ERR
+    status = IDEStatus.DRDY | IDEStatus.DSC | IDEStatus.ERR
     interruptPending = true
   }
 
@@ -258,7 +256,7 @@ package final class ATADisk {
 
   // MARK: Saved state
 
-  func save(to w: inout StateWriter) {
+  package func save(to w: inout StateWriter) {
     for register in [features, count, lbaLow, lbaMid, lbaHigh] {
       w.write(register.current)
       w.write(register.previous)
@@ -266,6 +264,8 @@ package final class ATADisk {
     for byte in [device, status, error, command, phase.rawValue, multipleSetting, dmaMode, powerMode] {
       w.write(byte)
     }
+    w.write(lastSelfTest)
+    w.write(smartOfflineDone)
     for flag in [interruptPending, writeCacheEnabled, lookAheadEnabled, smartEnabled, asleep] {
       w.write(flag)
     }
@@ -283,7 +283,7 @@ package final class ATADisk {
     w.write(sectorBuffer)
   }
 
-  func restore(from r: inout StateReader) throws(StateError) {
+  package func restore(from r: inout StateReader) throws(StateError) {
     features = try Self.register(from: &r)
     count = try Self.register(from: &r)
     lbaLow = try Self.register(from: &r)
@@ -301,6 +301,8 @@ package final class ATADisk {
     multipleSetting = multiple
     dmaMode = try r.read()
     powerMode = try r.read()
+    lastSelfTest = try r.read()
+    smartOfflineDone = try r.readBool("smartOfflineDone")
     interruptPending = try r.readBool("interruptPending")
     writeCacheEnabled = try r.readBool("writeCacheEnabled")
     lookAheadEnabled = try r.readBool("lookAheadEnabled")

@@ -16,7 +16,7 @@ final class IDEBench {
   init(_ store: MemoryStore, slave: MemoryStore? = nil) {
     self.store = store
     ide = PIIXIDE(
-      disks: [ATADisk(store: store), slave.map { ATADisk(store: $0) }, nil, nil], memory: ram,
+      devices: [ATADisk(store: store), slave.map { ATADisk(store: $0) }, nil, nil], memory: ram,
       irqs: [Line(lines, 14), Line(lines, 15)])
     host = PCIHost(memoryWindow: 0xC000_0000...0xFEBF_FFFF, pirq: nil, reset: Line(nil, 0))
     host.attach(ide, slot: 1, function: 1)
