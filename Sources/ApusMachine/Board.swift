@@ -27,6 +27,8 @@ package final class Board {
   package let rtc: RTC146818
   let keyboard: Controller8042
   package let serial: [UART16550]
+  let dma: DMA8237Pair
+  let floppy: FloppyController82077AA
   let coprocessorError: CoprocessorErrorPort
   package let power: PowerManagement
   package let pci: PCIHost
@@ -71,8 +73,7 @@ package final class Board {
     pit = PIT8254(IRQ0: Line(hpet, HPET.pitInput), NMI: Line(nmiGate, 0))
     rtc = RTC146818(
       IRQ8: Line(hpet, HPET.rtcInput),
-      configuration: CMOSConfiguration(
-        memoryBelow4GiB: map.lowRAMSize, memoryAbove4GiB: map.highRAMSize),
+      configuration: try Self.cmos(configuration, map),
       startDate: UInt64(max(configuration.startDate, 0)))
 
     // Input, reset and power.
@@ -84,6 +85,10 @@ package final class Board {
       powerOff: pins.line(.powerOff))
     coprocessorError = CoprocessorErrorPort(IRQ13: fabric.line(13))
     debugExit = DebugExit(stop: pins.line(.debugExit))
+
+    dma = DMA8237Pair(memory: memory)
+    floppy = FloppyController82077AA(
+      drives: try Self.floppyTypes(configuration.drives), dma: dma, IRQ: fabric.line(6))
 
     // Serial ports 1 and 3, and 2 and 4, share an interrupt.
     var serial: [UART16550] = []
@@ -106,53 +111,13 @@ package final class Board {
     vga = configuration.hasVGA ? VGA() : nil
     if let vga { pci.attach(vga, slot: Self.vgaSlot) }
     try attachDrives(configuration.drives)
+    try insertFloppies(configuration.drives)
 
     do throws(AttachError) {
       try attachDevices(portA, configuration)
     } catch {
       throw MachineError(message: error.message, kind: .usage)
     }
-  }
-
-  private func attachDrives(_ drives: [Drive]) throws(MachineError) {
-    var ide: [(any IDEDevice)?] = [nil, nil, nil, nil]
-    let places = ide.indices
-    // Those that ask for a place get it before the others take what is free.
-    for drive in drives where drive.interface == .ide && drive.place != nil {
-      guard let place = drive.place, places.contains(place), ide[place] == nil else {
-        throw MachineError(message: "IDE place \(drive.place ?? -1) is taken or not 0 to 3", kind: .usage)
-      }
-      ide[place] = Self.disk(drive, place)
-    }
-    var slot = Self.virtioSlots.lowerBound
-    for drive in drives {
-      switch drive.interface {
-      case .ide:
-        guard drive.place == nil else { continue }
-        guard let free = ide.firstIndex(where: { $0 == nil }) else {
-          throw MachineError(message: "at most 4 IDE drives fit", kind: .usage)
-        }
-        ide[free] = Self.disk(drive, free)
-      case .virtio:
-        guard slot <= Self.virtioSlots.upperBound else {
-          throw MachineError(message: "at most \(Self.virtioSlots.count) virtio drives fit", kind: .usage)
-        }
-        let number = slot - Self.virtioSlots.lowerBound
-        let function = VirtioPCI(
-          name: "VirtioBlock\(number)",
-          backend: VirtioBlock(store: drive.store, serial: "apus-virtio\(number)"),
-          memory: memory, irq: pci.interruptLine(slot: slot), msi: MSIBridge(localAPIC))
-        pci.attach(function, slot: slot)
-        slot += 1
-      }
-    }
-    // Sources 0 of IRQ 14 and 15: no ISA device has them.
-    pci.attach(
-      PIIXIDE(devices: ide, memory: memory, irqs: [fabric.line(14), fabric.line(15)]), slot: 1, function: 1)
-  }
-
-  private static func disk(_ drive: Drive, _ place: Int) -> ATADisk {
-    ATADisk(store: drive.store, serial: "AP0000000\(place + 1)")
   }
 
   /// Gives every device its ports and addresses.
@@ -168,6 +133,8 @@ package final class Board {
     try attach(rtc, ports: RTC146818.portRanges)
     try attach(keyboard, ports: Controller8042.portRanges)
     try attach(portA, ports: SystemControlPortA.portRanges)
+    try attach(dma, ports: DMA8237Pair.portRanges)
+    try attach(floppy, ports: FloppyController82077AA.portRanges)
     for uart in serial { try attach(uart, ports: [uart.base...(uart.base + 7)]) }
     let layout = power.layout
     try attach(

@@ -10,21 +10,38 @@ public struct Drive {
     case ide
     /// A virtio block device of its own on PCI.
     case virtio
+    /// Drive A: or B: of the floppy controller.
+    case floppy
+  }
+
+  /// What a drive's medium is.
+  public enum Medium: Sendable {
+    case disk
+    /// A CD-ROM, in an ATAPI drive: IDE only.
+    case cdrom
   }
 
   /// The controller.
   public var interface: Interface
-  /// Its place on the IDE channels, 0 to 3; nil takes the first that is free.
+  /// What the medium is.
+  public var medium: Medium
+  /// Its place on the IDE channels, 0 to 3, or the floppy drive, 0 or 1; nil takes the first that is free.
   public var place: Int?
   /// The medium. A drive is read-only if its store is.
   public var store: any BlockStore
 
-  /// A disk with `store` as its medium.
-  public init(interface: Interface, place: Int? = nil, store: any BlockStore) {
+  /// A drive with `store` as its medium.
+  public init(interface: Interface, medium: Medium = .disk, place: Int? = nil, store: any BlockStore) {
     self.interface = interface
+    self.medium = medium
     self.place = place
     self.store = store
   }
+}
+
+/// A kind of device that firmware boots from.
+public enum BootDevice: Sendable {
+  case floppy, hardDisk, cdrom, network
 }
 
 /// What a machine consists of and what it starts from.
@@ -36,7 +53,9 @@ public struct MachineConfiguration {
   /// The firmware's ROM, 4 KiB to 1 MiB in whole pages, which ends at 4 GiB and whose last 128 KiB also end at
   /// 1 MiB; nil is the built-in guest, which is one.
   public var firmware: BootFile?
-  /// At most four IDE drives and 28 virtio drives.
+  /// The devices that firmware tries, in this order; at most three.
+  public var bootOrder: [BootDevice] = [.hardDisk, .floppy, .cdrom]
+  /// At most four IDE drives, two floppy drives and 28 virtio drives.
   public var drives: [Drive] = []
   /// Whether there is a VGA adapter.
   public var hasVGA = false

@@ -17,6 +17,7 @@ struct Setup {
     configuration.memorySize = options.memorySize
     configuration.debugExitPorts = options.debugExitPorts
     configuration.rebootStops = options.noReboot
+    if let order = options.bootOrder { configuration.bootOrder = order }
     configuration.hasVGA = options.hasVGA ?? (options.bios != nil)
     configuration.cpuModel = options.cpuModel
     switch options.startDate {
@@ -39,10 +40,18 @@ struct Setup {
         drive.path, "is a \(format) image; expected a raw one ('qemu-img convert -O raw' makes one)")
     }
     let disk = try HostDisk(
-      path: drive.path, readOnly: drive.isReadOnly, writesThrough: drive.writesThrough)
+      path: drive.path, readOnly: drive.isReadOnly || drive.isCDROM || drive.isSnapshot,
+      writesThrough: drive.writesThrough)
+    let store: any BlockStore = drive.isSnapshot && !drive.isCDROM ? SnapshotDisk(disk) : disk
+    let interface: Drive.Interface =
+      switch drive.interface {
+      case .virtio: .virtio
+      case .floppy: .floppy
+      case .ide, .none: .ide
+      }
     let entry = Drive(
-      interface: drive.interface == .virtio ? .virtio : .ide,
-      place: drive.interface == .virtio ? nil : drive.index, store: disk)
+      interface: interface, medium: drive.isCDROM ? .cdrom : .disk,
+      place: interface == .virtio ? nil : drive.index, store: store)
     disks.insert(disk, at: position ?? disks.count)
     configuration.drives.insert(entry, at: position ?? configuration.drives.count)
     return disk

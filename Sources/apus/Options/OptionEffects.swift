@@ -1,4 +1,5 @@
 import ApusDevices
+import ApusMachine
 
 /// What each option does with its value.
 extension OptionParser {
@@ -199,6 +200,45 @@ extension OptionParser {
     options.drives.append(Options.Drive(path: try path(text), index: index, origin: current))
   }
 
+  mutating func addCDROM(_ text: String) throws(Failure) {
+    var drive = Options.Drive(path: try path(text), origin: current)
+    drive.isCDROM = true
+    // Where QEMU puts it: the second channel's master.
+    drive.index = 2
+    options.drives.append(drive)
+  }
+
+  mutating func addFloppy(_ text: String, _ index: Int) throws(Failure) {
+    var drive = Options.Drive(path: try path(text), interface: .floppy, origin: current)
+    drive.index = index
+    options.drives.append(drive)
+  }
+
+  /// QEMU's letters: a and b floppy, c hard disk, d CD-ROM, n network. `menu` and `strict` change nothing.
+  mutating func setBootOrder(_ text: String) throws(Failure) {
+    for entry in KeyValueList(text, impliedKey: "order").entries {
+      switch (entry.key, entry.value) {
+      case ("menu", "on"?), ("menu", "off"?), ("strict", "on"?), ("strict", "off"?): continue
+      case ("order", let letters?), ("once", let letters?):
+        var order: [BootDevice] = []
+        for letter in letters {
+          switch letter {
+          case "a", "b": order.append(.floppy)
+          case "c": order.append(.hardDisk)
+          case "d": order.append(.cdrom)
+          case "n": order.append(.network)
+          default: throw refuse("order=\(letters); expected letters of a, c, d and n")
+          }
+        }
+        guard !order.isEmpty, order.count <= 3 else {
+          throw refuse("order=\(letters); expected 1 to 3 letters")
+        }
+        options.bootOrder = order
+      default: throw refuse("'\(entry.key)' is not supported yet; expected order=…")
+      }
+    }
+  }
+
   mutating func addDrive(_ text: String) throws(Failure) {
     var drive = Options.Drive(path: "", origin: current)
     for entry in KeyValueList(text).entries {
@@ -224,7 +264,14 @@ extension OptionParser {
     case ("if", "ide"): drive.interface = .ide
     case ("if", "virtio"): drive.interface = .virtio
     case ("if", "none"): drive.interface = .none
-    case ("if", _): throw refuse("if=\(value) is not supported yet; expected ide, virtio or none")
+    case ("if", "floppy"): drive.interface = .floppy
+    case ("if", _): throw refuse("if=\(value) is not supported yet; expected ide, virtio, floppy or none")
+    case ("snapshot", _):
+      guard let on = try? OptionValue.toggle(value) else {
+        throw refuse("snapshot=\(value); expected on or off")
+      }
+      drive.isSnapshot = on
+    case ("media", "cdrom"): drive.isCDROM = true
     case ("readonly", _), ("read-only", _):
       guard let on = try? OptionValue.toggle(value) else {
         throw refuse("\(key)=\(value); expected on or off")
@@ -236,7 +283,7 @@ extension OptionParser {
       }
       drive.index = Int(number)
     case ("id", _): drive.id = value
-    case ("media", "disk"), ("snapshot", "off"), ("werror", "report"), ("rerror", "report"): break
+    case ("media", "disk"), ("werror", "report"), ("rerror", "report"): break
     case ("cache", "writeback"), ("cache", "none"), ("cache", "unsafe"): drive.writesThrough = false
     case ("cache", "writethrough"), ("cache", "directsync"): drive.writesThrough = true
     case ("aio", _), ("discard", "ignore"), ("discard", "off"), ("detect-zeroes", "off"): break

@@ -109,7 +109,7 @@ package struct OptionParser {
   /// Gives every drive its index, and puts the drives in that order, IDE first.
   private mutating func orderDrives() throws(Failure) {
     var ordered: [Options.Drive] = []
-    for (interface, limit) in [(Options.Interface.ide, 4), (.virtio, 16)] {
+    for (interface, limit) in [(Options.Interface.ide, 4), (.virtio, 16), (.floppy, 2)] {
       var slots = [Options.Drive?](repeating: nil, count: limit)
       let drives = options.drives.filter { $0.interface == interface }
       for drive in drives {

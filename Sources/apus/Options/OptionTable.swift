@@ -125,7 +125,8 @@ enum OptionTable {
       OptionEntry(
         "--drive", value: "file=F,…",
         help: """
-          a raw disk image; format=raw, if=ide|virtio|none, readonly=on, index=N, id=ID, media=disk, \
+          a raw image; format=raw, if=ide|virtio|floppy|none, media=disk|cdrom, snapshot=on (writes are \
+          forgotten), readonly=on, index=N, id=ID, \
           cache=writeback|none|unsafe|writethrough|directsync; a comma in the file's name is written twice
           """
       ) { try $0.addDrive($1) },
@@ -133,6 +134,9 @@ enum OptionTable {
       OptionEntry("--hdb", value: "FILE", help: "the second IDE disk") { try $0.addDisk($1, 1) },
       OptionEntry("--hdc", value: "FILE", help: "the third IDE disk") { try $0.addDisk($1, 2) },
       OptionEntry("--hdd", value: "FILE", help: "the fourth IDE disk") { try $0.addDisk($1, 3) },
+      OptionEntry("--cdrom", value: "FILE", help: "a CD in the third IDE drive") { try $0.addCDROM($1) },
+      OptionEntry("--fda", value: "FILE", help: "a floppy disk in drive A:") { try $0.addFloppy($1, 0) },
+      OptionEntry("--fdb", value: "FILE", help: "a floppy disk in drive B:") { try $0.addFloppy($1, 1) },
     ])
 
   private static let console = Group(
@@ -205,8 +209,10 @@ enum OptionTable {
       OptionEntry("-nic", "-net", value: "none", help: "no network") {
         try $0.accept($1, ["none"], "a network")
       },
-      OptionEntry("-boot", value: "c", help: "boot from disk") {
-        try $0.accept($1, ["c", "order=c", "menu=off", "strict=on"], "another boot order")
+      OptionEntry(
+        "-boot", value: "[order=]acd", help: "the order in which firmware tries floppy, disk and CD"
+      ) {
+        try $0.setBootOrder($1)
       },
       OptionEntry(
         "-accel", value: "tcg|kvm|…", help: "accelerators are accepted with a notice; Apus is software"
@@ -247,7 +253,7 @@ enum OptionTable {
   /// Options of QEMU's that change what the guest sees, so that ignoring them would mislead.
   private static let refused = [
     Refused(names: ["pflash"], reason: "firmware images"),
-    Refused(names: ["cdrom", "fda", "fdb", "sd", "mtdblock"], reason: "this kind of drive"),
+    Refused(names: ["sd", "mtdblock"], reason: "this kind of drive"),
     Refused(names: ["blockdev", "snapshot"], reason: "block layers; use --drive with format=raw"),
     Refused(names: ["chardev", "mon", "qmp", "qmp-pretty"], reason: "character back ends and monitors"),
     Refused(names: ["netdev"], reason: "a network"),

@@ -1,4 +1,6 @@
 import ApusCPU
+import ApusMachine
+
 /// What the command line asked for, checked as far as that is possible without touching the host.
 package struct Options: Equatable {
   package enum Action: Equatable { case run, help, version }
@@ -16,13 +18,16 @@ package struct Options: Equatable {
     case file(String)
   }
 
-  package enum Interface: Equatable, Sendable { case ide, virtio, none }
+  package enum Interface: Equatable, Sendable { case ide, virtio, floppy, none }
 
   /// A disk, from `--drive` or `--hda` and so on.
   package struct Drive: Equatable {
     package var path: String
     package var interface: Interface = .ide
     package var isReadOnly = false
+    package var isCDROM = false
+    /// Writes are kept in memory and forgotten.
+    package var isSnapshot = false
     /// The user said `format=raw`, so that the content is not guessed at.
     package var isExplicitlyRaw = false
     /// Every write reaches the medium before the guest is told (`cache=writethrough`, `directsync`).
@@ -62,6 +67,7 @@ package struct Options: Equatable {
   package var action = Action.run
   package var kernel: String?
   package var bios: String?
+  package var bootOrder: [BootDevice]?
   package var initrd: String?
   package var modules: [String] = []
   package var commandLine = ""
