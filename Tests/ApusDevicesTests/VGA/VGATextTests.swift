@@ -217,6 +217,7 @@ import Testing
     #expect(screen.characters(row: 1)[0] == 80)
     #expect(screen.colors == (0..<16).map { color($0) })
     // No text without a picture, nor in graphics.
+    _ = bench.read(0x3DA)
     bench.out(0x3C0, 0)
     #expect(bench.vga.textScreen() == nil)
     #expect(VGABench(.mode12).vga.textScreen() == nil)
