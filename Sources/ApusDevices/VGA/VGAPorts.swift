@@ -182,7 +182,8 @@ extension VGA {
     }
     guard crtc.write(register, value, writable: writable) else { return }
     if register == CRTCRegister.verticalRetraceEnd {
-      if !value.bit(4) { interruptArmedAt = .never } else if interruptArmedAt == .never { interruptArmedAt = now }
+      let isArmed = interruptArmedAt != .never
+      if isArmed != value.bit(4) { interruptArmedAt = isArmed ? .never : now }
     }
     updateTiming()
     noteChange()

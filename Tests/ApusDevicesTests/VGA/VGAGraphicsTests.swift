@@ -3,7 +3,9 @@ import ApusDevices
 import Testing
 
 @Suite struct VGAGraphicsTests {
-  private static func pattern(_ x: Int, _ y: Int) -> Int { (x &* 5 ^ y &* 3 ^ (x >> 4) ^ (x &* y >> 5)) & 0xFF }
+  private static func pattern(_ x: Int, _ y: Int) -> Int {
+    (x &* 5 ^ y &* 3 ^ (x >> 4) ^ (x &* y >> 5)) & 0xFF
+  }
 
   /// The colour of a four-bit value in a mode.
   private func color(_ mode: VGAMode, _ value: Int) -> UInt32 { VGABench.rgb(Int(mode.attribute[value])) }
@@ -37,7 +39,8 @@ import Testing
         bench.poke(0xB8000 + UInt64(y & 1 * 0x2000 + y / 2 * 80 + byte), UInt64(value))
       }
     }
-    #expect(differences(bench.picture(), 640, 400) { x, y in color(.mode6, Self.pattern(x, y / 2) & 1) } == [])
+    #expect(
+      differences(bench.picture(), 640, 400) { x, y in color(.mode6, Self.pattern(x, y / 2) & 1) } == [])
   }
 
   /// Draws the pattern plane by plane; `pitch` in bytes.
@@ -119,7 +122,8 @@ import Testing
     bench.crtc(0x0D, 1)
     bench.attribute(0x13, 4)
     let frame = bench.picture()
-    #expect((0..<600).allSatisfy { frame.pixels[640 * 20 + $0] == VGABench.rgb(Self.pattern($0 / 2 + 6, 10)) })
+    #expect(
+      (0..<600).allSatisfy { frame.pixels[640 * 20 + $0] == VGABench.rgb(Self.pattern($0 / 2 + 6, 10)) })
     bench.out(0x3C6, 0x0F)
     #expect(bench.picture().pixels[640 * 20] == VGABench.rgb(Self.pattern(6, 10) & 0x0F))
   }

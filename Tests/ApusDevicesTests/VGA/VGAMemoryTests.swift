@@ -89,7 +89,8 @@ private struct ReferencePlanes {
     bench.graphics(5, 0)
     for plane in 0..<4 {
       bench.graphics(4, UInt8(plane))
-      for offset in 0..<0x10000 where bench.peek(0xA0000 + UInt64(offset)) != reference.planes[plane][offset] {
+      for offset in 0..<0x10000 where bench.peek(0xA0000 + UInt64(offset)) != reference.planes[plane][offset]
+      {
         Issue.record("plane \(plane) offset \(offset)")
         return
       }
