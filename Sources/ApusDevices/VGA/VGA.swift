@@ -157,7 +157,7 @@ package final class VGA: PCIFunction {
 
   private func readRegisterByte(_ offset: UInt64, at now: VirtualTime) -> UInt8 {
     if let register = Self.dispiRegister(offset) {
-      return UInt8(truncatingIfNeeded: dispi.read(register) >> UInt16(offset & 1) * 8)
+      return UInt8(truncatingIfNeeded: dispi.read(register) >> (UInt16(offset & 1) * 8))
     }
     if let port = Self.port(offset) { return read(port, at: now) }
     return 0

@@ -126,7 +126,9 @@ extension VGA {
     var values = [UInt8](repeating: 0, count: words * 8)
     for y in 0..<frame.height {
       let first = (dispi.start + y * dispi.pitch) / 4
-      for i in 0..<words { Self.serializePlanar(memory[(first + i) & Self.lastWord], into: &values, at: 8 * i) }
+      for i in 0..<words {
+        Self.serializePlanar(memory[(first + i) & Self.lastWord], into: &values, at: 8 * i)
+      }
       for x in 0..<frame.width {
         frame.pixels[y * frame.width + x] = colors[Int(values[x + dispi.panning])]
       }

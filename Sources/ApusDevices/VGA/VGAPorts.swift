@@ -55,7 +55,7 @@ extension VGA {
   /// bit 0. At the other, and where there is no register, nobody answers.
   private func color(_ port: UInt16) -> UInt16? {
     switch port {
-    case 0x3B0...0x3BB: return miscellaneousOutput.bit(0) ? nil : port | 0x20
+    case 0x3B0...0x3BB: return miscellaneousOutput.bit(0) ? nil : port + 0x20
     case 0x3D0...0x3DF: return miscellaneousOutput.bit(0) ? port : nil
     default: return port
     }
@@ -182,7 +182,8 @@ extension VGA {
     }
     guard crtc.write(register, value, writable: writable) else { return }
     if register == CRTCRegister.verticalRetraceEnd {
-      if !value.bit(4) { interruptArmedAt = .never } else if interruptArmedAt == .never { interruptArmedAt = now }
+      let isArmed = interruptArmedAt != .never
+      if isArmed != value.bit(4) { interruptArmedAt = isArmed ? .never : now }
     }
     updateTiming()
     noteChange()

@@ -42,7 +42,8 @@ extension VGA {
       try crtc.restore(from: &r, "crtc")
       try graphics.restore(from: &r, "graphics")
       try attribute.restore(from: &r, "attribute")
-      guard sequencer.index <= 0x07, crtc.index <= 0x3F, graphics.index <= 0x0F, attribute.index <= 0x3F else {
+      guard sequencer.index <= 0x07, crtc.index <= 0x3F, graphics.index <= 0x0F, attribute.index <= 0x3F
+      else {
         throw r.invalid("index")
       }
       try dac.restore(from: &r)

@@ -38,7 +38,6 @@ extension VGA {
           memory[raster.place(line, column)], row: line.row, isCursor: isCursor, memory: memory,
           into: &dots, at: column * raster.characterWidth)
       }
-      // Line starts are by eighths of a nine-dot character: panning 8 shows the first character whole.
       let first = line.isPanned ? panning : 0
       Self.copy(dots, from: first, doubled: raster.isHalfRate, to: number, of: &frame)
     }
@@ -66,7 +65,8 @@ extension VGA {
         cells.append(UInt16(truncatingIfNeeded: memory[raster.place(start.first, column)]))
       }
       let column = (cursorAddress - start.first.address) & 0xFFFF
-      if cursor == nil, column < raster.columns, let lines = cursorLines, lines.lowerBound <= raster.maximumRow {
+      guard cursor == nil, column < raster.columns, let lines = cursorLines else { continue }
+      if lines.lowerBound <= raster.maximumRow {
         cursor = TextScreen.Cursor(column: column, row: row, lines: lines)
       }
     }

@@ -89,7 +89,8 @@ private struct ReferencePlanes {
     bench.graphics(5, 0)
     for plane in 0..<4 {
       bench.graphics(4, UInt8(plane))
-      for offset in 0..<0x10000 where bench.peek(0xA0000 + UInt64(offset)) != reference.planes[plane][offset] {
+      for offset in 0..<0x10000 where bench.peek(0xA0000 + UInt64(offset)) != reference.planes[plane][offset]
+      {
         Issue.record("plane \(plane) offset \(offset)")
         return
       }
@@ -174,7 +175,7 @@ private struct ReferencePlanes {
     for (value, range) in maps {
       bench.graphics(6, value)
       for physical: UInt64 in [0xA0000, 0xAFFFF, 0xB0000, 0xB7FFF, 0xB8000, 0xBFFFF] {
-        let first = (physical - range.lowerBound) & 0xFFFF == 0
+        let first = (physical &- range.lowerBound) & 0xFFFF == 0
         let expected: UInt64 = range.contains(physical) ? (first ? 0x5A : 0) : 0xFF
         #expect(bench.peek(physical) == expected, "\(value) \(physical)")
       }

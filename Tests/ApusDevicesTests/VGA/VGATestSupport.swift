@@ -207,7 +207,9 @@ func testGlyph(_ character: Int, _ row: Int) -> UInt8 {
 }
 
 /// The first few places where two pictures differ, and their sizes if those do.
-func differences(_ frame: ScreenFrame, _ width: Int, _ height: Int, _ expected: (Int, Int) -> UInt32) -> [String] {
+func differences(
+  _ frame: ScreenFrame, _ width: Int, _ height: Int, _ expected: (Int, Int) -> UInt32
+) -> [String] {
   guard frame.width == width && frame.height == height && frame.pixels.count == width * height else {
     return ["size \(frame.width)×\(frame.height)"]
   }

@@ -87,7 +87,8 @@ import Testing
 
   /// Offsets of the eight fonts: IBM's table of the character map select register.
   @Test(arguments: [
-    (0x00, 0, 0), (0x01, 0x4000, 0), (0x02, 0x8000, 0), (0x03, 0xC000, 0), (0x10, 0x2000, 0), (0x11, 0x6000, 0),
+    (0x00, 0, 0), (0x01, 0x4000, 0), (0x02, 0x8000, 0), (0x03, 0xC000, 0), (0x10, 0x2000, 0),
+    (0x11, 0x6000, 0),
     (0x12, 0xA000, 0), (0x13, 0xE000, 0), (0x04, 0, 0x4000), (0x2C, 0, 0xE000), (0x28, 0, 0xA000),
   ]) func twoFonts(select: Int, normal: Int, bright: Int) {
     func other(_ character: Int, _ row: Int) -> UInt8 { ~testGlyph(character, row) &+ 17 }
@@ -118,7 +119,9 @@ import Testing
       #expect(
         differences(bench.picture(), 720, 400) { x, y in
           let (character, attribute) = cell(x / 9, y / 16)
-          if x / 9 == column && y / 16 == row && rows?.contains(y % 16) == true { return color(attribute & 15) }
+          if x / 9 == column && y / 16 == row && rows?.contains(y % 16) == true {
+            return color(attribute & 15)
+          }
           return dot(character, attribute, x % 9, y % 16)
         } == [])
     }
@@ -217,6 +220,7 @@ import Testing
     #expect(screen.characters(row: 1)[0] == 80)
     #expect(screen.colors == (0..<16).map { color($0) })
     // No text without a picture, nor in graphics.
+    _ = bench.read(0x3DA)
     bench.out(0x3C0, 0)
     #expect(bench.vga.textScreen() == nil)
     #expect(VGABench(.mode12).vga.textScreen() == nil)

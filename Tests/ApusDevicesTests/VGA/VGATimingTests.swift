@@ -40,7 +40,7 @@ import Testing
     let (hertz, kilohertz) = (rates.hertz, rates.kilohertz)
     let bench = VGABench(rates.mode)
     let vertical = edges(bench, bit: 3, step: 2000)
-    #expect(vertical.rises.count == Int(hertz / 10))
+    #expect(abs(Double(vertical.rises.count) - hertz / 10) < 1)
     for (a, b) in zip(vertical.rises, vertical.rises.dropFirst()) {
       #expect(abs(Double(b - a) - 1e9 / hertz) < 3000)
     }
