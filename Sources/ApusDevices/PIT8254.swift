@@ -12,6 +12,7 @@ package final class PIT8254: BytePortDevice {
 
   private let IRQ0: Line
   private let NMI: Line
+  private let speaker: PCSpeaker?
   private var counters: [Counter8254]
   /// The clock up to which OUT0 has been driven.
   private var synced: UInt64 = 0
@@ -21,10 +22,11 @@ package final class PIT8254: BytePortDevice {
   private var errors: UInt8 = 0
 
   /// A timer after power-on. `IRQ0` is driven with OUT0; `NMI` with the error bits of port 61h (before the
-  /// NMI mask in port 70h).
-  package init(IRQ0: Line, NMI: Line = Line(nil, 0)) {
+  /// NMI mask in port 70h). `speaker` records what counter 2 and port 61h do, if it is there.
+  package init(IRQ0: Line, NMI: Line = Line(nil, 0), speaker: PCSpeaker? = nil) {
     self.IRQ0 = IRQ0
     self.NMI = NMI
+    self.speaker = speaker
     counters = Self.powerOnCounters(clock: 0)
   }
 
@@ -39,12 +41,34 @@ package final class PIT8254: BytePortDevice {
     errors = 0
     IRQ0.set(counters[0].out(at: synced), at: now)
     NMI.set(false, at: now)
+    recordSpeaker(at: synced)
   }
 
   /// The speaker's cone position: OUT2 and the speaker data bit.
   package func speakerLevel(at now: VirtualTime) -> Bool {
     synchronise(at: now)
     return portB.bit(1) && counters[2].out(at: synced)
+  }
+
+  /// Gives the speaker's sink everything up to `now`.
+  package func drainSpeaker(at now: VirtualTime) {
+    guard let speaker else { return }
+    synchronise(at: now)
+    speaker.drain(until: synced)
+  }
+
+  /// Tells the speaker what follows from the state at `clock`, until counter 2 is loaded or written.
+  private func recordSpeaker(at clock: UInt64) {
+    guard let speaker else { return }
+    var segment = SpeakerSegment(clock: clock, level: portB.bit(1) && counters[2].out(at: clock))
+    if portB.bit(1), let first = counters[2].nextTransition(after: clock) {
+      segment.first = first &- clock
+      if let second = counters[2].nextTransition(after: first) {
+        segment.second = second &- first
+        segment.third = counters[2].nextTransition(after: second).map { $0 &- second } ?? 0
+      }
+    }
+    speaker.record(segment)
   }
 
   /// Latches a system error (SERR#, on a PC also memory parity) unless port 61h bit 2 disables it.
@@ -81,7 +105,10 @@ package final class PIT8254: BytePortDevice {
       driveIRQ0(from: before, at: now)
     }
     driveIRQ0(through: clock, at: now)
-    for i in 1..<3 { counters[i].advance(to: clock) }
+    counters[1].advance(to: clock)
+    let load = counters[2].pendingLoad
+    counters[2].advance(to: clock)
+    if let load, load <= clock { recordSpeaker(at: load) }
   }
 
   /// Drives OUT0's transitions up to `clock`: however many there were, the sink sees a rising edge if there
@@ -133,6 +160,7 @@ package final class PIT8254: BytePortDevice {
     default: return
     }
     driveIRQ0(from: before, at: now)
+    if port == 0x42 || port == 0x61 || value.bits(7, 6) == 2 { recordSpeaker(at: synced) }
   }
 
   private func writeControl(_ value: UInt8) {
@@ -180,6 +208,7 @@ package final class PIT8254: BytePortDevice {
       guard portB < 0x10 else { throw reader.invalid("portB") }
       errors = try reader.read()
       guard errors & 0x3F == 0 else { throw reader.invalid("errors") }
+      recordSpeaker(at: synced)
     }
   }
 }
