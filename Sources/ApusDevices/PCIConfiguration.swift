@@ -37,6 +37,8 @@ package struct PCIConfiguration {
   /// Bits that the function changes by itself.
   private var volatile: [UInt8]
   private var bars: [BAR]
+  /// In bytes; 0 without one.
+  private var romSize: UInt32 = 0
   private var capabilityEnd = 0x40
   private var lastCapability = 0x34
 
@@ -88,6 +90,16 @@ package struct PCIConfiguration {
   package mutating func markMultifunction() {
     bytes[0x0E] |= 0x80
     initial[0x0E] |= 0x80
+  }
+
+  /// The number of the expansion ROM among the base address registers.
+  package static let expansionROM = 6
+
+  /// Gives the function an expansion ROM of `size` bytes, a power of two of at least 2 KiB (PCI Local Bus
+  /// Specification, "Expansion ROM Base Address Register").
+  package mutating func defineExpansionROM(size: UInt32) {
+    romSize = size
+    define(0x30, 0, writable: ~(size &- 1) & ~0x7FF | 1)
   }
 
   /// Defines base address register `index` (0...5).
@@ -149,6 +161,13 @@ package struct PCIConfiguration {
   /// Bits 7:0 of a byte.
   package subscript(offset: Int) -> UInt8 { bytes[offset] }
 
+  /// The range that the expansion ROM decodes now, nil without one and while it is disabled or at 0.
+  private var romRange: Range? {
+    let register = read(0x30, width: 4)
+    guard romSize != 0, decodesMemory, register & 1 != 0, register & ~0x7FF != 0 else { return nil }
+    return Range(isIO: false, base: UInt64(register & ~0x7FF), size: UInt64(romSize))
+  }
+
   /// Command bit 0: the function decodes I/O accesses.
   package var decodesIO: Bool { bytes[Self.command].bit(0) }
   /// Command bit 1: the function decodes memory accesses.
@@ -161,8 +180,10 @@ package struct PCIConfiguration {
   /// What base address register `index` is for.
   package func bar(_ index: Int) -> BAR { bars[index] }
 
-  /// The range that base address register `index` decodes now, nil if it is disabled or at 0.
+  /// The range that base address register `index` decodes now, nil if it is disabled or at 0. The expansion ROM
+  /// counts as number 6.
   package func range(ofBAR index: Int) -> Range? {
+    if index == Self.expansionROM { return romRange }
     let register = read(0x10 + 4 * index, width: 4)
     switch bars[index] {
     case .none: return nil

@@ -144,7 +144,7 @@ package final class PCIHost: Device, LineSink {
     ioMappings = []
     memoryMappings = []
     for (_, function) in attached {
-      for bar in 0..<6 {
+      for bar in 0...PCIConfiguration.expansionROM {
         guard let range = function.configuration.range(ofBAR: bar) else { continue }
         let mapping = Mapping(base: range.base, size: range.size, bar: bar, function: function)
         if range.isIO { ioMappings.append(mapping) } else { memoryMappings.append(mapping) }

@@ -108,7 +108,7 @@ package final class Board {
       memoryWindow: window.lowerBound...(window.upperBound - 1), pirq: piix3, reset: pins.line(.reset))
     pci.attach(I440FX(attributes: shadow), slot: 0)
     pci.attach(piix3, slot: 1)
-    vga = configuration.hasVGA ? VGA() : nil
+    vga = configuration.hasVGA ? VGA(rom: configuration.videoROM?.bytes ?? []) : nil
     if let vga { pci.attach(vga, slot: Self.vgaSlot) }
     try attachDrives(configuration.drives)
     try insertFloppies(configuration.drives)
@@ -146,6 +146,9 @@ package final class Board {
     try attach(coprocessorError, ports: CoprocessorErrorPort.portRanges)
     try attach(POSTCodePort(), ports: POSTCodePort.portRanges)
     try attach(DebugConsole(sink: configuration.debugConsole), ports: DebugConsole.portRanges)
+    if let firmware = Self.firmwareConfiguration(configuration, memory) {
+      try attach(firmware, ports: FirmwareConfiguration.portRanges)
+    }
     if let vga {
       let window = VGA.window
       try attach(

@@ -36,6 +36,19 @@ extension Board {
     noteDeadlines()
   }
 
+  /// What firmware asks the machine for; nil for a machine that starts without.
+  static func firmwareConfiguration(
+    _ configuration: MachineConfiguration, _ memory: GuestMemory
+  ) -> FirmwareConfiguration? {
+    guard configuration.boot == nil, configuration.firmware != nil else { return nil }
+    // QEMU Firmware Configuration Device: RAM size, no graphics, processors, boot menu, most processors.
+    let items: [FirmwareConfiguration.Item] = [
+      .init(0x03, configuration.memorySize), .init(0x04, UInt16(configuration.hasVGA ? 0 : 1)),
+      .init(0x05, UInt16(1)), .init(0x0E, UInt16(0)), .init(0x0F, UInt16(1)),
+    ]
+    return FirmwareConfiguration(items: items, memory: memory)
+  }
+
   /// Where the ACPI root pointer goes: the start of the BIOS area.
   static var acpiRSDP: UInt64 { 0xF_0000 }
 

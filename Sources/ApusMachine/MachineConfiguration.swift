@@ -53,6 +53,8 @@ public struct MachineConfiguration {
   /// The firmware's ROM, 4 KiB to 1 MiB in whole pages, which ends at 4 GiB and whose last 128 KiB also end at
   /// 1 MiB; nil is the built-in guest, which is one.
   public var firmware: BootFile?
+  /// The expansion ROM of the VGA adapter, at most 64 KiB; nil if firmware needs none.
+  public var videoROM: BootFile?
   /// The devices that firmware tries, in this order; at most three.
   public var bootOrder: [BootDevice] = [.hardDisk, .floppy, .cdrom]
   /// At most four IDE drives, two floppy drives and 28 virtio drives.

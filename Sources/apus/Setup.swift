@@ -60,6 +60,9 @@ struct Setup {
   private mutating func setBoot(_ options: Options) throws(Failure) {
     if let bios = options.bios {
       configuration.firmware = try Self.load(bios, role: "firmware", limit: 1 << 20)
+      if let rom = options.videoBIOS {
+        configuration.videoROM = try Self.load(rom, role: "VGA BIOS", limit: 0x1_0000)
+      }
       if let image = options.image { _ = try add(Options.Drive(path: image), at: 0) }
     } else if let kernel = options.kernel {
       try setKernel(kernel, options)

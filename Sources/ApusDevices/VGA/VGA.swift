@@ -50,8 +50,12 @@ package final class VGA: PCIFunction {
   var host = VGAHostAccess()
   var timing = VGATiming.standard
 
-  /// A function after power-on.
-  package init() {
+  /// The expansion ROM, empty without one.
+  private let rom: [UInt8]
+
+  /// A function after power-on, with what its expansion ROM holds: at most 64 KiB, or none.
+  package init(rom: [UInt8] = []) {
+    self.rom = rom
     configuration = PCIConfiguration(
       vendor: 0x1234, device: 0x1111, revision: 0, classCode: 0x03_0000,
       subsystemVendor: 0x1AF4, subsystem: 0x1100, commandMask: 0x0103)
@@ -59,6 +63,11 @@ package final class VGA: PCIFunction {
     // Bit 3: prefetchable.
     configuration.define(0x10, 8, writable: ~UInt32(Self.memorySize - 1))
     configuration.define(bar: 2, .memory(size: 0x1000))
+    if !rom.isEmpty {
+      var size: UInt32 = 0x800
+      while Int(size) < min(rom.count, 0x1_0000) { size *= 2 }
+      configuration.defineExpansionROM(size: size)
+    }
     reset(at: 0)
   }
 
@@ -123,6 +132,13 @@ package final class VGA: PCIFunction {
   package func readBAR(_ bar: Int, _ offset: UInt64, width: Int, at now: VirtualTime) -> UInt64 {
     if bar == 0 { return readLinear(Int(truncatingIfNeeded: offset), width: width) }
     var value: UInt64 = 0
+    if bar == PCIConfiguration.expansionROM {
+      for i in 0..<min(width, 8) {
+        let at = Int(truncatingIfNeeded: offset) + i
+        value |= UInt64(at < rom.count ? rom[at] : 0xFF) << UInt64(8 * i)
+      }
+      return value
+    }
     for i in 0..<UInt64(min(width, 8)) {
       value |= UInt64(readRegisterByte(offset &+ i, at: now)) << (8 * i)
     }
@@ -132,6 +148,7 @@ package final class VGA: PCIFunction {
   package func writeBAR(
     _ bar: Int, _ offset: UInt64, _ value: UInt64, width: Int, at now: VirtualTime
   ) {
+    if bar == PCIConfiguration.expansionROM { return }
     if bar == 0 {
       noteChange()
       return writeLinear(Int(truncatingIfNeeded: offset), value, width: width)

@@ -58,6 +58,9 @@ enum OptionTable {
       {
         $0.options.bios = try $0.path($1)
       },
+      OptionEntry("--vgabios", value: "FILE", help: "the VGA adapter's expansion ROM, for firmware without one") {
+        $0.options.videoBIOS = try $0.path($1)
+      },
       OptionEntry(
         "--initrd", value: "FILE",
         help: "its initial RAM disk; for a multiboot kernel, modules as QEMU lists them: \"FILE ARGS,FILE…\""

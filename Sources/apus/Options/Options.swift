@@ -67,6 +67,7 @@ package struct Options: Equatable {
   package var action = Action.run
   package var kernel: String?
   package var bios: String?
+  package var videoBIOS: String?
   package var bootOrder: [BootDevice]?
   package var initrd: String?
   package var modules: [String] = []
