@@ -29,9 +29,14 @@ extension VGA {
       if any != 0 { pages.append(page) }
     }
     writer.write(UInt16(pages.count))
+    var bytes = [UInt8](repeating: 0, count: 4 * Self.pageWords)
     for page in pages {
       writer.write(UInt16(page))
-      for word in 0..<Self.pageWords { writer.write(memory[page * Self.pageWords + word]) }
+      for word in 0..<Self.pageWords {
+        let value = memory[page * Self.pageWords + word]
+        for i in 0..<4 { bytes[4 * word + i] = UInt8(truncatingIfNeeded: value >> UInt32(8 * i)) }
+      }
+      writer.write(bytes)
     }
   }
 
@@ -72,7 +77,13 @@ extension VGA {
       // Ascending, so that equal states are equal bytes.
       guard page >= next && page < memory.count / Self.pageWords else { throw reader.invalid("page") }
       next = page + 1
-      for word in 0..<Self.pageWords { memory[page * Self.pageWords + word] = try reader.read() }
+      let bytes = try reader.readBytes(limit: 4 * Self.pageWords, "page")
+      guard bytes.count == 4 * Self.pageWords else { throw reader.invalid("page") }
+      for word in 0..<Self.pageWords {
+        var value: UInt32 = 0
+        for i in 0..<4 { value |= UInt32(bytes[4 * word + i]) << UInt32(8 * i) }
+        memory[page * Self.pageWords + word] = value
+      }
     }
   }
 }
