@@ -138,8 +138,7 @@ package final class VGA: PCIFunction {
     _ bar: Int, _ offset: UInt64, _ value: UInt64, width: Int, at now: VirtualTime
   ) {
     if bar == 0 {
-      noteChange()
-      return memory.writeLinear(Int(truncatingIfNeeded: offset), value, width: width)
+      return memory.writeFramebuffer(Int(truncatingIfNeeded: offset), value, width: width)
     }
     if width == 1, let register = Self.dispiRegister(offset) {
       // A byte leaves the other half of the register as it is.

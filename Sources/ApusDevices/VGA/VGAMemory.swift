@@ -101,6 +101,12 @@ struct VGADisplayMemory {
 
   // MARK: Linear access
 
+  /// Writes 1, 2, 4 or 8 bytes of the linear framebuffer.
+  mutating func writeFramebuffer(_ address: Int, _ value: UInt64, width: Int) {
+    changeCount &+= 1
+    writeLinear(address, value, width: width)
+  }
+
   /// Reads 1, 2, 4 or 8 bytes of display memory, which repeats beyond its end.
   func readLinear(_ address: Int, width: Int) -> UInt64 {
     let word = address >> 2 & Self.lastWord
@@ -115,7 +121,7 @@ struct VGADisplayMemory {
   }
 
   /// Writes 1, 2, 4 or 8 bytes of display memory.
-  mutating func writeLinear(_ address: Int, _ value: UInt64, width: Int) {
+  private mutating func writeLinear(_ address: Int, _ value: UInt64, width: Int) {
     let word = address >> 2 & Self.lastWord
     let lane = address & 3
     if lane == 0 && width >= 4 {
