@@ -19,17 +19,10 @@ package final class VGA: PCIFunction {
   package static let window: ClosedRange<UInt64> = 0xA0000...0xBFFFF
   /// Bytes of display memory.
   package static let memorySize = 16 << 20
-  static let lastWord = memorySize / 4 - 1
 
   package let name = "VGA"
   package var configuration: PCIConfiguration
-  /// Moves on with everything that may change the picture, but for blinking.
-  package private(set) var changeCount: UInt64 = 0
-
-  /// Display memory: a word holds one byte of each plane, plane 0 in bits 7:0.
-  var memory = [UInt32](repeating: 0, count: VGA.memorySize / 4)
-  /// What the last read of planar memory fetched.
-  var latch: UInt32 = 0
+  var memory = VGADisplayMemory()
   var sequencer = IndexedRegisters(masks: SequencerRegister.masks)
   var crtc = IndexedRegisters(masks: CRTCRegister.masks)
   var graphics = IndexedRegisters(masks: GraphicsRegister.masks)
@@ -46,8 +39,7 @@ package final class VGA: PCIFunction {
   /// When vertical retrace end bit 4 went on; `never` while it is off.
   var interruptArmedAt = VirtualTime.never
 
-  // What registers amount to.
-  var host = VGAHostAccess()
+  /// What registers make of virtual time.
   var timing = VGATiming.standard
 
   /// The expansion ROM, empty without one.
@@ -80,7 +72,7 @@ package final class VGA: PCIFunction {
     attribute.reset()
     dac = VGADAC()
     dispi = DISPI()
-    latch = 0
+    memory.latch = 0
     attributeExpectsData = false
     miscellaneousOutput = 0
     featureControl = 0
@@ -89,11 +81,14 @@ package final class VGA: PCIFunction {
     updateAll()
   }
 
-  func noteChange() { changeCount &+= 1 }
+  /// Moves on with everything that may change the picture, but for blinking.
+  package var changeCount: UInt64 { memory.changeCount }
+
+  func noteChange() { memory.changeCount &+= 1 }
 
   /// Works out anew everything that follows from registers.
   func updateAll() {
-    host.update(graphics: graphics)
+    memory.host.update(graphics: graphics)
     updateHost()
     updateTiming()
     noteChange()
@@ -103,7 +98,7 @@ package final class VGA: PCIFunction {
   func updateHost() {
     // Miscellaneous output bit 1 opens display memory to the processor.
     let isOpen = configuration.decodesMemory && isSubsystemEnabled && miscellaneousOutput.bit(1)
-    host.update(sequencer: sequencer, graphics: graphics, dispi: dispi, isOpen: isOpen)
+    memory.host.update(sequencer: sequencer, graphics: graphics, dispi: dispi, isOpen: isOpen)
   }
 
   /// Follows a change of what decides the timing.
@@ -111,6 +106,16 @@ package final class VGA: PCIFunction {
     timing = VGATiming(
       crtc: crtc, clockingMode: sequencer[SequencerRegister.clockingMode],
       miscellaneousOutput: miscellaneousOutput)
+  }
+
+  // MARK: The window
+
+  package func readMemory(_ offset: UInt64, width: Int, at now: VirtualTime) -> UInt64 {
+    memory.read(offset, width: width)
+  }
+
+  package func writeMemory(_ offset: UInt64, _ value: UInt64, width: Int, at now: VirtualTime) {
+    memory.write(offset, value, width: width)
   }
 
   // MARK: PCI
@@ -130,7 +135,7 @@ package final class VGA: PCIFunction {
   }
 
   package func readBAR(_ bar: Int, _ offset: UInt64, width: Int, at now: VirtualTime) -> UInt64 {
-    if bar == 0 { return readLinear(Int(truncatingIfNeeded: offset), width: width) }
+    if bar == 0 { return memory.readLinear(Int(truncatingIfNeeded: offset), width: width) }
     var value: UInt64 = 0
     if bar == PCIConfiguration.expansionROM {
       for i in 0..<min(width, 8) {
@@ -150,8 +155,7 @@ package final class VGA: PCIFunction {
   ) {
     if bar == PCIConfiguration.expansionROM { return }
     if bar == 0 {
-      noteChange()
-      return writeLinear(Int(truncatingIfNeeded: offset), value, width: width)
+      return memory.writeFramebuffer(Int(truncatingIfNeeded: offset), value, width: width)
     }
     if width == 1, let register = Self.dispiRegister(offset) {
       // A byte leaves the other half of the register as it is.

@@ -26,6 +26,7 @@ extension VGA {
     var values = [UInt8](repeating: 0, count: count)
     var dots = [UInt32](repeating: 0, count: count)
     var last: VGARaster.Line?
+    let memory = memory.words
     raster.forEachLine { number, line in
       if line == last { return Self.repeatLine(number, of: &frame) }
       last = line
@@ -79,31 +80,32 @@ extension VGA {
     if dispi.depth == 4 { return renderDISPIPlanar(into: &frame, at: now) }
     let colors = dispi.depth == 8 ? allColors() : []
     let width = frame.width
+    let memory = memory
     for y in 0..<frame.height {
       var byte = dispi.start + y * dispi.pitch
       let base = y * width
       switch dispi.depth {
       case 8:
         for x in 0..<width {
-          frame.pixels[base + x] = colors[Int(readLinear(byte, width: 1))]
+          frame.pixels[base + x] = colors[Int(memory.readLinear(byte, width: 1))]
           byte += 1
         }
       case 15:
         for x in 0..<width {
-          let value = UInt32(truncatingIfNeeded: readLinear(byte, width: 2))
+          let value = UInt32(truncatingIfNeeded: memory.readLinear(byte, width: 2))
           frame.pixels[base + x] = Self.expand(value, red: 10, green: 5, greenBits: 5)
           byte += 2
         }
       case 16:
         for x in 0..<width {
-          let value = UInt32(truncatingIfNeeded: readLinear(byte, width: 2))
+          let value = UInt32(truncatingIfNeeded: memory.readLinear(byte, width: 2))
           frame.pixels[base + x] = Self.expand(value, red: 11, green: 5, greenBits: 6)
           byte += 2
         }
       default:
         let step = dispi.depth / 8
         for x in 0..<width {
-          frame.pixels[base + x] = UInt32(truncatingIfNeeded: readLinear(byte, width: 4)) & 0xFF_FFFF
+          frame.pixels[base + x] = UInt32(truncatingIfNeeded: memory.readLinear(byte, width: 4)) & 0xFF_FFFF
           byte += step
         }
       }
@@ -123,11 +125,12 @@ extension VGA {
     let blinks = attribute[AttributeRegister.modeControl].bit(3)
     let colors = sixteenColors(inverted: blinks && !isBlinkPhaseOn(at: now))
     let words = frame.width / 8 + 1
+    let memory = memory.words
     var values = [UInt8](repeating: 0, count: words * 8)
     for y in 0..<frame.height {
       let first = (dispi.start + y * dispi.pitch) / 4
       for i in 0..<words {
-        Self.serializePlanar(memory[(first + i) & Self.lastWord], into: &values, at: 8 * i)
+        Self.serializePlanar(memory[(first + i) % memory.count], into: &values, at: 8 * i)
       }
       for x in 0..<frame.width {
         frame.pixels[y * frame.width + x] = colors[Int(values[x + dispi.panning])]

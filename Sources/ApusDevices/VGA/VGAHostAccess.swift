@@ -28,9 +28,9 @@ struct VGAHostAccess {
   /// What is added to the place: bytes in linear organisation, otherwise words.
   var bankOffset = 0
   /// The planes that a write reaches, by address bits 1:0.
-  private(set) var writePlanes = [UInt32](repeating: 0, count: 4)
+  private(set) var writePlanes = SIMD4<UInt32>()
   /// Eight times the plane that a read takes, by address bits 1:0.
-  private(set) var readShift = [UInt32](repeating: 0, count: 4)
+  private(set) var readShift = SIMD4<UInt32>()
   /// Whether reads compare colours: read mode 1.
   private(set) var comparesColor = false
   /// Whether a written byte goes to memory as it is.

@@ -44,7 +44,7 @@ extension VGA {
   func writeDISPI(_ register: UInt16, _ value: UInt16) {
     let wasEnabled = dispi.isEnabled
     let cleared = dispi.write(register, value)
-    for word in 0..<min(cleared + 3, Self.memorySize) / 4 { memory[word] = 0 }
+    for word in 0..<min(cleared + 3, Self.memorySize) / 4 { memory.words[word] = 0 }
     updateHost()
     if dispi.isEnabled || wasEnabled { noteChange() }
   }
@@ -98,7 +98,7 @@ extension VGA {
     switch crtc.index {
     case 0x22:
       let plane = UInt32(graphics[GraphicsRegister.readMapSelect])
-      return UInt8(truncatingIfNeeded: latch >> (8 * plane))
+      return UInt8(truncatingIfNeeded: memory.latch >> (8 * plane))
     case 0x24: return attributeExpectsData ? 0x80 : 0
     case 0x26: return attribute.index
     default: return read(crtc)
@@ -153,11 +153,11 @@ extension VGA {
     guard graphics.write(Int(graphics.index), value) else { return }
     switch Int(graphics.index) {
     case GraphicsRegister.mode, GraphicsRegister.miscellaneous:
-      host.update(graphics: graphics)
+      memory.host.update(graphics: graphics)
       updateHost()
       noteChange()
     case GraphicsRegister.readMapSelect: updateHost()
-    default: host.update(graphics: graphics)
+    default: memory.host.update(graphics: graphics)
     }
   }
 

@@ -10,7 +10,7 @@ extension VGA {
       for registers in [sequencer, crtc, graphics, attribute] { registers.save(to: &w) }
       dac.save(to: &w)
       dispi.save(to: &w)
-      w.write(latch)
+      w.write(memory.latch)
       w.write(attributeExpectsData)
       w.write(miscellaneousOutput)
       w.write(featureControl)
@@ -23,15 +23,20 @@ extension VGA {
   /// Pages of zeros are left out, which most are.
   private func savePages(to writer: inout StateWriter) {
     var pages: [Int] = []
-    for page in 0..<(memory.count / Self.pageWords) {
+    for page in 0..<(memory.words.count / Self.pageWords) {
       var any: UInt32 = 0
-      for word in 0..<Self.pageWords { any |= memory[page * Self.pageWords + word] }
+      for word in 0..<Self.pageWords { any |= memory.words[page * Self.pageWords + word] }
       if any != 0 { pages.append(page) }
     }
     writer.write(UInt16(pages.count))
+    var bytes = [UInt8](repeating: 0, count: 4 * Self.pageWords)
     for page in pages {
       writer.write(UInt16(page))
-      for word in 0..<Self.pageWords { writer.write(memory[page * Self.pageWords + word]) }
+      for word in 0..<Self.pageWords {
+        let value = memory.words[page * Self.pageWords + word]
+        for i in 0..<4 { bytes[4 * word + i] = UInt8(truncatingIfNeeded: value >> UInt32(8 * i)) }
+      }
+      writer.write(bytes)
     }
   }
 
@@ -48,7 +53,7 @@ extension VGA {
       }
       try dac.restore(from: &r)
       try dispi.restore(from: &r)
-      latch = try r.read()
+      memory.latch = try r.read()
       attributeExpectsData = try r.readBool("attributeExpectsData")
       miscellaneousOutput = try r.read()
       guard miscellaneousOutput & 0x10 == 0 else { throw r.invalid("miscellaneousOutput") }
@@ -64,15 +69,21 @@ extension VGA {
   }
 
   private func restorePages(from reader: inout StateReader) throws(StateError) {
-    for word in memory.indices where memory[word] != 0 { memory[word] = 0 }
+    for word in memory.words.indices where memory.words[word] != 0 { memory.words[word] = 0 }
     let count: UInt16 = try reader.read()
     var next = 0
     for _ in 0..<count {
       let page = Int(try reader.read(UInt16.self))
       // Ascending, so that equal states are equal bytes.
-      guard page >= next && page < memory.count / Self.pageWords else { throw reader.invalid("page") }
+      guard page >= next && page < memory.words.count / Self.pageWords else { throw reader.invalid("page") }
       next = page + 1
-      for word in 0..<Self.pageWords { memory[page * Self.pageWords + word] = try reader.read() }
+      let bytes = try reader.readBytes(limit: 4 * Self.pageWords, "page")
+      guard bytes.count == 4 * Self.pageWords else { throw reader.invalid("page") }
+      for word in 0..<Self.pageWords {
+        var value: UInt32 = 0
+        for i in 0..<4 { value |= UInt32(bytes[4 * word + i]) << UInt32(8 * i) }
+        memory.words[page * Self.pageWords + word] = value
+      }
     }
   }
 }

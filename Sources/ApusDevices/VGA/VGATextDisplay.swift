@@ -28,6 +28,7 @@ extension VGA {
     let panning = panning(raster)
     var dots = [UInt32](repeating: 0, count: (raster.columns + 2) * raster.characterWidth)
     var last: VGARaster.Line?
+    let memory = memory.words
     raster.forEachLine { number, line in
       if line == last { return Self.repeatLine(number, of: &frame) }
       last = line
@@ -56,6 +57,7 @@ extension VGA {
       if isNew && !isRepeated { starts.append((number, line)) }
     }
     if let last = starts.last, starts.count > 1, raster.lines - last.line < height { starts.removeLast() }
+    let memory = memory.words
     var cells: [UInt16] = []
     cells.reserveCapacity(starts.count * raster.columns)
     var cursor: TextScreen.Cursor?

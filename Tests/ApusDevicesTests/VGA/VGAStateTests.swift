@@ -110,7 +110,7 @@ import Testing
     let empty = savedState(bench.vga).count
     #expect(empty < 2048)
     bench.store(0x12_3456, 1, width: 1)
-    #expect(savedState(bench.vga).count == empty + 4096 + 2)
+    #expect(savedState(bench.vga).count == empty + 2 + 4 + 4096)
     bench.store(0x12_3456, 0, width: 1)
     #expect(savedState(bench.vga).count == empty)
   }
