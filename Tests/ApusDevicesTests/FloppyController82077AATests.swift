@@ -452,6 +452,40 @@ private let ms: UInt64 = 1_000_000
     #expect(bench.fdc.lastError == .io)
   }
 
+  @Test func writesBecomeDurable() throws {
+    let store = MemoryStore(sectors: 2880)
+    let bench = try FloppyBench(disk: store)
+    func write() {
+      bench.program(bytes: 512, toMemory: false)
+      #expect(bench.command([0x45, 0, 0, 0, 1, 2, 18, 0x1B, 0xFF])[0] == 0)
+    }
+    bench.out(0x3F2, 0x0C)
+    bench.out(0x3F2, 0x1C)
+    #expect(store.flushes == 0)
+    write()
+    bench.out(0x3F2, 0x0C)
+    #expect(store.flushes == 1)
+    bench.out(0x3F2, 0x1C)
+    write()
+    store.flushFails = true
+    bench.fdc.eject(drive: 0, at: bench.now)
+    #expect(bench.fdc.lastError == .io)
+  }
+
+  /// What SeaBIOS does: one SENSE INTERRUPT STATUS after the reset, whose other statuses must not be taken for
+  /// those of the RECALIBRATE.
+  @Test func staleStatusesOfPollingGiveWay() throws {
+    let bench = try FloppyBench(disk: MemoryStore(sectors: 2880))
+    bench.out(0x3F2, 0)
+    bench.out(0x3F2, 0x1C)
+    bench.wait()
+    #expect(bench.senseInterrupt() == [0xC0, 0])
+    bench.send([0x07, 0])
+    bench.wait()
+    #expect(bench.senseInterrupt() == [0x20, 0])
+    #expect(bench.senseInterrupt() == [0x80])
+  }
+
   /// "Skip Bit" tables.
   @Test func deletedData() throws {
     let store = MemoryStore(sectors: 2880)

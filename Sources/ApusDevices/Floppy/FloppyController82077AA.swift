@@ -101,6 +101,7 @@ package final class FloppyController82077AA: BytePortDevice {
   package func insert(_ store: any BlockStore, drive: Int, at now: VirtualTime) throws(FloppyError) {
     guard drives.indices.contains(drive), drives[drive] != nil else { throw .noDrive }
     advance(to: now)
+    flush(drive)
     try drives[drive]?.insert(store)
   }
 
@@ -109,7 +110,17 @@ package final class FloppyController82077AA: BytePortDevice {
   package func eject(drive: Int, at now: VirtualTime) -> (any BlockStore)? {
     guard drives.indices.contains(drive) else { return nil }
     advance(to: now)
+    flush(drive)
     return drives[drive]?.eject()
+  }
+
+  /// A disk has no command for it: what was written becomes durable when the motor stops or the disk leaves.
+  private func flush(_ drive: Int) {
+    do throws(BlockError) {
+      try drives[drive]?.flush()
+    } catch {
+      lastError = error
+    }
   }
 
   /// The layout of the disk in drive 0 or 1.
@@ -253,6 +264,7 @@ package final class FloppyController82077AA: BytePortDevice {
 
   private func writeDOR(_ value: UInt8, at now: VirtualTime) {
     let (was, becomes) = (DOR.bit(2), value.bit(2))
+    for drive in drives.indices where DOR.bit(4 + drive) && !value.bit(4 + drive) { flush(drive) }
     DOR = value
     if was && !becomes {
       startReset(at: now)

@@ -82,6 +82,8 @@ struct FloppyDrive {
   private(set) var cylinder = 0
   /// DSKCHG: a disk was taken out, and no step pulse has found one since.
   private(set) var isChanged = true
+  /// Whether the disk was written since the last flush.
+  var isDirty = false
 
   init(type: CMOSConfiguration.FloppyDrive) { self.type = type }
 
@@ -129,9 +131,17 @@ struct FloppyDrive {
     isChanged = true
   }
 
+  /// Makes what was written durable, as far as it was not.
+  mutating func flush() throws(BlockError) {
+    guard isDirty, let medium else { return }
+    isDirty = false
+    try medium.store.flush()
+  }
+
   mutating func eject() -> (any BlockStore)? {
     let store = medium?.store
     medium = nil
+    isDirty = false
     isChanged = true
     return store
   }
@@ -164,6 +174,7 @@ struct FloppyDrive {
   func save(to w: inout StateWriter) {
     w.write(UInt8(cylinder))
     w.write(isChanged)
+    w.write(isDirty)
     w.write(UInt32(medium?.geometry.sectorCount ?? 0))
     w.write(medium?.deleted ?? [])
   }
@@ -173,11 +184,13 @@ struct FloppyDrive {
     let head = Int(try r.read(UInt8.self))
     guard head <= lastCylinder else { throw r.invalid("cylinder") }
     let changed = try r.readBool("isChanged")
+    let dirty = try r.readBool("isDirty")
     guard Int(try r.read(UInt32.self)) == medium?.geometry.sectorCount ?? 0 else { throw r.invalid("medium") }
     let marks = try r.readBytes(limit: 1024, "deleted")
     guard marks.count == medium?.deleted.count ?? 0 else { throw r.invalid("deleted") }
     medium?.deleted = marks
     cylinder = head
     isChanged = changed
+    isDirty = dirty && medium != nil
   }
 }

@@ -276,6 +276,7 @@ extension FloppyController82077AA {
       reportWriteFailure(error, at: now)
       return false
     }
+    drives[selected]?.isDirty = true
     drives[selected]?.setDeleted(state.sector, code == Self.WRITE_DELETED_DATA)
     return true
   }
@@ -372,6 +373,7 @@ extension FloppyController82077AA {
     } catch {
       return reportWriteFailure(error, at: now)
     }
+    drives[selected]?.isDirty = true
     for i in 0..<UInt64(sectors) { drives[selected]?.setDeleted(first + i, false) }
     finish(at: now)
   }
