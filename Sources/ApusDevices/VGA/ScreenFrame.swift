@@ -36,6 +36,12 @@ package struct TextScreen: Equatable {
     package let column: Int
     package let row: Int
     package let lines: ClosedRange<Int>
+
+    package init(column: Int, row: Int, lines: ClosedRange<Int>) {
+      self.column = column
+      self.row = row
+      self.lines = lines
+    }
   }
 
   package let columns: Int
@@ -50,6 +56,20 @@ package struct TextScreen: Equatable {
   package let blinks: Bool
   /// The sixteen colours of attributes, 00RRGGBBh.
   package let colors: [UInt32]
+
+  /// A screen of `columns` by `rows` characters; there must be as many cells, and sixteen colours.
+  package init(
+    columns: Int, rows: Int, characterHeight: Int, cells: [UInt16], cursor: Cursor?, blinks: Bool,
+    colors: [UInt32]
+  ) {
+    self.columns = columns
+    self.rows = rows
+    self.characterHeight = characterHeight
+    self.cells = cells
+    self.cursor = cursor
+    self.blinks = blinks
+    self.colors = colors
+  }
 
   /// The character codes of a row.
   package func characters(row: Int) -> [UInt8] {

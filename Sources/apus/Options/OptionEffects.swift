@@ -279,6 +279,18 @@ extension OptionParser {
     options.limitTime = nanoseconds
   }
 
+  mutating func setDisplay(_ text: String) throws(Failure) {
+    switch text {
+    case "terminal", "curses": options.display = .terminal
+    case "serial", "none": options.display = .serial
+    default: throw refuse("'\(text)' is not supported yet: a display; expected terminal, serial or none")
+    }
+  }
+
+  mutating func setTyped(_ text: String) throws(Failure) {
+    do { options.typed += try TypedText.chords(text) } catch { throw refuse(error.reason) }
+  }
+
   mutating func setExitText(_ text: String) throws(Failure) {
     guard !text.isEmpty else { throw refuse("the text is empty") }
     options.exitOn = text

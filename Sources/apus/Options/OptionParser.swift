@@ -92,6 +92,9 @@ package struct OptionParser {
     if options.serial.isEmpty { options.serial = [hasNoDefaults ? .none : .stdio(escapes: false)] }
     let stdioPorts = options.serial.count { if case .stdio = $0 { true } else { false } }
     if stdioPorts > 1 { throw .usage("--serial", "only one port can be on stdio") }
+    if options.hasVGA == false, let user = options.screenUser {
+      throw .usage(user, "needs the VGA adapter that --vga none leaves out")
+    }
     if options.bios != nil && (options.kernel != nil || options.flat != nil) {
       throw .usage("--bios", "starts from disks, not with --kernel or --flat")
     }
