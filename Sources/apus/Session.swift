@@ -21,6 +21,8 @@ final class Session {
   let input: ConsoleInput?
   /// The screen on the terminal; nil where there is none.
   let display: TerminalDisplay?
+  /// The screen for viewers; nil where nobody asked for it.
+  let vnc: VNCServer?
   /// What is typed on the guest's keyboard, by a person or by itself.
   var typist = Typist()
   var terminalKeys = TerminalKeys()
@@ -61,6 +63,7 @@ final class Session {
       throw Failure(code, error.message)
     }
     display = Self.display(options, machine)
+    vnc = try Self.vnc(options, machine)
     script = setup.script.map { ScriptRun($0) }
     guard setup.consolePort != nil || display != nil, hadInput else {
       input = nil
@@ -145,6 +148,7 @@ final class Session {
         input.read()
       }
       expireKeys(now)
+      serveViewers()
       updateScreen(now)
     }
     if let input, input.kind == .file, input.wantsToRead { input.read() }
@@ -263,7 +267,7 @@ final class Session {
   }
 
   /// Somebody may still type.
-  private var isAttended: Bool { input?.mayWait ?? false }
+  private var isAttended: Bool { vnc != nil || input?.mayWait ?? false }
 
   private func halted() -> ExitCode {
     let why = machine.interruptsEnabled ? "no timer runs and no input is left" : "interrupts are disabled"
@@ -284,16 +288,18 @@ final class Session {
       updateScreen(now)
       let next = min(wakeTime, realEnd, screenDeadline)
       let timeout = next == .max ? nil : next - min(next, now)
-      let readsInput = input?.wantsToRead ?? false
-      let ready = Host.wait(reading: readsInput ? 0 : nil, writing: nil, timeout: timeout)
+      // A negative descriptor is never ready.
+      let console = Host.Interest(descriptor: input?.wantsToRead == true ? 0 : -1, reads: true)
+      let ready = Host.wait(for: [console] + (vnc?.interests ?? []), timeout: timeout)
       if let end = pendingEnd() { return end }
-      if ready.readable { input?.read() }
-      if let end = carryOutCommands() { return end }
-      let hasKeys = expireKeys(Clock.monotonic)
-      let hasInput = ready.readable && (input?.hasPending ?? false || input?.isOpen == false)
-      guard hasKeys || hasInput else { continue }
+      if ready[0].readable { input?.read() }
       // The guest's time advances to the moment of the input, which then wakes it.
       machine.skipIdle(to: min(pacer.virtualTime(at: Clock.monotonic), until ?? .max))
+      let hasViewers = serve(Array(ready.dropFirst()))
+      if let end = carryOutCommands() { return end }
+      let hasKeys = expireKeys(Clock.monotonic)
+      let hasInput = ready[0].readable && (input?.hasPending ?? false || input?.isOpen == false)
+      guard hasKeys || hasInput || hasViewers else { continue }
       feed()
       return nil
     }

@@ -21,6 +21,7 @@ extension Session {
 
   /// Draws what has changed.
   func updateScreen(_ real: UInt64) {
+    vnc?.update(at: machine.now, real: real)
     guard let display else { return }
     if display.becomesVisible { showScreen(true) }
     display.update(at: machine.now, real: real)
@@ -39,7 +40,8 @@ extension Session {
   /// The monotonic clock's reading at which the terminal needs attention.
   var screenDeadline: UInt64 {
     let keys = terminalKeys.isAwaitingMore ? lastKeyTime + Self.escapeTime : .max
-    return min(keys, display?.deadline(at: machine.now) ?? .max)
+    let viewers = min(vnc?.deadline(at: machine.now) ?? .max, vnc?.handshakeDeadline ?? .max)
+    return min(keys, viewers, display?.deadline(at: machine.now) ?? .max)
   }
 
   // MARK: The keyboard
@@ -61,6 +63,41 @@ extension Session {
     let chords = terminalKeys.finish()
     for chord in chords { typist.type(chord, pace: Typist.livePace) }
     return !chords.isEmpty
+  }
+
+  // MARK: Viewers
+
+  static func vnc(_ options: Options, _ machine: Machine) throws(Failure) -> VNCServer? {
+    guard let address = options.vnc, let vga = machine.screen else { return nil }
+    var password: [UInt8]?
+    if let path = options.vncPasswordFile {
+      let line = try HostFile.load(path, limit: 4096).prefix { $0 != 0x0A && $0 != 0x0D }
+      guard !line.isEmpty else { throw .badInput(path, "has no password in its first line") }
+      password = Array(line)
+    }
+    return try VNCServer(vga, address, password: password)
+  }
+
+  /// Looks after viewers while the guest runs.
+  func serveViewers() {
+    guard let vnc else { return }
+    serve(Host.wait(for: vnc.interests, timeout: 0))
+  }
+
+  /// Does what viewers want. Returns whether the guest notices.
+  @discardableResult
+  func serve(_ ready: [Host.Readiness]) -> Bool {
+    guard let vnc else { return false }
+    let hasCapsLock = machine.keyboardLights & 4 != 0
+    let inputs = vnc.serve(ready, at: Clock.monotonic, hasCapsLock: hasCapsLock)
+    for input in inputs {
+      switch input {
+      case .key(let key, let isDown): typist.type(key, isDown: isDown)
+      case .mouse(let x, let y, let wheel, let buttons):
+        machine.moveMouse(x: x, y: -y, wheel: wheel, buttons: buttons)
+      }
+    }
+    return !inputs.isEmpty
   }
 
   // MARK: Pictures

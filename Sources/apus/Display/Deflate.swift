@@ -52,7 +52,7 @@ package struct Deflate {
     while place < bytes.count {
       let match = Self.match(bytes, place, newest, older)
       if match.length >= 3 {
-        put(match.length, match.distance)
+        putMatch(match.length, match.distance)
       } else {
         putSymbol(Int(bytes[place]))
       }
@@ -69,7 +69,7 @@ package struct Deflate {
 
   private static func hash(_ bytes: [UInt8], _ place: Int) -> Int {
     let value = UInt32(bytes[place]) << 16 | UInt32(bytes[place + 1]) << 8 | UInt32(bytes[place + 2])
-    return Int(value &* 0x9E37_79B1 >> 17)
+    return Int((value &* 0x9E37_79B1) >> 17)
   }
 
   /// The longest earlier text that goes on like the one at `place`; of length 0 if there is none of three bytes.
@@ -94,7 +94,7 @@ package struct Deflate {
     return best.length >= 3 ? best : (0, 0)
   }
 
-  private mutating func put(_ length: Int, _ distance: Int) {
+  private mutating func putMatch(_ length: Int, _ distance: Int) {
     let code = Self.lengths.lastIndex { $0.base <= length } ?? 0
     putSymbol(257 + code)
     put(UInt64(length - Self.lengths[code].base), Self.lengths[code].extra)

@@ -174,6 +174,15 @@ enum OptionTable {
       OptionEntry("--screen-text", help: "print the text on the screen at the end") { parser, _ in
         parser.options.showsScreenText = true
       },
+      OptionEntry(
+        "--vnc", value: "[HOST]:N",
+        help: """
+          show the screen to VNC viewers at display N below 100, or port N; without HOST only to this computer
+          """
+      ) { try $0.setVNC($1) },
+      OptionEntry("--vnc-password-file", value: "FILE", help: "a file with the password that viewers need") {
+        $0.options.vncPasswordFile = try $0.path($1)
+      },
       OptionEntry("-k", value: "en-us", help: "the keyboard's layout: there is one") {
         try $0.accept($1, ["en-us"], "another keyboard layout")
       },

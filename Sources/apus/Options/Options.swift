@@ -96,6 +96,8 @@ package struct Options: Equatable {
   package var typed: [Chord] = []
   /// The file with the script.
   package var script: String?
+  package var vnc: VNCAddress?
+  package var vncPasswordFile: String?
   package var noReboot = false
   package var limitInstructions: UInt64?
   /// Wall time in nanoseconds.
@@ -114,6 +116,7 @@ package struct Options: Equatable {
   package var screenUser: String? {
     if display == .terminal { return "--display terminal" }
     if screenshot != nil { return "--screenshot" }
+    if vnc != nil { return "--vnc" }
     return showsScreenText ? "--screen-text" : nil
   }
 }
