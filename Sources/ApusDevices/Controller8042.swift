@@ -90,6 +90,9 @@ package final class Controller8042: BytePortDevice {
     return isTaken
   }
 
+  /// How many bytes `type` takes now; 0 while scanning is disabled.
+  package var typingRoom: Int { keyboard.isEnabled ? keyboard.freeSpace : 0 }
+
   /// Moves the mouse, as `PS2Mouse.move`. The board reads `deadline` again afterwards.
   package func moveMouse(x: Int, y: Int, wheel: Int = 0, buttons: UInt8, at now: VirtualTime) {
     mouse.move(x: x, y: y, wheel: wheel, buttons: buttons)

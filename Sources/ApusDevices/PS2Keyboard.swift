@@ -18,7 +18,7 @@ package struct PS2Keyboard {
   private var replies: [UInt8] = []
   private var codes: [UInt8] = []
   /// Scanning is enabled.
-  private var isEnabled = true
+  package private(set) var isEnabled = true
   /// 1 or 2.
   package private(set) var scanCodeSet: UInt8 = 2
   /// Bit 0 scroll lock, bit 1 num lock, bit 2 caps lock.

@@ -197,6 +197,12 @@ public final class Machine {
     return fits
   }
 
+  /// How many bytes `type` takes now: 16 if the guest has taken all, 0 while it has switched scanning off.
+  public var typingRoom: Int { board.keyboard.typingRoom }
+
+  /// The keyboard's lights: bit 0 scroll lock, bit 1 num lock, bit 2 caps lock.
+  public var keyboardLights: UInt8 { board.keyboard.keyboard.LEDs }
+
   /// Moves the PS/2 mouse by counts, right and up, and sets its buttons: bits 0 left, 1 right, 2 middle.
   public func moveMouse(x: Int, y: Int, wheel: Int = 0, buttons: UInt8) {
     board.keyboard.moveMouse(x: x, y: y, wheel: wheel, buttons: buttons, at: board.now)

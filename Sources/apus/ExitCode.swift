@@ -15,6 +15,10 @@ package enum ExitCode: Equatable, Sendable {
   case guestDied
   /// A limit that the user set was reached.
   case limitReached
+  /// What a step of `--script` waited for did not come.
+  case scriptFailed
+  /// `--script` ended the run with this value, 0...255.
+  case scripted(Int32)
   /// The guest asked for something that Apus does not implement, or Apus itself failed.
   case internalError
   /// The run was ended by this signal.
@@ -32,6 +36,8 @@ package enum ExitCode: Equatable, Sendable {
     case .hostResources: 5
     case .guestDied: 6
     case .limitReached: 7
+    case .scriptFailed: 8
+    case .scripted(let value): value & 0xFF
     case .internalError: 70
     case .signal(let number): 128 + (number & 0x7F)
     // As QEMU's isa-debug-exit; a process keeps only the low byte of its status.

@@ -11,18 +11,33 @@ final class Session {
   static let slice: UInt64 = 100_000
   /// Nanoseconds between two looks at standard input and two writes of a busy guest's output.
   private static let outsideInterval: UInt64 = 2_000_000
+  /// The guest's time at which `--type` begins.
+  private static let typingStart: UInt64 = 1_000_000_000
 
-  private let options: Options
-  private let setup: Setup
+  let options: Options
+  let setup: Setup
   private let memory: HostMemory
-  private let machine: Machine
-  private let input: ConsoleInput?
+  let machine: Machine
+  let input: ConsoleInput?
+  /// The screen on the terminal; nil where there is none.
+  let display: TerminalDisplay?
+  /// The screen for viewers; nil where nobody asked for it.
+  let vnc: VNCServer?
+  /// What is typed on the guest's keyboard, by a person or by itself.
+  var typist = Typist()
+  var terminalKeys = TerminalKeys()
+  /// The reading of the monotonic clock at which the last key came from the terminal.
+  var lastKeyTime: UInt64 = 0
+  private var script: ScriptRun?
+  private var hasBegunTyping = false
   private var pacer = Pacer()
   private let realStart = Clock.monotonic
   /// The reading of the monotonic clock at which `--limit-seconds` ends the run.
   private let realEnd: UInt64
   private var lastOutside: UInt64 = 0
   private var reportedDiskFailure = false
+  /// The user asked for the end.
+  private var hasLeft = false
 
   /// Opens and reads everything, and builds the machine.
   init(_ options: Options, hadInput: Bool) throws(Failure) {
@@ -47,7 +62,10 @@ final class Session {
         }
       throw Failure(code, error.message)
     }
-    guard setup.consolePort != nil, hadInput else {
+    display = Self.display(options, machine)
+    vnc = try Self.vnc(options, machine)
+    script = setup.script.map { ScriptRun($0) }
+    guard setup.consolePort != nil || display != nil, hadInput else {
       input = nil
       return
     }
@@ -60,14 +78,31 @@ final class Session {
     input = ConsoleInput(kind: kind, escapes: setup.forcesEscapes)
   }
 
+  private static func display(_ options: Options, _ machine: Machine) -> TerminalDisplay? {
+    guard let vga = machine.screen, Terminal.isTerminal(1) else { return nil }
+    switch options.display {
+    case .serial: return nil
+    case .automatic: return Terminal.isTerminal(0) ? TerminalDisplay(vga, waitsForPicture: true) : nil
+    case .terminal: return TerminalDisplay(vga, waitsForPicture: false)
+    }
+  }
+
   /// Runs the guest to its end, leaves the terminal as it was, and returns the exit status.
   func run() -> Int32 {
     if input?.kind == .terminal {
       Signals.restoreTerminalOnFault()
       enterForeground()
     }
+    if options.display == .terminal { showScreen(true) }
     let code = loop()
-    return finish(code)
+    return finish(scripted(code))
+  }
+
+  /// A script that still waits for something has failed, however well the guest ended.
+  private func scripted(_ code: ExitCode) -> ExitCode {
+    guard code == .success, !hasLeft, let failure = script?.failureAtEnd else { return code }
+    note(failure.message)
+    return failure.code
   }
 
   private func loop() -> ExitCode {
@@ -112,11 +147,36 @@ final class Session {
       {
         input.read()
       }
+      expireKeys(now)
+      serveViewers()
+      updateScreen(now)
     }
     if let input, input.kind == .file, input.wantsToRead { input.read() }
     if let end = carryOutCommands() { return end }
     feed()
+    return automate()
+  }
+
+  /// What happens by itself at times of the guest's: typing and the script.
+  private func automate() -> ExitCode? {
+    if !hasBegunTyping, machine.now >= Self.typingStart {
+      hasBegunTyping = true
+      type(options.typed)
+    }
+    do throws(Failure) {
+      if let end = try script?.advance(self) { return end }
+    } catch {
+      note(error.message)
+      return error.code
+    }
+    if let codes = typist.take(at: machine.now, room: machine.typingRoom) { _ = machine.type(codes) }
     return nil
+  }
+
+  /// When something of that is due; nil if nothing is.
+  private var automationTime: VirtualTime? {
+    let typing = options.typed.isEmpty || hasBegunTyping ? nil : Self.typingStart
+    return [typing, script?.deadline, typist.deadline(room: machine.typingRoom)].compactMap { $0 }.min()
   }
 
   /// Signals, limits and failures.
@@ -127,9 +187,13 @@ final class Session {
       Terminal.restore()
       Signals.stopNow()
     }
-    if Signals.takeContinued() && input?.kind == .terminal { enterForeground() }
+    if Signals.takeContinued() {
+      if input?.kind == .terminal { enterForeground() }
+      display?.resume()
+    }
+    if Signals.takeResized() { display?.redraw() }
     if let end = shownExitText { return end }
-    let failure = setup.console.failure
+    let failure = max(setup.console.failure, display?.failure ?? 0)
     if failure != 0 {
       if Host.isBrokenPipe(failure) { return Host.brokenPipe }
       note("standard output: cannot be written: \(Host.text(forError: failure))")
@@ -156,7 +220,7 @@ final class Session {
     input?.isSuspended = !Terminal.isForeground
   }
 
-  private func flush() {
+  func flush() {
     setup.console.flush()
     for file in setup.files { file.flush() }
   }
@@ -164,16 +228,22 @@ final class Session {
   /// Gives the guest what it has room for. Returns whether it took any.
   @discardableResult
   private func feed() -> Bool {
-    guard let input, let port = setup.consolePort else { return false }
+    guard let input else { return false }
+    if display?.isShown == true { return input.feed { typeKeys($0) } }
+    guard let port = setup.consolePort else { return input.feed { $0.count } }
     return input.feed { machine.receive($0, serial: port) }
   }
 
   private func carryOutCommands() -> ExitCode? {
     while let command = input?.takeCommand() {
       switch command {
-      case .exit: return .success
-      case .status: setup.console.note(statusLine)
-      case .help: setup.console.note(ConsoleKeys.helpText)
+      case .exit:
+        hasLeft = true
+        return .success
+      case .status: remark(statusLine)
+      case .help: remark(ConsoleKeys.helpText)
+      case .screenshot: takeScreenshot()
+      case .switchView: switchView()
       case .sendBreak: machine.receiveBreak(serial: setup.consolePort ?? 0)
       case .input: break
       }
@@ -186,14 +256,18 @@ final class Session {
     flush()
     if let input, input.kind == .file, input.wantsToRead { input.read() }
     if feed() { return nil }
-    guard let input, input.mayWait else {
+    let until = [until, automationTime].compactMap { $0 }.min()
+    guard isAttended else {
       guard let until else { return halted() }
       machine.skipIdle(to: until)
       return nil
     }
     if until == nil && !machine.interruptsEnabled { return halted() }
-    return waitForUser(input, until: until)
+    return waitForUser(until: until)
   }
+
+  /// Somebody may still type.
+  private var isAttended: Bool { vnc != nil || input?.mayWait ?? false }
 
   private func halted() -> ExitCode {
     let why = machine.interruptsEnabled ? "no timer runs and no input is left" : "interrupts are disabled"
@@ -202,7 +276,7 @@ final class Session {
   }
 
   /// Waits in real time for `until` or for input, whichever is first.
-  private func waitForUser(_ input: ConsoleInput, until: VirtualTime?) -> ExitCode? {
+  private func waitForUser(until: VirtualTime?) -> ExitCode? {
     pacer.beginIdle(virtual: machine.now, real: Clock.monotonic)
     let wakeTime = until.map { pacer.realTime(of: $0) } ?? .max
     while true {
@@ -211,23 +285,29 @@ final class Session {
         machine.skipIdle(to: until)
         return nil
       }
-      let next = min(wakeTime, realEnd)
+      updateScreen(now)
+      let next = min(wakeTime, realEnd, screenDeadline)
       let timeout = next == .max ? nil : next - min(next, now)
-      let ready = Host.wait(reading: input.wantsToRead ? 0 : nil, writing: nil, timeout: timeout)
+      // A negative descriptor is never ready.
+      let console = Host.Interest(descriptor: input?.wantsToRead == true ? 0 : -1, reads: true)
+      let ready = Host.wait(for: [console] + (vnc?.interests ?? []), timeout: timeout)
       if let end = pendingEnd() { return end }
-      guard ready.readable else { continue }
-      input.read()
-      if let end = carryOutCommands() { return end }
-      guard input.hasPending || !input.isOpen else { continue }
+      if ready[0].readable { input?.read() }
       // The guest's time advances to the moment of the input, which then wakes it.
       machine.skipIdle(to: min(pacer.virtualTime(at: Clock.monotonic), until ?? .max))
+      let hasViewers = serve(Array(ready.dropFirst()))
+      if let end = carryOutCommands() { return end }
+      let hasKeys = expireKeys(Clock.monotonic)
+      let hasInput = ready[0].readable && (input?.hasPending ?? false || input?.isOpen == false)
+      guard hasKeys || hasInput || hasViewers else { continue }
       feed()
       return nil
     }
   }
 
   /// A line of the runner's own, after what the guest has written.
-  private func note(_ text: String) {
+  func note(_ text: String) {
+    showScreen(false)
     flush()
     Host.report("apus: \(text)")
   }
@@ -244,15 +324,22 @@ final class Session {
     // Whoever asked for the end waits for it; who set a limit gets the output that is taken soon.
     let isAsked = if case .signal = end { true } else { Signals.pendingExit != nil }
     let patience: Host.Patience = isAsked ? .short : end == .limitReached ? .atMost(1_000_000_000) : .endless
+    let wasShown = display?.isShown ?? false
+    showScreen(false)
+    showEnd(ofScreen: wasShown && end != .success, patience)
     setup.console.finish(patience: patience)
     for file in setup.files { file.flush(patience: patience) }
     Terminal.restore()
     if !isAsked { for disk in setup.disks { disk.finish() } }
     var code = end
+    if !isAsked, let failure = saveLastScreenshot() {
+      Host.report("apus: \(failure.message)")
+      if code == .success || code == .scripted(0) { code = failure.code }
+    }
     let failures = setup.disks.compactMap { $0.failure }
     if !failures.isEmpty {
       if !reportedDiskFailure { for failure in failures { Host.report("apus: \(failure)") } }
-      if code == .success || code == .limitReached { code = .diskFailure }
+      if [.success, .scripted(0), .limitReached].contains(code) { code = .diskFailure }
     }
     if options.stats { reportStatistics() }
     if options.stateHash { Host.report("state-hash: \(Text.hex(machine.stateHash()))") }

@@ -11,6 +11,9 @@ struct Setup {
   private(set) var forcesEscapes = false
   private(set) var files: [FileOutput] = []
   private(set) var disks: [HostDisk] = []
+  /// What `--script` does, and where it looks for texts of the serial port.
+  private(set) var script: Script?
+  private(set) var serialLog: SerialLog?
 
   init(_ options: Options) throws(Failure) {
     console = ConsoleOutput(raw: options.rawConsole, exitText: options.exitOn)
@@ -18,7 +21,7 @@ struct Setup {
     configuration.debugExitPorts = options.debugExitPorts
     configuration.rebootStops = options.noReboot
     if let order = options.bootOrder { configuration.bootOrder = order }
-    configuration.hasVGA = options.hasVGA ?? (options.bios != nil)
+    configuration.hasVGA = options.hasVGA ?? (options.bios != nil || options.screenUser != nil)
     configuration.cpuModel = options.cpuModel
     switch options.startDate {
     case .fixed(let seconds): configuration.startDate = seconds
@@ -28,6 +31,19 @@ struct Setup {
     for drive in options.drives { _ = try add(drive) }
     try setBoot(options)
     try setPorts(options)
+    if let path = options.script { try setScript(path) }
+  }
+
+  private mutating func setScript(_ path: String) throws(Failure) {
+    let bytes = try HostFile.load(path, limit: Script.largestSize)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw .badInput(path, "is not a script: it is no text in UTF-8")
+    }
+    script = try Script(text, name: path)
+    let port = consolePort ?? 0
+    let log = SerialLog(configuration.serial[port])
+    configuration.serial[port] = log
+    serialLog = log
   }
 
   /// Opens a drive and returns its image.

@@ -58,7 +58,7 @@ package struct TextScreen: Equatable {
   /// The sixteen colours of attributes, 00RRGGBBh.
   package let colors: [UInt32]
 
-  /// A screen of `columns` × `rows` cells.
+  /// A screen of `columns` by `rows` characters; there must be as many cells, and sixteen colours.
   package init(
     columns: Int, rows: Int, characterHeight: Int, cells: [UInt16], cursor: Cursor?, blinks: Bool,
     colors: [UInt32]

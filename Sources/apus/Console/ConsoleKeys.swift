@@ -7,6 +7,10 @@ package struct ConsoleKeys {
     case status
     case help
     case sendBreak
+    /// A picture of the screen goes to a file.
+    case screenshot
+    /// The terminal shows the serial port in place of the screen, or the screen again.
+    case switchView
   }
 
   /// Ctrl-A.
@@ -28,6 +32,8 @@ package struct ConsoleKeys {
     case UInt8(ascii: "c"), UInt8(ascii: "C"): return .status
     case UInt8(ascii: "h"), UInt8(ascii: "H"), UInt8(ascii: "?"): return .help
     case UInt8(ascii: "s"), UInt8(ascii: "S"), UInt8(ascii: "b"), UInt8(ascii: "B"): return .sendBreak
+    case UInt8(ascii: "p"), UInt8(ascii: "P"): return .screenshot
+    case UInt8(ascii: "v"), UInt8(ascii: "V"): return .switchView
     default: return nil
     }
   }
@@ -36,6 +42,7 @@ package struct ConsoleKeys {
   package static let helpText = """
     Ctrl-A x  leave             Ctrl-A c  instructions, time and speed
     Ctrl-A s  serial break      Ctrl-A h  this list        Ctrl-A Ctrl-A  Ctrl-A itself
+    Ctrl-A p  screenshot        Ctrl-A v  serial port or screen
 
     """
 }

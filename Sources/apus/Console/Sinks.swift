@@ -7,6 +7,11 @@ final class ConsoleOutput: ByteSink {
   /// The most that is kept while a signal keeps output from being written.
   private static let largestBacklog = 1 << 20
 
+  /// What is kept of what comes while somebody else has the terminal.
+  private static let largestHeld = 64 << 10
+
+  /// Somebody else has the terminal: what comes is kept until that is over.
+  var isHeld = false
   private let isTerminal: Bool
   /// Nil when everything passes.
   private var filter: EscapeFilter?
@@ -47,7 +52,18 @@ final class ConsoleOutput: ByteSink {
       ready += received
     }
     received.removeAll(keepingCapacity: true)
+    if isHeld {
+      if ready.count > Self.largestHeld { ready.removeFirst(ready.count - Self.largestHeld) }
+      return
+    }
     write(patience ?? .until(deadline))
+  }
+
+  /// Writes a text at the end of a run, as it is.
+  func show(_ text: String, patience: Host.Patience) {
+    flush(patience: patience)
+    ready += Array(((isAtLineStart ? "" : "\n") + text).utf8)
+    write(patience)
   }
 
   /// Writes a remark of the runner's own on lines of its own.

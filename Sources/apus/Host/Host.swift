@@ -116,16 +116,39 @@ package enum Host {
   /// Waits until a descriptor is ready, a signal comes, or `timeout` nanoseconds have passed; nil waits
   /// without limit. Ends early at any signal that `Signals` watches.
   static func wait(reading: Int32?, writing: Int32?, timeout: UInt64?) -> Readiness {
-    // A negative descriptor makes poll ignore the entry.
-    var entries = [
-      pollfd(fd: Signals.wakeDescriptor, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: reading ?? -1, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: writing ?? -1, events: Int16(POLLOUT), revents: 0),
-    ]
-    guard pollEntries(&entries, timeout) > 0 else { return Readiness() }
+    var interests: [Interest] = []
+    if let reading { interests.append(Interest(descriptor: reading, reads: true)) }
+    if let writing { interests.append(Interest(descriptor: writing, writes: true)) }
+    let ready = wait(for: interests, timeout: timeout)
+    return Readiness(readable: ready.contains { $0.readable }, writable: ready.contains { $0.writable })
+  }
+
+  /// What to wait for on a descriptor.
+  struct Interest {
+    let descriptor: Int32
+    var reads = false
+    var writes = false
+  }
+
+  /// The same for several descriptors; the answer is in their order.
+  static func wait(for interests: [Interest], timeout: UInt64?) -> [Readiness] {
+    var entries = [pollfd(fd: Signals.wakeDescriptor, events: Int16(POLLIN), revents: 0)]
+    for interest in interests {
+      let events = (interest.reads ? POLLIN : 0) | (interest.writes ? POLLOUT : 0)
+      entries.append(pollfd(fd: interest.descriptor, events: Int16(events), revents: 0))
+    }
+    guard pollEntries(&entries, timeout) > 0 else {
+      return [Readiness](repeating: Readiness(), count: interests.count)
+    }
     if entries[0].revents != 0 { Signals.clearWake() }
-    // Hang-up and error count as ready: the read or write that follows reports them.
-    return Readiness(readable: entries[1].revents != 0, writable: entries[2].revents != 0)
+    return zip(interests, entries.dropFirst()).map { interest, entry in
+      // Hang-up and error count as ready: the read or write that follows reports them.
+      let other = Int32(entry.revents) & ~Int32(POLLIN | POLLOUT) != 0
+      let (input, output) = (Int32(entry.revents) & Int32(POLLIN), Int32(entry.revents) & Int32(POLLOUT))
+      return Readiness(
+        readable: interest.reads && (input != 0 || other), writable: interest.writes && (output != 0 || other)
+      )
+    }
   }
 
   /// Poll counts milliseconds; waiting a little too long is made good by the next wait (`Pacer`).

@@ -14,6 +14,7 @@ enum Signals {
   nonisolated(unsafe) private static var exitSignal: sig_atomic_t = 0
   nonisolated(unsafe) private static var stopRequested: sig_atomic_t = 0
   nonisolated(unsafe) private static var continued: sig_atomic_t = 0
+  nonisolated(unsafe) private static var resized: sig_atomic_t = 0
   nonisolated(unsafe) private static var wakeRead: Int32 = -1
   nonisolated(unsafe) private static var wakeWrite: Int32 = -1
 
@@ -35,6 +36,12 @@ enum Signals {
     return continued != 0
   }
 
+  /// Whether the terminal's size changed since the last call.
+  static func takeResized() -> Bool {
+    defer { resized = 0 }
+    return resized != 0
+  }
+
   /// Starts noting signals. SIGHUP stays ignored if it was, as under nohup; a broken pipe is reported by
   /// `write` instead of a signal.
   static func install() {
@@ -53,7 +60,8 @@ enum Signals {
     if !hangupWasIgnored { watch(SIGHUP, noteExit) }
     watch(SIGTSTP, noteStop)
     watch(SIGCONT, noteContinue)
-    unblock([SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP, SIGCONT])
+    watch(SIGWINCH, noteResize)
+    unblock([SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH])
   }
 
   /// A write to a pipe without a reader fails instead of ending the process.
@@ -115,6 +123,11 @@ enum Signals {
   }
   private static let noteContinue: @convention(c) (Int32) -> Void = { _ in
     continued = 1
+    wake()
+  }
+
+  private static let noteResize: @convention(c) (Int32) -> Void = { _ in
+    resized = 1
     wake()
   }
 

@@ -19,11 +19,29 @@ package enum Help {
     Keys at the console, each after Ctrl-A:
       x       leave at once                     c       show instructions, time and speed
       s, b    send a serial break               h, ?    list these keys
+      p       save a picture of the screen      v       show the serial port, or the screen again
       Ctrl-A  send Ctrl-A itself
     They work when standard input is a terminal, or with --serial mon:stdio.
 
     When standard output is a terminal, the guest's text, colours and cursor movement reach it; sequences
     that query, reprogram or retitle it do not (--raw-console sends everything).
+
+    The screen:
+      While the terminal shows it, keys are the guest's PC keyboard (US layout): xterm's function and cursor
+      keys, Ctrl and letters, Alt as ESC before a key. What the serial port sends meanwhile is shown
+      afterwards. Text has the terminal's sixteen colours, graphics need a terminal with 24-bit colour.
+
+    Steps of a --script, whose times are seconds of guest time, so that it always runs the same way:
+      wait screen|serial TEXT [SECONDS]   until a text is on the screen or has come over the serial port,
+                                          for at most 60 seconds or as many as said, else exit code 8
+      type TEXT                           as --type; blanks at its ends need double quotes around it
+      press KEYS...                       F12, Enter, Ctrl+Alt+Del and so on, one after the other
+      screenshot FILE.png                 save a picture of the screen
+      screen-text [FILE]                  print or save the text on the screen
+      sleep SECONDS                       wait
+      exit CODE                           end the run with this exit code
+      # ...                               a remark
+      A TEXT with blanks stands in double quotes, in which \\" and \\n have their usual meaning.
 
     Time and repetition:
       The guest's time is its instruction count. While somebody is at the console an idle guest waits in
@@ -38,6 +56,7 @@ package enum Help {
       5   the host refused memory or an output
       6   the guest died: a triple fault, or a halt that nothing can end
       7   --limit-instructions or --limit-seconds was reached
+      8   what a step of --script waited for did not come
       70  the guest needs something that Apus does not have, or Apus failed
       128+n  ended by signal n
       (V << 1) | 1, where V is what the guest wrote to the debug-exit port
@@ -48,6 +67,7 @@ package enum Help {
       apus --kernel vmlinuz --append "console=ttyS0 root=/dev/vda" \\
            --drive file=root.img,format=raw,if=virtio
       apus --flat test.bin,at=0x7c00 --debug-exit --success-code 33 --limit-seconds 10
+      apus --bios firmware.bin disk.img --script boot.script --screenshot end.png
       apus -kernel kernel.elf -nographic -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x4
 
     """

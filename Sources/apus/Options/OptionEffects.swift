@@ -326,6 +326,27 @@ extension OptionParser {
     options.limitTime = nanoseconds
   }
 
+  mutating func setDisplay(_ text: String) throws(Failure) {
+    switch text {
+    case "terminal", "curses": options.display = .terminal
+    case "serial", "none": options.display = .serial
+    case _ where text.hasPrefix("vnc="): try setVNC(String(text.dropFirst(4)))
+    default: throw refuse("'\(text)' is not supported yet: a display; expected terminal, serial or none")
+    }
+  }
+
+  mutating func setVNC(_ text: String) throws(Failure) {
+    guard text != "none" else { return options.vnc = nil }
+    guard let address = VNCAddress(text) else {
+      throw refuse("'\(text)' is not an address; expected :0, HOST:0 or HOST:PORT")
+    }
+    options.vnc = address
+  }
+
+  mutating func setTyped(_ text: String) throws(Failure) {
+    do { options.typed += try TypedText.chords(text) } catch { throw refuse(error.reason) }
+  }
+
   mutating func setExitText(_ text: String) throws(Failure) {
     guard !text.isEmpty else { throw refuse("the text is empty") }
     options.exitOn = text

@@ -93,6 +93,17 @@ package struct OptionParser {
     let stdioPorts = options.serial.count { if case .stdio = $0 { true } else { false } }
     if stdioPorts > 1 { throw .usage("--serial", "only one port can be on stdio") }
     if options.videoBIOS != nil && options.bios == nil { throw .usage("--vgabios", "needs --bios") }
+    if options.vncPasswordFile != nil && options.vnc == nil {
+      throw .usage("--vnc-password-file", "needs --vnc")
+    }
+    if let address = options.vnc, !address.isLoopback, options.vncPasswordFile == nil {
+      notice(
+        "--vnc: anybody who reaches \(address.host) can see and type (--vnc-password-file asks for a password)"
+      )
+    }
+    if options.hasVGA == false, let user = options.screenUser {
+      throw .usage(user, "needs the VGA adapter that --vga none leaves out")
+    }
     if options.bios != nil && (options.kernel != nil || options.flat != nil) {
       throw .usage("--bios", "starts from disks, not with --kernel or --flat")
     }

@@ -44,7 +44,7 @@ enum OptionTable {
     let entries: [OptionEntry]
   }
 
-  static let groups = [boot, machine, disks, console, limits, qemu, information]
+  static let groups = [boot, machine, disks, console, screen, automation, limits, qemu, information]
 
   private static let boot = Group(
     title: "Boot",
@@ -58,7 +58,9 @@ enum OptionTable {
       {
         $0.options.bios = try $0.path($1)
       },
-      OptionEntry("--vgabios", value: "FILE", help: "the VGA adapter's expansion ROM, for firmware without one") {
+      OptionEntry(
+        "--vgabios", value: "FILE", help: "the VGA adapter's expansion ROM, for firmware without one"
+      ) {
         $0.options.videoBIOS = try $0.path($1)
       },
       OptionEntry(
@@ -161,6 +163,57 @@ enum OptionTable {
       },
     ])
 
+  private static let screen = Group(
+    title: "Screen",
+    entries: [
+      OptionEntry(
+        "--vga", value: "std|none", help: "a VGA adapter (default with --bios or a use of one), or none"
+      ) {
+        try $0.accept($1, ["std", "none"], "this display adapter")
+        $0.options.hasVGA = $1 == "std"
+      },
+      OptionEntry(
+        "--display", value: "terminal|serial|none",
+        help: """
+          what the terminal shows: the screen (default on a terminal once there is a picture; also 'curses'), or \
+          the serial port
+          """
+      ) { try $0.setDisplay($1) },
+      OptionEntry(
+        "--screenshot", value: "FILE.png", help: "save a picture of the screen at the end, and at Ctrl-A p"
+      ) { $0.options.screenshot = try $0.path($1) },
+      OptionEntry("--screen-text", help: "print the text on the screen at the end") { parser, _ in
+        parser.options.showsScreenText = true
+      },
+      OptionEntry(
+        "--vnc", value: "[HOST]:N",
+        help: """
+          show the screen to VNC viewers at display N below 100, or port N; without HOST only to this computer
+          """
+      ) { try $0.setVNC($1) },
+      OptionEntry("--vnc-password-file", value: "FILE", help: "a file with the password that viewers need") {
+        $0.options.vncPasswordFile = try $0.path($1)
+      },
+      OptionEntry("-k", value: "en-us", help: "the keyboard's layout: there is one") {
+        try $0.accept($1, ["en-us"], "another keyboard layout")
+      },
+    ])
+
+  private static let automation = Group(
+    title: "Automation",
+    entries: [
+      OptionEntry(
+        "--type", value: "TEXT",
+        help: """
+          type on the keyboard after one second of guest time: US characters, \\n, \\t, \\e, keys such as <F12> or \
+          <Ctrl+Alt+Del>, and \\< for '<'
+          """
+      ) { try $0.setTyped($1) },
+      OptionEntry("--script", value: "FILE", help: "do what a file says, one step to a line (see below)") {
+        $0.options.script = try $0.path($1)
+      },
+    ])
+
   private static let limits = Group(
     title: "Limits and results",
     entries: [
@@ -197,11 +250,9 @@ enum OptionTable {
   private static let qemu = Group(
     title: "Accepted as QEMU spells them",
     entries: [
-      OptionEntry("-nographic", help: "as always: the console is the terminal") { _, _ in },
-      OptionEntry("-display", value: "none", help: "no display") { try $0.accept($1, ["none"], "a display") },
-      OptionEntry("-vga", value: "none|std", help: "a VGA adapter (default with --bios), or none") {
-        try $0.accept($1, ["none", "std"], "this display adapter")
-        $0.options.hasVGA = $1 == "std"
+      OptionEntry("-nographic", help: "as --display serial") { parser, _ in parser.options.display = .serial
+      },
+      OptionEntry("-curses", help: "as --display terminal") { parser, _ in parser.options.display = .terminal
       },
       OptionEntry("-monitor", value: "none", help: "no monitor") {
         try $0.accept($1, ["none", "null"], "a monitor")
@@ -262,7 +313,7 @@ enum OptionTable {
     Refused(names: ["netdev"], reason: "a network"),
     Refused(names: ["usb", "usbdevice"], reason: "USB"),
     Refused(names: ["audio", "audiodev", "soundhw"], reason: "sound"),
-    Refused(names: ["vnc", "spice", "curses", "sdl", "full-screen", "g"], reason: "a display"),
+    Refused(names: ["spice", "sdl", "full-screen", "g"], reason: "a display"),
     Refused(names: ["s", "S", "gdb"], reason: "a debugger connection"),
     Refused(names: ["incoming", "loadvm"], reason: "saved machine states"),
     Refused(
@@ -274,7 +325,7 @@ enum OptionTable {
     Refused(names: ["no-shutdown"], reason: "staying after power-off"),
     Refused(names: ["watchdog", "watchdog-action"], reason: "a watchdog"),
     Refused(
-      names: ["daemonize", "pidfile", "runas", "run-with", "chroot", "sandbox", "seed", "msg", "uuid", "k"],
+      names: ["daemonize", "pidfile", "runas", "run-with", "chroot", "sandbox", "seed", "msg", "uuid"],
       reason: "this option of QEMU"),
   ]
 }

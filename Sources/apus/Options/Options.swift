@@ -48,6 +48,16 @@ package struct Options: Equatable {
     case hostLocalTime
   }
 
+  /// What standard output shows of the guest.
+  package enum Display: Equatable {
+    /// On a terminal the screen, from its first picture on; otherwise the serial port.
+    case automatic
+    /// The screen.
+    case terminal
+    /// The serial port.
+    case serial
+  }
+
   package struct Flat: Equatable {
     package var path: String
     package var physical: UInt64
@@ -84,6 +94,17 @@ package struct Options: Equatable {
   package var debugExitPorts: ClosedRange<UInt16>?
   /// Nil: as the way to start suggests.
   package var hasVGA: Bool?
+  package var display = Display.automatic
+  /// Where the last picture goes.
+  package var screenshot: String?
+  /// The text on the screen goes to standard output at the end.
+  package var showsScreenText = false
+  /// What is typed on the keyboard by itself.
+  package var typed: [Chord] = []
+  /// The file with the script.
+  package var script: String?
+  package var vnc: VNCAddress?
+  package var vncPasswordFile: String?
   package var noReboot = false
   package var limitInstructions: UInt64?
   /// Wall time in nanoseconds.
@@ -97,4 +118,12 @@ package struct Options: Equatable {
   package var notices: [String] = []
 
   package init() {}
+
+  /// The option that needs a screen to be of use; nil if none was given.
+  package var screenUser: String? {
+    if display == .terminal { return "--display terminal" }
+    if screenshot != nil { return "--screenshot" }
+    if vnc != nil { return "--vnc" }
+    return showsScreenText ? "--screen-text" : nil
+  }
 }
