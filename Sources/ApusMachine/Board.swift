@@ -15,7 +15,7 @@ package final class Board {
 
   package let pins = ProcessorPins()
   let map: MemoryMap
-  let shadow: ShadowRAM
+  package let shadow: ShadowRAM
   package let memory: GuestMemory
   package let localAPIC: LocalAPIC
   package let ioAPIC: IOAPIC

@@ -22,7 +22,7 @@ package final class ShadowRAM: AttributeMap {
   private var segments = [Segment](repeating: Segment(), count: ShadowRAM.last + 1)
   /// Set by the board once there is one.
   var processor: Processor?
-  private(set) var regions: [MemoryRegion] = []
+  package private(set) var regions: [MemoryRegion] = []
 
   /// The memory of `map` with a ROM of `romSize` bytes, which lies behind RAM in the host block.
   init(_ map: MemoryMap, romSize: UInt64) {

@@ -44,7 +44,7 @@ final class BoardBench {
     let map = try MemoryMap(ramSize: configuration.memorySize)
     board = try Board(configuration, map)
     processor = Processor(
-      ram: .allocate(size: configuration.memorySize), regions: board.memory.regions, bus: board)
+      ram: .allocate(size: configuration.memorySize), regions: board.shadow.regions, bus: board)
     board.connect(processor)
     board.reset(at: 0)
     board.initializeAsFirmware(at: 0)
