@@ -155,7 +155,13 @@ mode_present:
   mov si, offset mode_none
   test word ptr cs:[vbe_mode], 0xFFFF
   jnz 9f
+  push ax
   mov al, [BDA_MODE]
+  call mode_find
+  pop ax
+9:
+  ret
+
 // SI = the entry of mode AL, or mode_none.
 .globl mode_find
 mode_find:

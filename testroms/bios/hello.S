@@ -1,4 +1,0 @@
-.intel_syntax noprefix
-.code16
-.text
-  hlt
