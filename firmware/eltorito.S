@@ -31,7 +31,7 @@ boot_cdrom:
   mov di, CATALOG
   cmp dword ptr es:[di], 0x30444300
   jne 9f
-  cmp word ptr es:[di + 4], 0x0131
+  cmp word ptr es:[di + 4], 0x3130
   jne 9f
   cmp dword ptr es:[di + 7], 0x54204C45
   jne 9f
