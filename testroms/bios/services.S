@@ -374,12 +374,16 @@ tests:
   mov ax, 0xC205
   mov bh, 3
   int 0x15
+  push bx
   mov al, 0
   adc al, 0
   call hex
-  mov ax, bx
+  pop ax
   call hex
   say "\r\ndone\r\n"
+  // QEMU's isa-debug-exit, where it is there.
+  mov al, 0
+  out 0xF4, al
 1:
   hlt
   jmp 1b
