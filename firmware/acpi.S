@@ -1,5 +1,5 @@
-// ACPI tables for a machine whose board brings none: power management as the PIIX4 has it, at 600h, one I/O APIC,
-// and a DSDT with the PCI root bridge and soft off. Source: ACPI Specification 1.0b and 2.0.
+// ACPI tables for a machine whose board brings none: power management as the PIIX4 has it, at 600h, one I/O
+// APIC, and a DSDT with the PCI root bridge and soft off. Source: ACPI Specification 1.0b and 2.0.
 
 #include "bios.h"
 
@@ -91,7 +91,7 @@ acpi_init:
 tables: .word rsdt, fadt, madt, dsdt, 0
 
 .balign 16
-// Its signature is completed by POST alone, so that a machine with the board's tables has one.
+// Its checksum is right only where POST has made it, so that a machine with the board's tables has one RSDP.
 rsdp:
   .ascii "RSD PTR "
   .byte 0
