@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds firmware/bios.bin and the boot images of testroms/bios from their sources, with the Swift toolchain's own
-# clang, ld.lld and llvm-objcopy.
+# Builds firmware/bios.bin and the boot images of testroms/bios from their sources, with the Swift toolchain's
+# own clang, ld.lld and llvm-objcopy.
 #
 #   Scripts/build-firmware.sh           writes the images
 #   Scripts/build-firmware.sh --check   builds elsewhere and compares with what is committed

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Boots the images of testroms/bios under QEMU with firmware/bios.bin and compares what they say at port E9h with
-# testroms/bios/*.txt.
+# Boots the images of testroms/bios under QEMU with firmware/bios.bin and compares what they say at port E9h
+# with testroms/bios/*.txt.
 #
 #   Scripts/check-firmware.sh            compare
 #   Scripts/check-firmware.sh --record   write the expected texts
@@ -31,10 +31,11 @@ run() {  # name, monitor commands (a file), QEMU options
   shift 2
   # The commands come when the guest has had time to start.
   { sleep 2; while read -r line; do echo "$line"; sleep 0.2; done < "$commands"; sleep 8; } |
-    timeout 20 qemu-system-x86_64 -M pc -accel tcg -m 64M -bios firmware/bios.bin -device VGA,romfile= -vga none \
-      -display none -nic none -no-reboot -rtc base=2026-01-01T12:00:00 -monitor stdio \
-      -device isa-debug-exit,iobase=0xf4,iosize=0x4 -debugcon "file:$out/$name.txt" "$@" > "$out/$name.log" 2>&1 ||
-    true
+    timeout 20 qemu-system-x86_64 -M pc -accel tcg -m 64M -bios firmware/bios.bin \
+      -device VGA,romfile= -vga none -display none -nic none \
+      -no-reboot -rtc base=2026-01-01T12:00:00 -monitor stdio \
+      -device isa-debug-exit,iobase=0xf4,iosize=0x4 -debugcon "file:$out/$name.txt" "$@" \
+      > "$out/$name.log" 2>&1 || true
   if [ "$record" = yes ]; then
     cp "$out/$name.txt" "testroms/bios/$name.txt"
   elif ! diff -u "testroms/bios/$name.txt" "$out/$name.txt"; then

@@ -32,7 +32,9 @@ def dot(rows, x, y):
 def segment(rows, x0, y0, x1, y1):
     steps = max(abs(x1 - x0), abs(y1 - y0), 1)
     for i in range(steps + 1):
-        dot(rows, x0 + ((x1 - x0) * i * 2 + steps) // (2 * steps), y0 + ((y1 - y0) * i * 2 + steps) // (2 * steps))
+        x = x0 + ((x1 - x0) * i * 2 + steps) // (2 * steps)
+        y = y0 + ((y1 - y0) * i * 2 + steps) // (2 * steps)
+        dot(rows, x, y)
 
 
 def draw(strokes, code, height, above=True):
@@ -54,7 +56,8 @@ def draw(strokes, code, height, above=True):
 
 # Box drawing B3-DA: weight of the arms up, right, down, left; 1 single, 2 double.
 BOX = dict(zip(range(0xB3, 0xDB), (
-    "1010 1011 1012 2021 0021 0012 2022 2020 0022 2002 2001 1002 0011 1100 1101 0111 1110 0101 1111 1210 2120 "
+    "1010 1011 1012 2021 0021 0012 2022 2020 0022 2002 2001 1002 0011 1100 1101 0111 1110 0101 1111 "
+    "1210 2120 "
     "2200 0220 2202 0222 2220 0202 2222 1202 2101 0212 0121 2100 1200 0210 0120 2121 1212 1001 0110").split()))
 
 

@@ -185,7 +185,8 @@ ata_select:
 1:
   ret
 
-// Finds what device SI is. Its registers keep what is written; then IDENTIFY DEVICE or IDENTIFY PACKET DEVICE.
+// Finds what device SI is. Its registers keep what is written; then IDENTIFY DEVICE or IDENTIFY PACKET
+// DEVICE.
 drive_identify:
   push di
   push es

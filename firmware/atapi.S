@@ -6,8 +6,8 @@
 .section .code, "ax"
 .code16
 
-// Sends the packet at EBDA_PACKET to drive SI, to receive at most CX bytes for each data request. AH = status,
-// CF; DX = the first port, at which the first data wait.
+// Sends the packet at EBDA_PACKET to drive SI, to receive at most CX bytes for each data request. AH =
+// status, CF; DX = the first port, at which the first data wait.
 packet_send:
   call ata_select
   jc 9f

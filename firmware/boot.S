@@ -1,7 +1,7 @@
-// INT 19h and 18h: the boot order, the boot menu, and what there is to say when nothing boots.
-// Source: BIOS Boot Specification 1.01; CMOS 38h and 3Dh as QEMU's PC sets them: 3Dh bits 3:0 the first device,
-// 7:4 the second, 38h bits 7:4 the third; 1 diskette, 2 hard disk, 3 CD-ROM, 4 network; 38h bit 0: take
-// diskettes without a boot signature.
+// INT 19h and 18h: the boot order, the boot menu, and what there is to say when nothing boots. Source: BIOS
+// Boot Specification 1.01; CMOS 38h and 3Dh as QEMU's PC sets them: 3Dh bits 3:0 the first device, 7:4 the
+// second, 38h bits 7:4 the third; 1 diskette, 2 hard disk, 3 CD-ROM, 4 network; 38h bit 0: take diskettes
+// without a boot signature.
 
 #include "bios.h"
 

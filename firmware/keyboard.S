@@ -1,6 +1,6 @@
 // The 8042 and the keyboard: initialisation, IRQ 1, scan codes (set 1, as the controller translates them) to
-// the codes of INT 16h. Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device
-// Controller"; PS/2 and PC BIOS Interface Technical Reference, "INT 09h" and "Scan Code/Character Code
+// the codes of INT 16h. Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary
+// Device Controller"; PS/2 and PC BIOS Interface Technical Reference, "INT 09h" and "Scan Code/Character Code
 // Combinations".
 
 #include "bios.h"
@@ -60,7 +60,8 @@ kbc_data:
   call kbc_wait_input
   out 0x60, al
   ret
-// AL = the next byte from the controller; CF when none comes within CX periods of 15 microseconds. CX is kept.
+// AL = the next byte from the controller; CF when none comes within CX periods of 15 microseconds. CX is
+// kept.
 .globl kbc_read
 kbc_read:
   push cx

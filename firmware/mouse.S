@@ -1,5 +1,5 @@
-// INT 15h AH=C2h and IRQ 12: the PS/2 pointing device. Source: PS/2 and PC BIOS Interface Technical Reference,
-// "INT 15h, Pointing Device BIOS Interface"; PS/2 Hardware Interface Technical Reference, "Mouse".
+// INT 15h AH=C2h and IRQ 12: the PS/2 pointing device. Source: PS/2 and PC BIOS Interface Technical
+// Reference, "INT 15h, Pointing Device BIOS Interface"; PS/2 Hardware Interface Technical Reference, "Mouse".
 
 #include "bios.h"
 
@@ -262,16 +262,11 @@ mouse_extended:
   mov bh, rBH
   cmp bh, 2
   ja mouse_invalid
-  mov bl, 0xE9
-  jb 1f
   mov bl, 0xE7
-1:
-  cmp bh, 1
-  jne 2f
+  je 3f
   mov bl, 0xE6
-2:
-  cmp bh, 0
-  jne 3f
+  cmp bh, 1
+  je 3f
   mov bl, 0xE9
 3:
   call mouse_quiet

@@ -260,8 +260,8 @@ high_memory_size: .long 0, 0
 .globl processors
 processors: .byte 1
 
-// MTRRs (Intel SDM Vol. 3A, "Memory Type Range Registers"): write back, but for A0000h-BFFFFh and the hole for
-// PCI below 4 GiB. Local APIC: virtual wire mode (MultiProcessor Specification 1.4, "Virtual Wire Mode").
+// MTRRs (Intel SDM Vol. 3A, "Memory Type Range Registers"): write back, but for A0000h-BFFFFh and the hole
+// for PCI below 4 GiB. Local APIC: virtual wire mode (MultiProcessor Specification 1.4, "Virtual Wire Mode").
 processor_init:
   mov bl, 0x5F
   call cmos_read

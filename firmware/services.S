@@ -24,7 +24,8 @@ int12:
   pop ds
   iret
 
-// INT 14h: serial ports. AH: 0 initialise, 1 send, 2 receive, 3 status, 4 extended initialise, 5 modem control.
+// INT 14h: serial ports. AH: 0 initialise, 1 send, 2 receive, 3 status, 4 extended initialise, 5 modem
+// control.
 .globl int14
 int14:
   sti

@@ -1,6 +1,6 @@
-// The tables that systems search for at F0000h-FFFFFh: BIOS32 directory, $PIR, MP, SMBIOS; and the address map.
-// Sources: Standard BIOS 32-bit Service Directory 0.4; PCI IRQ Routing Table 1.0; MultiProcessor Specification
-// 1.4; SMBIOS Reference Specification 2.8. POST completes them and makes their checksums.
+// The tables that systems search for at F0000h-FFFFFh: BIOS32 directory, $PIR, MP, SMBIOS; and the address
+// map. Sources: Standard BIOS 32-bit Service Directory 0.4; PCI IRQ Routing Table 1.0; MultiProcessor
+// Specification 1.4; SMBIOS Reference Specification 2.8. POST completes them and makes their checksums.
 
 #include "bios.h"
 

@@ -1,5 +1,5 @@
-// The modes of VBE. Numbers to 11Bh are VESA's ("VBE Core Functions 3.0", "VBE Mode Numbers"), those above are
-// QEMU's and Bochs's.
+// The modes of VBE. Numbers to 11Bh are VESA's ("VBE Core Functions 3.0", "VBE Mode Numbers"), those above
+// are QEMU's and Bochs's.
 
 #include "vga.h"
 
