@@ -14,6 +14,7 @@
 
 .text
 .code16
+.globl start
 start:
   xor ax, ax
   mov ds, ax

@@ -15,6 +15,7 @@
 
 .text
 .code16
+.globl start
 start:
   xor ax, ax
   mov ds, ax
