@@ -1,0 +1,673 @@
+// VBE 3.0 over the DISPI registers: INT 10h AH=4Fh. Source: VESA BIOS Extension Core Functions 3.0.
+
+#include "vga.h"
+
+.section .code, "ax"
+.code16
+
+// AX = DISPI register AL; DISPI register AL = CX.
+dispi_read:
+  push dx
+  mov ah, 0
+  mov dx, 0x1CE
+  out dx, ax
+  inc dx
+  in ax, dx
+  pop dx
+  ret
+dispi_write:
+  push dx
+  mov ah, 0
+  mov dx, 0x1CE
+  out dx, ax
+  inc dx
+  mov ax, cx
+  out dx, ax
+  pop dx
+  ret
+
+// 64 KiB of video memory, 0 without DISPI; the mode set by VBE, else 0.
+.globl vbe_mode
+vbe_memory: .word 0
+vbe_mode: .word 0
+
+.globl vbe_init
+vbe_init:
+  mov al, DISPI_ID
+  call dispi_read
+  and al, 0xF0
+  cmp ax, 0xB0C0
+  jne 9f
+  mov al, DISPI_MEMORY
+  call dispi_read
+  cmp ax, 0xFFFF
+  jne 1f
+  mov ax, 64
+1:
+  mov cs:[vbe_memory], ax
+9:
+  ret
+
+// Back to the VGA's registers.
+.globl vbe_off
+vbe_off:
+  mov word ptr cs:[vbe_mode], 0
+  cmp word ptr cs:[vbe_memory], 0
+  je 1f
+  push cx
+  push ax
+  xor cx, cx
+  mov al, DISPI_ENABLE
+  call dispi_write
+  mov al, DISPI_BANK
+  call dispi_write
+  pop ax
+  pop cx
+1:
+  ret
+
+.globl vbe_functions
+vbe_functions:
+  cmp word ptr cs:[vbe_memory], 0
+  je 9f
+  cmp al, 0x0A
+  ja 8f
+  movzx si, al
+  shl si, 1
+  mov rAX, 0x004F
+  jmp word ptr cs:[vbe_table + si]
+8:
+  mov rAX, 0x0100
+9:
+  ret
+vbe_table:
+  .word vbe_controller, vbe_mode_info, vbe_set, vbe_get, vbe_state, vbe_window, vbe_length, vbe_start
+  .word vbe_dac, vbe_palette, vbe_failed
+vbe_failed:
+  mov rAX, 0x014F
+  ret
+
+// SI = the entry of mode BX; CF when there is none that fits into the memory.
+vbe_find:
+  and bx, 0x3FFF
+  mov si, offset vbe_modes
+1:
+  cmp word ptr cs:[si], 0xFFFF
+  je 9f
+  cmp cs:[si], bx
+  je 2f
+  add si, 8
+  jmp 1b
+2:
+  call vbe_fits
+  ret
+9:
+  stc
+  ret
+
+// EAX = bytes of a line of mode SI (of a plane's line with 4 bits).
+vbe_line_bytes:
+  movzx eax, word ptr cs:[si + 2]
+  movzx ecx, byte ptr cs:[si + 6]
+  cmp cl, 4
+  jne 1f
+  mov cl, 1
+1:
+  add cl, 7
+  and cl, 0xF8
+  cmp byte ptr cs:[si + 6], 4
+  je 2f
+  shr cl, 3
+  mul ecx
+  ret
+2:
+  shr eax, 3
+  ret
+
+// CF when mode SI needs more memory than there is, or DISPI cannot have it (GETCAPS).
+vbe_fits:
+  push eax
+  push ecx
+  push edx
+  call vbe_line_bytes
+  cmp byte ptr cs:[si + 6], 4
+  jne 1f
+  shl eax, 2
+1:
+  movzx ecx, word ptr cs:[si + 4]
+  mul ecx
+  shr eax, 16
+  cmp cs:[vbe_memory], ax
+  jbe 8f
+  clc
+  jmp 9f
+8:
+  stc
+9:
+  pop edx
+  pop ecx
+  pop eax
+  ret
+
+// 4F00h: the controller information, 512 bytes with "VBE2", else 256.
+vbe_controller:
+  mov es, rES
+  mov di, rDI
+  push dword ptr es:[di]
+  mov cx, 128
+  xor ax, ax
+  push di
+  rep stosw
+  pop di
+  mov dword ptr es:[di], 0x41534556
+  mov word ptr es:[di + 4], 0x0300
+  mov word ptr es:[di + 6], offset vbe_name
+  mov es:[di + 8], cs
+  // The DAC can have 8 bits.
+  mov byte ptr es:[di + 10], 1
+  lea ax, [di + 0x22]
+  mov es:[di + 14], ax
+  mov es:[di + 16], es
+  mov ax, cs:[vbe_memory]
+  mov es:[di + 18], ax
+  pop eax
+  cmp eax, 0x32454256
+  jne 1f
+  mov word ptr es:[di + 20], 0x0001
+  mov word ptr es:[di + 22], offset vbe_vendor
+  mov es:[di + 24], cs
+  mov word ptr es:[di + 26], offset vbe_name
+  mov es:[di + 28], cs
+  mov word ptr es:[di + 30], offset vbe_revision
+  mov es:[di + 32], cs
+1:
+  // The list of modes fits into the reserved part.
+  add di, 0x22
+  mov si, offset vbe_modes
+2:
+  mov ax, cs:[si]
+  cmp ax, 0xFFFF
+  je 4f
+  call vbe_fits
+  jc 3f
+  stosw
+3:
+  add si, 8
+  jmp 2b
+4:
+  stosw
+  ret
+vbe_name: .asciz "Apus VBE 3.0"
+vbe_vendor: .asciz "Apus"
+vbe_revision: .asciz "1"
+
+// 4F01h: information about mode CX.
+vbe_mode_info:
+  mov bx, rCX
+  call vbe_find
+  jc vbe_failed
+  mov es, rES
+  mov di, rDI
+  push di
+  mov cx, 128
+  xor ax, ax
+  rep stosw
+  pop di
+  // Supported, colour, graphics; linear frame buffer where there is one.
+  mov ax, 0x001B
+  cmp dword ptr cs:[frame_buffer], 0
+  je 1f
+  cmp byte ptr cs:[si + 6], 4
+  je 1f
+  or al, 0x80
+1:
+  mov es:[di], ax
+  mov byte ptr es:[di + 2], 7
+  mov word ptr es:[di + 4], 64
+  mov word ptr es:[di + 6], 64
+  mov word ptr es:[di + 8], 0xA000
+  mov word ptr es:[di + 12], offset vbe_window_far
+  mov es:[di + 14], cs
+  call vbe_line_bytes
+  mov es:[di + 16], ax
+  mov es:[di + 50], ax
+  mov ax, cs:[si + 2]
+  mov es:[di + 18], ax
+  mov ax, cs:[si + 4]
+  mov es:[di + 20], ax
+  mov word ptr es:[di + 22], 0x1008
+  mov byte ptr es:[di + 24], 1
+  mov al, cs:[si + 6]
+  mov es:[di + 25], al
+  mov byte ptr es:[di + 26], 1
+  // Memory model: 3 planes, 4 packed pixels, 6 direct colour.
+  mov ah, 4
+  cmp al, 8
+  je 2f
+  mov ah, 6
+  ja 2f
+  mov ah, 3
+  mov byte ptr es:[di + 24], 4
+2:
+  mov es:[di + 27], ah
+  // Pages beyond the first.
+  call vbe_line_bytes
+  movzx ecx, word ptr cs:[si + 4]
+  mul ecx
+  cmp byte ptr cs:[si + 6], 4
+  jne 3f
+  shl eax, 2
+3:
+  mov ecx, eax
+  movzx eax, word ptr cs:[vbe_memory]
+  shl eax, 16
+  xor edx, edx
+  div ecx
+  dec ax
+  cmp ax, 255
+  jbe 4f
+  mov ax, 255
+4:
+  mov es:[di + 29], al
+  mov es:[di + 52], al
+  mov es:[di + 53], al
+  mov byte ptr es:[di + 30], 1
+  // Colour fields: size and position of red, green, blue, rest.
+  mov bx, offset fields_15
+  mov al, cs:[si + 6]
+  cmp al, 15
+  jb 6f
+  je 5f
+  mov bx, offset fields_16
+  cmp al, 16
+  je 5f
+  mov bx, offset fields_24
+  cmp al, 24
+  je 5f
+  mov bx, offset fields_32
+5:
+  mov eax, cs:[bx]
+  mov es:[di + 31], eax
+  mov es:[di + 54], eax
+  mov eax, cs:[bx + 4]
+  mov es:[di + 35], eax
+  mov es:[di + 58], eax
+  // The rest is free for programs.
+  mov byte ptr es:[di + 39], 2
+6:
+  mov eax, cs:[frame_buffer]
+  cmp byte ptr cs:[si + 6], 4
+  jne 7f
+  xor eax, eax
+7:
+  mov es:[di + 40], eax
+  mov dword ptr es:[di + 62], 0x0FFFFFFF
+  ret
+fields_15: .byte 5, 10, 5, 5, 5, 0, 1, 15
+fields_16: .byte 5, 11, 6, 5, 5, 0, 0, 0
+fields_24: .byte 8, 16, 8, 8, 8, 0, 0, 0
+fields_32: .byte 8, 16, 8, 8, 8, 0, 8, 24
+
+// 4F02h: mode BX; bit 14 linear frame buffer, bit 15 keep the memory. VGA modes too.
+vbe_set:
+  mov bx, rBX
+  and bx, 0x3FFF
+  cmp bx, 0x100
+  jae 1f
+  mov al, bl
+  and al, 0x7F
+  call mode_find
+  cmp byte ptr cs:[si + MODE_NUMBER], 0xFF
+  je vbe_failed
+  mov al, bl
+  mov ah, rBH
+  and ah, 0x80
+  or al, ah
+  mov rAL, al
+  call mode_set
+  mov rAX, 0x004F
+  ret
+1:
+  call vbe_find
+  jc vbe_failed
+  // The VGA's registers first, as DISPI leaves the palettes and the planes' settings alone.
+  push si
+  call vbe_off
+  mov al, [BDA_VIDEO_CONTROL]
+  or al, 0x80
+  mov [BDA_VIDEO_CONTROL], al
+  cmp byte ptr cs:[si + 6], 4
+  mov al, 0x13
+  jne 2f
+  mov al, 0x12
+2:
+  call mode_find
+  call mode_program
+  pop si
+  mov cx, cs:[si + 2]
+  mov al, DISPI_XRES
+  call dispi_write
+  mov cx, cs:[si + 4]
+  mov al, DISPI_YRES
+  call dispi_write
+  movzx cx, byte ptr cs:[si + 6]
+  mov al, DISPI_BPP
+  call dispi_write
+  xor cx, cx
+  mov al, DISPI_BANK
+  call dispi_write
+  mov cx, ENABLED
+  test rBH, 0x40
+  jz 3f
+  or cx, LFB_ENABLED
+3:
+  test rBH, 0x80
+  jz 4f
+  or cx, NO_CLEAR
+4:
+  mov al, DISPI_ENABLE
+  call dispi_write
+  mov cx, cs:[si + 2]
+  mov al, DISPI_VIRT_WIDTH
+  call dispi_write
+  mov bx, rBX
+  and bx, 0xFFFF - 0x3000
+  mov cs:[vbe_mode], bx
+  and byte ptr [BDA_VIDEO_CONTROL], 0x7F
+  mov al, rBH
+  and al, 0x80
+  or [BDA_VIDEO_CONTROL], al
+  ret
+
+vbe_get:
+  mov bx, cs:[vbe_mode]
+  and bx, 0x7FFF
+  jnz 1f
+  movzx bx, byte ptr [BDA_MODE]
+1:
+  mov rBX, bx
+  ret
+
+// 4F04h: DL = 0 size, 1 save, 2 restore of states CX at ES:BX. VBE's own words lie at 3C0h.
+vbe_state:
+  mov es, rES
+  cmp dl, 1
+  jb 1f
+  je 2f
+  cmp dl, 2
+  jne vbe_failed
+  mov si, rBX
+  mov cx, rCX
+  test cl, 8
+  jz 3f
+  push cx
+  push si
+  add si, 0x3C0
+  call vbe_state_restore
+  pop si
+  pop cx
+3:
+  call registers_restore
+  ret
+1:
+  mov rBX, 16
+  ret
+2:
+  mov di, rBX
+  mov cx, rCX
+  push cx
+  push di
+  call registers_save
+  pop di
+  pop cx
+  test cl, 8
+  jz 5f
+  add di, 0x3C0
+  mov cl, 1
+4:
+  mov al, cl
+  call dispi_read
+  stosw
+  inc cl
+  cmp cl, DISPI_Y_OFFSET
+  jbe 4b
+  mov ax, cs:[vbe_mode]
+  stosw
+5:
+  ret
+vbe_state_restore:
+  mov bl, 1
+1:
+  mov cx, es:[si]
+  add si, 2
+  mov al, bl
+  cmp al, DISPI_ENABLE
+  jne 2f
+  test cl, 1
+  jz 2f
+  or cl, NO_CLEAR
+2:
+  call dispi_write
+  inc bl
+  cmp bl, DISPI_Y_OFFSET
+  jbe 1b
+  mov cx, es:[si]
+  mov cs:[vbe_mode], cx
+  ret
+
+// 4F05h: BH = 0 sets, 1 gets the position DX of window A (BL = 0).
+vbe_window:
+  cmp bl, 0
+  jne vbe_failed
+  cmp bh, 1
+  ja vbe_failed
+  je 1f
+  cmp dx, cs:[vbe_memory]
+  jae vbe_failed
+  mov cx, dx
+  mov al, DISPI_BANK
+  jmp dispi_write
+1:
+  mov al, DISPI_BANK
+  call dispi_read
+  mov rDX, ax
+  ret
+// The same by a far call, with BX and DX; changes AX and DX.
+vbe_window_far:
+  cmp bh, 1
+  je 1f
+  push cx
+  mov cx, dx
+  mov al, DISPI_BANK
+  call dispi_write
+  pop cx
+  retf
+1:
+  mov al, DISPI_BANK
+  call dispi_read
+  mov dx, ax
+  retf
+
+// 4F06h: length of a line. BL = 0 sets in pixels, 1 gets, 2 sets in bytes, 3 maximum.
+vbe_length:
+  mov bx, cs:[vbe_mode]
+  test bx, bx
+  jz vbe_failed
+  call vbe_find
+  jc vbe_failed
+  mov cx, rCX
+  mov bl, rBL
+  cmp bl, 3
+  ja vbe_failed
+  je 4f
+  cmp bl, 1
+  je 3f
+  jb 2f
+  // Bytes to pixels, rounded up.
+  call pixel_bits
+  movzx eax, cx
+  shl eax, 3
+  add eax, edi
+  dec eax
+  xor edx, edx
+  div edi
+  mov cx, ax
+2:
+  cmp cx, cs:[si + 2]
+  jb 5f
+  mov al, DISPI_VIRT_WIDTH
+  call dispi_write
+  mov al, DISPI_VIRT_WIDTH
+  call dispi_read
+  cmp ax, cx
+  jb 5f
+3:
+  mov al, DISPI_VIRT_WIDTH
+  call dispi_read
+  jmp 6f
+4:
+  mov ax, 4096
+6:
+  mov rCX, ax
+  movzx eax, ax
+  call pixel_bits
+  mul edi
+  shr eax, 3
+  mov rBX, ax
+  // Lines that fit.
+  mov ecx, eax
+  movzx eax, word ptr cs:[vbe_memory]
+  shl eax, 16
+  cmp edi, 1
+  jne 7f
+  shr eax, 2
+7:
+  xor edx, edx
+  div ecx
+  cmp eax, 0xFFFF
+  jbe 8f
+  mov ax, 0xFFFF
+8:
+  mov rDX, ax
+  ret
+5:
+  mov rAX, 0x024F
+  ret
+// EDI = bits of a pixel of mode SI in memory, 1 for planes.
+pixel_bits:
+  movzx edi, byte ptr cs:[si + 6]
+  cmp edi, 4
+  jne 1f
+  mov edi, 1
+  ret
+1:
+  add edi, 7
+  and edi, 0x38
+  ret
+
+// 4F07h: BL = 0 or 80h sets the display's start to pixel CX of line DX, 1 gets it.
+vbe_start:
+  cmp word ptr cs:[vbe_mode], 0
+  je vbe_failed
+  mov bl, rBL
+  and bl, 0x7F
+  cmp bl, 1
+  ja vbe_failed
+  je 1f
+  mov al, DISPI_X_OFFSET
+  call dispi_write
+  mov cx, dx
+  mov al, DISPI_Y_OFFSET
+  call dispi_write
+  mov al, DISPI_Y_OFFSET
+  call dispi_read
+  cmp ax, cx
+  jne 5b
+  ret
+1:
+  mov al, DISPI_X_OFFSET
+  call dispi_read
+  mov rCX, ax
+  mov al, DISPI_Y_OFFSET
+  call dispi_read
+  mov rDX, ax
+  mov rBH, 0
+  ret
+
+// 4F08h: BL = 0 sets the DAC's width to BH, 1 gets it.
+vbe_dac:
+  mov bl, rBL
+  cmp bl, 1
+  ja vbe_failed
+  mov al, DISPI_ENABLE
+  call dispi_read
+  test bl, bl
+  jnz 1f
+  mov cx, ax
+  and cl, 0xFF - DAC_8BIT
+  // Setting ENABLE anew must not clear.
+  test cl, 1
+  jz 2f
+  or cl, NO_CLEAR
+2:
+  cmp rBH, 8
+  jb 3f
+  or cl, DAC_8BIT
+3:
+  mov al, DISPI_ENABLE
+  call dispi_write
+  mov al, DISPI_ENABLE
+  call dispi_read
+1:
+  mov rBH, 6
+  test al, DAC_8BIT
+  jz 4f
+  mov rBH, 8
+4:
+  ret
+
+// 4F09h: CX colours from DX at ES:DI, blue, green, red, 0; BL = 0 or 80h sets, 1 gets.
+vbe_palette:
+  mov bl, rBL
+  and bl, 0x7F
+  cmp bl, 1
+  ja vbe_failed
+  mov es, rES
+  mov di, rDI
+  mov ax, dx
+  add ax, cx
+  jc vbe_failed
+  cmp ax, 256
+  ja vbe_failed
+  jcxz 4b
+  test bl, bl
+  mov al, dl
+  jnz 2f
+  mov dx, 0x3C8
+  out dx, al
+  inc dx
+1:
+  mov al, es:[di + 2]
+  out dx, al
+  mov al, es:[di + 1]
+  out dx, al
+  mov al, es:[di]
+  out dx, al
+  add di, 4
+  loop 1b
+  ret
+2:
+  mov dx, 0x3C7
+  out dx, al
+  mov dl, 0xC9
+3:
+  in al, dx
+  mov es:[di + 2], al
+  in al, dx
+  mov es:[di + 1], al
+  in al, dx
+  mov es:[di], al
+  mov byte ptr es:[di + 3], 0
+  add di, 4
+  loop 3b
+  ret
