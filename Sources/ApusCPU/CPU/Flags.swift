@@ -133,9 +133,9 @@ extension LazyFlags {
   }
 }
 
+/// CF of a kind's class, whatever CF the kind gives.
 @inline(never)
 func carrySlow(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> Bool {
-  if kind & FlagKind.carryGiven != 0 { return kind & FlagKind.carry != 0 }
   let log2 = kind & 3
   switch kind & FlagKind.classMask {
   case FlagKind.image, FlagKind.inc, FlagKind.dec, FlagKind.mixed, FlagKind.shr: return source & 1 != 0

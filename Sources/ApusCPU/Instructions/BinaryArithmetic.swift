@@ -107,7 +107,7 @@ enum NEG: UnaryOperation {
 }
 
 // Multiplications set CF and OF; what the manuals leave undefined stays. Without `setsFlags`, the block overwrites
-// all flags before anything reads them.
+// these two before anything reads them.
 
 extension Body {
   @inline(__always)
@@ -119,7 +119,7 @@ extension Body {
   /// The truncated product; CF = OF = it did not fit.
   @inline(__always)
   private static func signedProduct<T: OperandWidth>(
-    _ cpu: CPU, _ a: T, _ b: T, setsFlags: Bool, _ flags: inout LazyFlags
+    _ a: T, _ b: T, setsFlags: Bool, _ flags: inout LazyFlags
   ) -> T {
     guard setsFlags else { return a &* b }
     let (product, overflow) = a.signed.multipliedReportingOverflow(by: b.signed)
@@ -134,7 +134,7 @@ extension Body {
   ) -> OpPointer {
     let a: T = cpu.register(op.pointee.destination)
     let b: T = cpu.register(op.pointee.source)
-    cpu.setRegister(op.pointee.destination, signedProduct(cpu, a, b, setsFlags: setsFlags, &flags))
+    cpu.setRegister(op.pointee.destination, signedProduct(a, b, setsFlags: setsFlags, &flags))
     return op + 1
   }
 
@@ -146,7 +146,7 @@ extension Body {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let value = try M.load(cpu, linear, T.self)
     let a: T = cpu.register(op.pointee.destination)
-    cpu.setRegister(op.pointee.destination, signedProduct(cpu, a, value, setsFlags: setsFlags, &flags))
+    cpu.setRegister(op.pointee.destination, signedProduct(a, value, setsFlags: setsFlags, &flags))
     return op + 1
   }
 
@@ -157,7 +157,7 @@ extension Body {
   ) -> OpPointer {
     let a: T = cpu.register(op.pointee.source)
     let factor = T(truncatingIfNeeded: op.pointee.immediate)
-    cpu.setRegister(op.pointee.destination, signedProduct(cpu, a, factor, setsFlags: setsFlags, &flags))
+    cpu.setRegister(op.pointee.destination, signedProduct(a, factor, setsFlags: setsFlags, &flags))
     return op + 1
   }
 
@@ -169,7 +169,7 @@ extension Body {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let value = try M.load(cpu, linear, T.self)
     let factor = T(truncatingIfNeeded: op.pointee.immediate)
-    cpu.setRegister(op.pointee.destination, signedProduct(cpu, value, factor, setsFlags: setsFlags, &flags))
+    cpu.setRegister(op.pointee.destination, signedProduct(value, factor, setsFlags: setsFlags, &flags))
     return op + 1
   }
 

@@ -93,6 +93,17 @@ extension GuestKernel {
     board.write(Physical.boot, boot.bytes)
   }
 
+  /// The GDT from its first descriptor on, and the TSS at 40h (its upper half, in IA-32e mode, is the kernel's), which
+  /// has no I/O bit map.
+  func putSegments(_ board: SubjectBoard, _ descriptors: [UInt64]) {
+    for (index, descriptor) in descriptors.enumerated() {
+      board.put(Physical.gdt + UInt64(index) * 8, descriptor)
+    }
+    let tss = absolute(Physical.tss)
+    board.put(Physical.gdt + 64, 0x67 | (tss & 0xFF_FFFF) << 16 | 0x8B << 40 | (tss >> 24 & 0xFF) << 56)
+    board.put(Physical.tss + 0x66, 0x68 as UInt16)
+  }
+
   /// Page directory and page tables of what user code sees.
   private func mapUserPages(_ board: SubjectBoard) {
     let directory = PageEntry.present | PageEntry.writable | PageEntry.user

@@ -42,14 +42,9 @@ struct LongModeKernel: GuestKernel {
       0, 0x00CF_9B00_0000_FFFF, 0x00AF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF, 0x00CF_FB00_0000_FFFF,
       0x00CF_F300_0000_FFFF, 0x00AF_FB00_0000_FFFF,
     ]
-    for (index, descriptor) in descriptors.enumerated() {
-      board.put(Physical.gdt + UInt64(index) * 8, descriptor)
-    }
-    let tss = absolute(Physical.tss)
-    board.put(Physical.gdt + 64, 0x67 | (tss & 0xFF_FFFF) << 16 | 0x8B << 40 | (tss >> 24 & 0xFF) << 56)
-    board.put(Physical.gdt + 72, tss >> 32)
+    putSegments(board, descriptors)
+    board.put(Physical.gdt + 72, absolute(Physical.tss) >> 32)
     board.put(Physical.tss + 4, absolute(Physical.stackTop))
-    board.put(Physical.tss + 0x66, 0x68 as UInt16)
   }
 
   func storeEAX(_ code: inout MachineCode, _ physical: UInt64) {

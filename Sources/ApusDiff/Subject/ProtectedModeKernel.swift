@@ -37,15 +37,10 @@ struct ProtectedModeKernel: GuestKernel {
       0, 0x00CF_9B00_0000_FFFF, 0x008F_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF, 0x00CF_FB00_0000_FFFF,
       0x00CF_F300_0000_FFFF, 0x008F_FB00_0000_FFFF,
     ]
-    for (index, descriptor) in descriptors.enumerated() {
-      board.put(Physical.gdt + UInt64(index) * 8, descriptor)
-    }
-    let tss = absolute(Physical.tss)
-    board.put(Physical.gdt + 64, 0x67 | (tss & 0xFF_FFFF) << 16 | 0x8B << 40 | (tss >> 24 & 0xFF) << 56)
-    // ESP0, SS0, the offset of the I/O bit map.
+    putSegments(board, descriptors)
+    // ESP0, SS0.
     board.put(Physical.tss + 4, UInt32(truncatingIfNeeded: absolute(Physical.stackTop)))
     board.put(Physical.tss + 8, 0x18 as UInt32)
-    board.put(Physical.tss + 0x66, 0x68 as UInt16)
   }
 
   func storeEAX(_ code: inout MachineCode, _ physical: UInt64) {
