@@ -35,7 +35,7 @@ package struct Script: Equatable, Sendable {
   package init(_ text: String, name: String) throws(Failure) {
     var steps: [Step] = []
     var number = 0
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+    for line in text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "\n" || $0 == "\r\n" }) {
       number += 1
       do throws(Refusal) {
         if let action = try Self.action(Self.trimmed(line)) { steps.append(Step(line: number, action: action)) }

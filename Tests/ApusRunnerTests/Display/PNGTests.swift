@@ -183,8 +183,8 @@ struct Inflater {
 
   @Test func trueColor() {
     // Gradients for the filters, and noise.
-    var pixels: [UInt32] = (0..<(64 * 20)).map { UInt32($0 % 64 * 4 << 16 | $0 / 64 << 3) }
-    pixels += (0..<(64 * 20)).map { UInt32(truncatingIfNeeded: $0 &* 2_654_435_761) & 0xFF_FFFF }
+    var pixels = (0..<UInt32(64 * 20)).map { (i: UInt32) -> UInt32 in (i % 64 * 4) << 16 | (i / 64) << 3 }
+    pixels += (0..<UInt32(64 * 20)).map { (i: UInt32) -> UInt32 in (i &* 2_654_435_761) >> 8 }
     let picture = decode(PNG.encode(width: 64, height: 40, pixels: pixels))
     #expect(picture == Picture(width: 64, pixels: pixels, colorType: 2, depth: 8))
     #expect(decode(PNG.encode(width: 1, height: 300, pixels: (0..<300).map { $0 })) != nil)

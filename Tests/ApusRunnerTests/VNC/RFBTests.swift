@@ -102,14 +102,14 @@ import apus
     connection.receive(request(true))
     #expect(connection.needsPicture)
     connection.update(colors)
-    let pixels = (0..<8).flatMap { [UInt8($0), 0x22, 0x11, 0] }
+    let pixels = (0..<8).flatMap { (x: UInt8) -> [UInt8] in [x, 0x22, 0x11, 0] }
     #expect(drain(&connection) == [0, 0, 0, 1, 0, 0, 0, 0, 0, 4, 0, 2, 0, 0, 0, 0] + pixels)
-    connection.receive(request(true))
-    connection.update(colors)
-    #expect(!connection.hasOutput && connection.wantsPicture && !connection.needsPicture)
     connection.receive(request(false, 1, 1, 2, 5))
     connection.update(colors)
     #expect(drain(&connection).prefix(16) == [0, 0, 0, 1, 0, 1, 0, 1, 0, 2, 0, 1, 0, 0, 0, 0])
+    connection.receive(request(true))
+    connection.update(colors)
+    #expect(!connection.hasOutput && connection.wantsPicture && !connection.needsPicture)
   }
 
   @Test func onlyChangedTilesAreSent() {
@@ -136,7 +136,7 @@ import apus
     let word: UInt16 = 31 << 11 | 32 << 5 | 8
     let rgb565 = pixel([16, 16, 1, 1, 0, 31, 0, 63, 0, 31, 11, 5, 0, 0, 0, 0])
     #expect(rgb565.suffix(2) == [UInt8(word >> 8), UInt8(word & 0xFF)])
-    #expect(pixel([8, 8, 0, 1, 0, 7, 0, 7, 0, 3, 5, 2, 0, 0, 0, 0]).last == 7 << 5 | 4 << 2 | 1)
+    #expect(pixel([8, 8, 0, 1, 0, 7, 0, 7, 0, 3, 5, 2, 0, 0, 0, 0]).last == 0b111_100_01)
     let mapped = pixel([8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     #expect(mapped.prefix(6) == [1, 0, 0, 0, 1, 0] && mapped.count == 6 + 256 * 6 + 17)
     #expect(mapped[(6 + 255 * 6)..<(12 + 255 * 6)].allSatisfy { $0 == 0xFF })
@@ -256,7 +256,8 @@ import apus
 }
 
 @Suite struct KeysymTests {
-  private let (a, one) = (Key(0x1C), Key(0x16))
+  private let a = Key(0x1C)
+  private let one = Key(0x16)
 
   @Test func keys() {
     #expect(Keysym.key(0x61) == a && Keysym.key(0x41) == a && Keysym.key(0x21) == one)
