@@ -1,5 +1,6 @@
-/// A script of `--script`: one step to a line. Words are separated by blanks; a text with blanks in it stands in double
-/// quotes, where `\"`, `\\`, `\n` and `\t` mean what they usually do. Lines that begin with `#` are remarks.
+/// A script of `--script`: one step to a line. Words are separated by blanks; a text with blanks in it stands
+/// in double quotes, where `\"`, `\\`, `\n` and `\t` mean what they usually do. Lines that begin with `#` are
+/// remarks.
 package struct Script: Equatable, Sendable {
   package enum Source: String, Equatable, Sendable { case screen, serial }
 
@@ -38,7 +39,9 @@ package struct Script: Equatable, Sendable {
     for line in text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "\n" || $0 == "\r\n" }) {
       number += 1
       do throws(Refusal) {
-        if let action = try Self.action(Self.trimmed(line)) { steps.append(Step(line: number, action: action)) }
+        if let action = try Self.action(Self.trimmed(line)) {
+          steps.append(Step(line: number, action: action))
+        }
       } catch {
         throw .badInput("\(name):\(number)", error.reason)
       }
@@ -99,8 +102,10 @@ package struct Script: Equatable, Sendable {
   }
 
   private static func wait(_ words: [String]) throws(Refusal) -> Action {
-    guard words.count == 2 || words.count == 3, let source = Source(rawValue: words[0]), !words[1].isEmpty else {
-      throw Refusal(reason: "wait: expected 'screen' or 'serial', a text (in quotes, if it has blanks) and seconds")
+    guard words.count == 2 || words.count == 3, let source = Source(rawValue: words[0]), !words[1].isEmpty
+    else {
+      throw Refusal(
+        reason: "wait: expected 'screen' or 'serial', a text (in quotes, if it has blanks) and seconds")
     }
     let limit = words.count == 3 ? try seconds(words[2]) : usualLimit
     return .wait(source, text: words[1], limit: limit)

@@ -40,7 +40,8 @@ package struct ScriptRun {
     return true
   }
 
-  /// Does the steps that can be done now. Returns the exit code if the script ends the run; throws what failed.
+  /// Does the steps that can be done now. Returns the exit code if the script ends the run; throws what
+  /// failed.
   package mutating func advance(_ stage: some ScriptStage) throws(Failure) -> ExitCode? {
     while next < script.steps.count {
       let step = script.steps[next]
@@ -50,7 +51,9 @@ package struct ScriptRun {
         let end = deadlineOfStep ?? now.later(by: limit)
         deadlineOfStep = end
         guard isShown(text, source, stage, isLast: now >= end) else {
-          if now >= end { throw failure(step, "within \(Text.fixed(Double(limit) / 1e9, places: 1)) s of guest time") }
+          if now >= end {
+            throw failure(step, "within \(Text.fixed(Double(limit) / 1e9, places: 1)) s of guest time")
+          }
           return nil
         }
       case .sleep(let time):

@@ -5,7 +5,9 @@ package struct TerminalColor: Equatable, Sendable {
   private let value: UInt32
 
   /// One of the sixteen of ANSI terminals: bit 0 red, 1 green, 2 blue, 3 bright.
-  package static func basic(_ number: UInt8) -> TerminalColor { .init(kind: .basic, value: UInt32(number & 15)) }
+  package static func basic(_ number: UInt8) -> TerminalColor {
+    .init(kind: .basic, value: UInt32(number & 15))
+  }
 
   /// The nearest in xterm's cube and greys of the 256-colour palette to 00RRGGBBh.
   package static func indexed(nearestTo color: UInt32) -> TerminalColor {
@@ -13,7 +15,9 @@ package struct TerminalColor: Equatable, Sendable {
   }
 
   /// 00RRGGBBh itself.
-  package static func direct(_ color: UInt32) -> TerminalColor { .init(kind: .direct, value: color & 0xFF_FFFF) }
+  package static func direct(_ color: UInt32) -> TerminalColor {
+    .init(kind: .direct, value: color & 0xFF_FFFF)
+  }
 
   package static let black = TerminalColor.basic(0)
 

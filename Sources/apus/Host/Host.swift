@@ -146,7 +146,8 @@ package enum Host {
       let other = Int32(entry.revents) & ~Int32(POLLIN | POLLOUT) != 0
       let (input, output) = (Int32(entry.revents) & Int32(POLLIN), Int32(entry.revents) & Int32(POLLOUT))
       return Readiness(
-        readable: interest.reads && (input != 0 || other), writable: interest.writes && (output != 0 || other))
+        readable: interest.reads && (input != 0 || other), writable: interest.writes && (output != 0 || other)
+      )
     }
   }
 

@@ -8,8 +8,8 @@
 
 /// TCP connections that never block.
 enum HostSocket {
-  /// The sockets that listen at a host and port: one for each address of the host. Throws a failure that names
-  /// `purpose` if there is none.
+  /// The sockets that listen at a host and port: one for each address of the host. Throws a failure that
+  /// names `purpose` if there is none.
   static func listen(host: String, port: UInt16, purpose: String) throws(Failure) -> [Int32] {
     var hints = addrinfo()
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
@@ -22,7 +22,8 @@ enum HostSocket {
     var list: UnsafeMutablePointer<addrinfo>?
     let result = getaddrinfo(host, String(port), &hints, &list)
     guard result == 0 else {
-      throw Failure(.hostResources, "\(purpose): \(host) has no address: \(String(cString: gai_strerror(result)))")
+      throw Failure(
+        .hostResources, "\(purpose): \(host) has no address: \(String(cString: gai_strerror(result)))")
     }
     defer { freeaddrinfo(list) }
     var sockets: [Int32] = []

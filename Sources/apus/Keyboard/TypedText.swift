@@ -1,5 +1,5 @@
-/// The text of `--type` and of a script's `type`: characters of the US keyboard, `\n` (Enter), `\t`, `\b`, `\e`
-/// (Esc), `\\`, `\<`, and keys in angle brackets as `Chord` reads them.
+/// The text of `--type` and of a script's `type`: characters of the US keyboard, `\n` (Enter), `\t`, `\b`,
+/// `\e` (Esc), `\\`, `\<`, and keys in angle brackets as `Chord` reads them.
 package enum TypedText {
   /// Why a text cannot be typed, without naming where it came from.
   package struct Refusal: Error, Equatable {
@@ -14,7 +14,8 @@ package enum TypedText {
       case "\\": chords.append(try escape(rest.popFirst()))
       case "<":
         guard let end = rest.firstIndex(of: ">") else {
-          throw Refusal(reason: "'<' begins a key such as <F12>, and '>' is missing; '\\<' types the character")
+          throw Refusal(
+            reason: "'<' begins a key such as <F12>, and '>' is missing; '\\<' types the character")
         }
         let name = rest[..<end]
         guard let chord = Chord(name) else { throw Refusal(reason: "'<\(name)>' is not a key") }

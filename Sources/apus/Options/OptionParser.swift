@@ -92,9 +92,13 @@ package struct OptionParser {
     if options.serial.isEmpty { options.serial = [hasNoDefaults ? .none : .stdio(escapes: false)] }
     let stdioPorts = options.serial.count { if case .stdio = $0 { true } else { false } }
     if stdioPorts > 1 { throw .usage("--serial", "only one port can be on stdio") }
-    if options.vncPasswordFile != nil && options.vnc == nil { throw .usage("--vnc-password-file", "needs --vnc") }
+    if options.vncPasswordFile != nil && options.vnc == nil {
+      throw .usage("--vnc-password-file", "needs --vnc")
+    }
     if let address = options.vnc, !address.isLoopback, options.vncPasswordFile == nil {
-      notice("--vnc: anybody who reaches \(address.host) can see and type (--vnc-password-file asks for a password)")
+      notice(
+        "--vnc: anybody who reaches \(address.host) can see and type (--vnc-password-file asks for a password)"
+      )
     }
     if options.hasVGA == false, let user = options.screenUser {
       throw .usage(user, "needs the VGA adapter that --vga none leaves out")

@@ -157,7 +157,9 @@ enum OptionTable {
   private static let screen = Group(
     title: "Screen",
     entries: [
-      OptionEntry("--vga", value: "std|none", help: "a VGA adapter (default with --bios or a use of one), or none") {
+      OptionEntry(
+        "--vga", value: "std|none", help: "a VGA adapter (default with --bios or a use of one), or none"
+      ) {
         try $0.accept($1, ["std", "none"], "this display adapter")
         $0.options.hasVGA = $1 == "std"
       },
@@ -239,8 +241,10 @@ enum OptionTable {
   private static let qemu = Group(
     title: "Accepted as QEMU spells them",
     entries: [
-      OptionEntry("-nographic", help: "as --display serial") { parser, _ in parser.options.display = .serial },
-      OptionEntry("-curses", help: "as --display terminal") { parser, _ in parser.options.display = .terminal },
+      OptionEntry("-nographic", help: "as --display serial") { parser, _ in parser.options.display = .serial
+      },
+      OptionEntry("-curses", help: "as --display terminal") { parser, _ in parser.options.display = .terminal
+      },
       OptionEntry("-monitor", value: "none", help: "no monitor") {
         try $0.accept($1, ["none", "null"], "a monitor")
       },

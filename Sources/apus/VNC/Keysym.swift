@@ -6,8 +6,8 @@ package enum Keysym {
     return special[keysym]
   }
 
-  /// Whether a character's key needs Shift on the US keyboard, and whether Caps Lock turns that round; nil for what is
-  /// no character.
+  /// Whether a character's key needs Shift on the US keyboard, and whether Caps Lock turns that round; nil
+  /// for what is no character.
   package static func shift(_ keysym: UInt32) -> (isNeeded: Bool, isLetter: Bool)? {
     guard let character = UInt8(exactly: keysym), let typing = Key.typing(character) else { return nil }
     // Space is the same with Shift.
@@ -17,7 +17,8 @@ package enum Keysym {
 
   private static let special: [UInt32: Key] = {
     let names: [UInt32: String] = [
-      0xFF08: "backspace", 0xFF09: "tab", 0xFE20: "tab", 0xFF0D: "enter", 0xFF13: "pause", 0xFF14: "scrolllock",
+      0xFF08: "backspace", 0xFF09: "tab", 0xFE20: "tab", 0xFF0D: "enter", 0xFF13: "pause",
+      0xFF14: "scrolllock",
       0xFF15: "print", 0xFF1B: "esc", 0xFF50: "home", 0xFF51: "left", 0xFF52: "up", 0xFF53: "right",
       0xFF54: "down", 0xFF55: "pgup", 0xFF56: "pgdn", 0xFF57: "end", 0xFF61: "print", 0xFF63: "ins",
       0xFF67: "menu", 0xFF6B: "break", 0xFF7F: "numlock", 0xFF8D: "kpenter", 0xFF95: "kp7", 0xFF96: "kp4",
@@ -41,10 +42,12 @@ package struct RemoteKeyboard {
 
   package init() {}
 
-  /// The keys to press and to release when a client says that a key goes down or up. A client with another layout may
-  /// hold Shift for what the US keyboard types without, or the other way round: the guest's Shift then changes for a
-  /// moment. `hasCapsLock` is the guest's.
-  package mutating func change(_ keysym: UInt32, isDown: Bool, hasCapsLock: Bool) -> [(key: Key, isDown: Bool)] {
+  /// The keys to press and to release when a client says that a key goes down or up. A client with another
+  /// layout may hold Shift for what the US keyboard types without, or the other way round: the guest's Shift
+  /// then changes for a moment. `hasCapsLock` is the guest's.
+  package mutating func change(_ keysym: UInt32, isDown: Bool, hasCapsLock: Bool) -> [(
+    key: Key, isDown: Bool
+  )] {
     guard let key = Keysym.key(keysym) else { return [] }
     guard isDown else {
       guard pressed.remove(key) != nil else { return [] }
@@ -62,7 +65,9 @@ package struct RemoteKeyboard {
   /// Releases everything, in a fixed order.
   package mutating func releaseAll() -> [(key: Key, isDown: Bool)] {
     defer { pressed = [] }
-    return pressed.sorted { ($0.isExtended ? 256 : 0) + Int($0.code) < ($1.isExtended ? 256 : 0) + Int($1.code) }
-      .map { ($0, false) }
+    return pressed.sorted {
+      ($0.isExtended ? 256 : 0) + Int($0.code) < ($1.isExtended ? 256 : 0) + Int($1.code)
+    }
+    .map { ($0, false) }
   }
 }

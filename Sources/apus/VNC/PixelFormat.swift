@@ -141,7 +141,9 @@ struct HextileEncoder {
     let first = picture.pixels[tile.ys.lowerBound * picture.width + tile.xs.lowerBound]
     var second: UInt32?
     for y in tile.ys {
-      for pixel in picture.pixels[(y * picture.width + tile.xs.lowerBound)..<(y * picture.width + tile.xs.upperBound)] {
+      for pixel in picture.pixels[
+        (y * picture.width + tile.xs.lowerBound)..<(y * picture.width + tile.xs.upperBound)]
+      {
         if pixel == first || pixel == second { continue }
         guard second == nil else { return encodeRaw(picture, tile, into: &output) }
         second = pixel

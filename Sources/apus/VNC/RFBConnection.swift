@@ -1,5 +1,5 @@
-/// One client of the RFB protocol: bytes in, bytes and events out. Whatever a client sends, it costs no more memory
-/// than a few messages and a picture.
+/// One client of the RFB protocol: bytes in, bytes and events out. Whatever a client sends, it costs no more
+/// memory than a few messages and a picture.
 /// Source: RFC 6143, "The Remote Framebuffer Protocol".
 package struct RFBConnection {
   package enum Event: Equatable {
@@ -56,8 +56,8 @@ package struct RFBConnection {
   /// What the client asked for, and whether only for changes.
   private var request: (area: RFBRectangle, isIncremental: Bool)?
 
-  /// A client that sees a picture of `width` by `height` at first. With a password, it has to encrypt `challenge`
-  /// (16 random bytes).
+  /// A client that sees a picture of `width` by `height` at first. With a password, it has to encrypt
+  /// `challenge` (16 random bytes).
   package init(width: Int, height: Int, password: [UInt8]?, challenge: [UInt8]) {
     self.password = password
     self.challenge = challenge
@@ -107,7 +107,9 @@ package struct RFBConnection {
       return 12
     case .security:
       guard let choice = bytes.first else { return nil }
-      guard choice == (password == nil ? 1 : 2) else { return refuse("this security type was not offered", 1) }
+      guard choice == (password == nil ? 1 : 2) else {
+        return refuse("this security type was not offered", 1)
+      }
       chooseSecurity()
       return 1
     case .answer:
@@ -138,7 +140,8 @@ package struct RFBConnection {
 
   private mutating func readVersion(_ bytes: [UInt8]) {
     let text = String(decoding: bytes, as: UTF8.self)
-    guard text.hasPrefix("RFB 003."), text.hasSuffix("\n"), let minor = Int(text.dropFirst(8).prefix(3)) else {
+    guard text.hasPrefix("RFB 003."), text.hasSuffix("\n"), let minor = Int(text.dropFirst(8).prefix(3))
+    else {
       isClosing = true
       return
     }
@@ -214,7 +217,8 @@ package struct RFBConnection {
       let (x, y) = (Self.number(bytes, 2), Self.number(bytes, 4))
       let area = RFBRectangle(xs: x..<(x + Self.number(bytes, 6)), ys: y..<(y + Self.number(bytes, 8)))
       let isIncremental = bytes[first + 1] != 0
-      request = request.map { ($0.area.union(area), $0.isIncremental && isIncremental) } ?? (area, isIncremental)
+      request =
+        request.map { ($0.area.union(area), $0.isIncremental && isIncremental) } ?? (area, isIncremental)
     case 4:
       let keysym = bytes[(first + 4)...].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
       events.append(.key(keysym, isDown: bytes[first + 1] != 0))
@@ -248,7 +252,8 @@ package struct RFBConnection {
   /// Whether it waits for one whether or not there is something new.
   package var needsPicture: Bool { wantsPicture && (isStale || request?.isIncremental == false) }
 
-  /// Sends what the client wants of a picture, if there is anything. The picture has at most 65535 pixels a side.
+  /// Sends what the client wants of a picture, if there is anything. The picture has at most 65535 pixels a
+  /// side.
   package mutating func update(_ picture: RFBPicture) {
     guard wantsPicture, let request else { return }
     if sendsColorMap {

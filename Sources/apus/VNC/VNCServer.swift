@@ -1,7 +1,8 @@
 import ApusBase
 import ApusDevices
 
-/// Shows the guest's screen to VNC viewers and takes their keys and pointers. Nothing here waits for a client.
+/// Shows the guest's screen to VNC viewers and takes their keys and pointers. Nothing here waits for a
+/// client.
 final class VNCServer {
   enum Input {
     case key(Key, isDown: Bool)
@@ -144,9 +145,10 @@ final class VNCServer {
 
   /// Whether somebody waits for a picture that is not the one drawn last.
   private func isWanted(at now: VirtualTime) -> Bool {
-    let isNew = !(drawn.map { state in
-      state.changes == vga.changeCount && (state.phase == nil || state.phase == vga.blinkPhase(at: now))
-    } ?? false)
+    let isNew =
+      !(drawn.map { state in
+        state.changes == vga.changeCount && (state.phase == nil || state.phase == vga.blinkPhase(at: now))
+      } ?? false)
     return clients.contains { client in
       client.connection.needsPicture || client.connection.wantsPicture && (isNew || client.seen != number)
     }

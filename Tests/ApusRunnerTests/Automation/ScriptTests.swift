@@ -3,7 +3,9 @@ import Testing
 import apus
 
 @Suite struct ScriptParserTests {
-  private func steps(_ text: String) throws -> [Script.Action] { try Script(text, name: "s").steps.map(\.action) }
+  private func steps(_ text: String) throws -> [Script.Action] {
+    try Script(text, name: "s").steps.map(\.action)
+  }
 
   @Test func everyStep() throws {
     let chords = ["F12", "Ctrl+Alt+Del"].compactMap { Chord($0) }
@@ -24,7 +26,8 @@ import apus
         exit 7
         """) == [
           .wait(.screen, text: "login:", limit: 60_000_000_000),
-          .wait(.serial, text: "two words\n", limit: 2_500_000_000), .type(try TypedText.chords("ls -l \\\"x\\\"\\n")),
+          .wait(.serial, text: "two words\n", limit: 2_500_000_000),
+          .type(try TypedText.chords("ls -l \\\"x\\\"\\n")),
           .type(try TypedText.chords(" padded ")), .type(chords), .screenshot("a b.png"), .screenText(nil),
           .screenText("out.txt"), .sleep(250_000_000), .exit(7),
         ])

@@ -41,13 +41,17 @@ struct Inflater {
 
   /// The content of a zlib stream of one fixed block; nil if it is not one, or its checksum is wrong.
   mutating func zlib() -> [UInt8]? {
-    guard bytes.count > 6, bytes[0] == 0x78, (Int(bytes[0]) << 8 | Int(bytes[1])) % 31 == 0 else { return nil }
+    guard bytes.count > 6, bytes[0] == 0x78, (Int(bytes[0]) << 8 | Int(bytes[1])) % 31 == 0 else {
+      return nil
+    }
     place = 16
     guard bits(3) == 3 else { return nil }
     var output: [UInt8] = []
-    let bases = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163]
+    let bases =
+      [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163]
       + [195, 227, 258]
-    let distances = [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049]
+    let distances =
+      [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049]
       + [3073, 4097, 6145, 8193, 12289, 16385, 24577]
     while let symbol = symbol(), symbol != 256 {
       guard symbol > 256 else {

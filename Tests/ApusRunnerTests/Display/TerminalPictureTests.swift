@@ -15,9 +15,10 @@ import apus
     #expect(hash == 0x5B3D_8318_CB1B_FE21)
     for code in 0x20..<0x7F { #expect(CodePage437.scalars[code].value == UInt32(code)) }
     // IBMGRAPH.TXT: smiling face, heart, bell's bullet, arrows.
-    #expect([1, 3, 7, 0x18, 0x1B, 0x7F].map { CodePage437.scalars[$0].value } == [
-      0x263A, 0x2665, 0x2022, 0x2191, 0x2190, 0x2302,
-    ])
+    #expect(
+      [1, 3, 7, 0x18, 0x1B, 0x7F].map { CodePage437.scalars[$0].value } == [
+        0x263A, 0x2665, 0x2022, 0x2191, 0x2190, 0x2302,
+      ])
   }
 
   @Test func linesEndWithTheirLastCharacter() {
@@ -46,7 +47,8 @@ private struct Screen {
     while let character = rest.popFirst() {
       guard character == "\u{1B}" else {
         if place < cells.count {
-          cells[place] = character == " " ? " /\(attributes[1])" : "\(character)/\(attributes[0])/\(attributes[1])"
+          cells[place] =
+            character == " " ? " /\(attributes[1])" : "\(character)/\(attributes[0])/\(attributes[1])"
         } else {
           errors += 1
         }
@@ -122,13 +124,15 @@ private struct Screen {
     var canvas = TerminalCanvas()
     var cells = [UInt16](repeating: 0x0720, count: 2000)
     func draw() -> [UInt8] {
-      canvas.draw(TerminalPicture(text(cells, 80, cursor: (3, 4)), hidesBlinking: false, columns: 80, rows: 25))
+      canvas.draw(
+        TerminalPicture(text(cells, 80, cursor: (3, 4)), hidesBlinking: false, columns: 80, rows: 25))
     }
     #expect(!draw().isEmpty)
     #expect(draw().isEmpty)
     cells[85] = 0x0741
     let change = String(decoding: draw(), as: UTF8.self)
-    #expect(change.contains("\u{1B}[2;6H") && change.contains("A") && change.hasSuffix("\u{1B}[5;4H\u{1B}[?25h"))
+    #expect(
+      change.contains("\u{1B}[2;6H") && change.contains("A") && change.hasSuffix("\u{1B}[5;4H\u{1B}[?25h"))
     #expect(change.utf8.count < 60)
     canvas.invalidate()
     #expect(draw().count > 40)
@@ -155,9 +159,12 @@ private struct Screen {
     var canvas = TerminalCanvas()
     var cells = [UInt16](repeating: 0x0720, count: 60)
     for _ in 0..<300 {
-      for _ in 0..<next(8) { cells[next(60)] = UInt16(next(3) == 0 ? 0x20 : next(256)) | UInt16(next(256)) << 8 }
+      for _ in 0..<next(8) {
+        cells[next(60)] = UInt16(next(3) == 0 ? 0x20 : next(256)) | UInt16(next(256)) << 8
+      }
       let cursor = next(2) == 0 ? nil : (next(12), next(5))
-      let picture = TerminalPicture(text(cells, 12, cursor: cursor), hidesBlinking: false, columns: 12, rows: 5)
+      let picture = TerminalPicture(
+        text(cells, 12, cursor: cursor), hidesBlinking: false, columns: 12, rows: 5)
       terminal.show(canvas.draw(picture))
       var fresh = Screen(12, 5)
       var other = TerminalCanvas()
@@ -180,7 +187,8 @@ private struct Screen {
     let narrow = TerminalPicture(width: 320, height: 200, pixels: pixels, columns: 100, rows: 15)
     #expect(narrow.cells[39].background == .direct(0xFF0000) && narrow.cells[41].background == .black)
     for (columns, rows) in [(1, 1), (1, 50), (200, 1), (0, 0)] {
-      _ = TerminalPicture(width: 4608, height: 2, pixels: .init(repeating: 1, count: 9216), columns: columns, rows: rows)
+      _ = TerminalPicture(
+        width: 4608, height: 2, pixels: .init(repeating: 1, count: 9216), columns: columns, rows: rows)
     }
     _ = TerminalPicture(width: 0, height: 0, pixels: [], columns: 5, rows: 5)
   }

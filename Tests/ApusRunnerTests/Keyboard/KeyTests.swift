@@ -3,9 +3,11 @@ import Testing
 import apus
 
 @Suite struct KeyTests {
-  /// Set 1 numbers the keys in rows, so its codes are known without a table: the 8042's translation of what the keys
-  /// send must count along the rows.
-  @Test(arguments: [("1234567890-=", 0x02), ("qwertyuiop[]", 0x10), ("asdfghjkl;'`", 0x1E), ("\\zxcvbnm,./", 0x2B)])
+  /// Set 1 numbers the keys in rows, so its codes are known without a table: the 8042's translation of what
+  /// the keys send must count along the rows.
+  @Test(arguments: [
+    ("1234567890-=", 0x02), ("qwertyuiop[]", 0x10), ("asdfghjkl;'`", 0x1E), ("\\zxcvbnm,./", 0x2B),
+  ])
   func rowsOfSet1(_ row: String, _ first: Int) {
     for (offset, character) in row.utf8.enumerated() {
       let typing = Key.typing(character)
@@ -31,15 +33,19 @@ import apus
     }
     let set1: [String: UInt8] = [
       "F11": 0x57, "F12": 0x58, "esc": 0x01, "Enter": 0x1C, "tab": 0x0F, "Backspace": 0x0E, "Home": 0x47,
-      "up": 0x48, "PgUp": 0x49, "LEFT": 0x4B, "right": 0x4D, "end": 0x4F, "down": 0x50, "pgdn": 0x51, "ins": 0x52,
-      "del": 0x53, "kp5": 0x4C, "kp*": 0x37, "kp+": 0x4E, "capslock": 0x3A, "numlock": 0x45, "scrolllock": 0x46,
+      "up": 0x48, "PgUp": 0x49, "LEFT": 0x4B, "right": 0x4D, "end": 0x4F, "down": 0x50, "pgdn": 0x51,
+      "ins": 0x52,
+      "del": 0x53, "kp5": 0x4C, "kp*": 0x37, "kp+": 0x4E, "capslock": 0x3A, "numlock": 0x45,
+      "scrolllock": 0x46,
       "win": 0x5B, "menu": 0x5D, "ctrl": 0x1D, "alt": 0x38, "shift": 0x2A, "rshift": 0x36, "less": 0x56,
     ]
     for (name, code) in set1 {
       let key = Key.named(name)
       #expect(key.map { ScanCodeTranslation.set1($0.code, isBreak: false) } == code, "\(name)")
     }
-    for name in ["up", "del", "ralt", "rctrl", "kpenter", "kp/"] { #expect(Key.named(name)?.isExtended == true) }
+    for name in ["up", "del", "ralt", "rctrl", "kpenter", "kp/"] {
+      #expect(Key.named(name)?.isExtended == true)
+    }
     #expect(Key.named("F13") == nil && Key.named("") == nil)
   }
 
@@ -52,7 +58,9 @@ import apus
     #expect(Chord("pause")?.make == [0xE1, 0x14, 0x77, 0xE1, 0xF0, 0x14, 0xF0, 0x77])
     #expect(Chord("pause")?.breakCodes == [])
     #expect(Chord("print")?.breakCodes == [0xE0, 0xF0, 0x7C, 0xE0, 0xF0, 0x12])
-    for bad in ["", "Ctrl+", "nonsense", "é", "Ctrl++", "pause+pause+a"] { #expect(Chord(bad) == nil, "\(bad)") }
+    for bad in ["", "Ctrl+", "nonsense", "é", "Ctrl++", "pause+pause+a"] {
+      #expect(Chord(bad) == nil, "\(bad)")
+    }
   }
 }
 
@@ -99,15 +107,21 @@ import apus
     return Array(text.utf8).flatMap { keys.feed($0) } + keys.finish()
   }
 
-  /// What xterm and the Linux console send: XTerm Control Sequences, "PC-Style Function Keys"; console_codes(4).
+  /// What xterm and the Linux console send: XTerm Control Sequences, "PC-Style Function Keys";
+  /// console_codes(4).
   @Test(arguments: [
     ("a", "a"), ("A", "A"), (" ", "space"), ("\r", "Enter"), ("\t", "Tab"), ("\u{7F}", "Backspace"),
-    ("\u{3}", "Ctrl+c"), ("\u{1A}", "Ctrl+z"), ("\u{0}", "Ctrl+space"), ("\u{1C}", "Ctrl+\\"), ("\u{1B}", "Esc"),
-    ("\u{1B}x", "Alt+x"), ("\u{1B}X", "Alt+shift+x"), ("\u{1B}\u{3}", "Alt+Ctrl+c"), ("\u{1B}\r", "Alt+Enter"),
+    ("\u{3}", "Ctrl+c"), ("\u{1A}", "Ctrl+z"), ("\u{0}", "Ctrl+space"), ("\u{1C}", "Ctrl+\\"),
+    ("\u{1B}", "Esc"),
+    ("\u{1B}x", "Alt+x"), ("\u{1B}X", "Alt+shift+x"), ("\u{1B}\u{3}", "Alt+Ctrl+c"),
+    ("\u{1B}\r", "Alt+Enter"),
     ("\u{1B}[A", "up"), ("\u{1B}[B", "down"), ("\u{1B}[C", "right"), ("\u{1B}[D", "left"), ("\u{1B}OA", "up"),
-    ("\u{1B}[H", "home"), ("\u{1B}[F", "end"), ("\u{1B}[1~", "home"), ("\u{1B}[4~", "end"), ("\u{1B}[2~", "ins"),
-    ("\u{1B}[3~", "del"), ("\u{1B}[5~", "pgup"), ("\u{1B}[6~", "pgdn"), ("\u{1B}OP", "f1"), ("\u{1B}OS", "f4"),
-    ("\u{1B}[15~", "f5"), ("\u{1B}[17~", "f6"), ("\u{1B}[21~", "f10"), ("\u{1B}[23~", "f11"), ("\u{1B}[24~", "f12"),
+    ("\u{1B}[H", "home"), ("\u{1B}[F", "end"), ("\u{1B}[1~", "home"), ("\u{1B}[4~", "end"),
+    ("\u{1B}[2~", "ins"),
+    ("\u{1B}[3~", "del"), ("\u{1B}[5~", "pgup"), ("\u{1B}[6~", "pgdn"), ("\u{1B}OP", "f1"),
+    ("\u{1B}OS", "f4"),
+    ("\u{1B}[15~", "f5"), ("\u{1B}[17~", "f6"), ("\u{1B}[21~", "f10"), ("\u{1B}[23~", "f11"),
+    ("\u{1B}[24~", "f12"),
     ("\u{1B}[[A", "f1"), ("\u{1B}[[E", "f5"), ("\u{1B}[11~", "f1"), ("\u{1B}[Z", "shift+tab"),
     ("\u{1B}[1;5C", "Ctrl+right"), ("\u{1B}[1;2A", "shift+up"), ("\u{1B}[1;3P", "Alt+f1"),
     ("\u{1B}[3;5~", "Ctrl+del"), ("\u{1B}[24;6~", "Ctrl+shift+f12"), ("\u{1B}[1;8H", "Ctrl+Alt+shift+home"),

@@ -119,11 +119,13 @@ import apus
 
   @Test func screenForms() throws {
     #expect(try parse().display == .automatic && parse("-nographic").display == .serial)
-    #expect(try parse("-display", "none").display == .serial && parse("-display", "curses").display == .terminal)
+    #expect(
+      try parse("-display", "none").display == .serial && parse("-display", "curses").display == .terminal)
     #expect(try parse("-curses").display == .terminal && parse("--display=terminal").display == .terminal)
     #expect(try parse("-vga", "std", "-k", "en-us").hasVGA == true && parse("-vga", "none").hasVGA == false)
     let options = try parse(
-      "--screenshot", "a.png", "--screen-text", "--type", "ab", "--type", "<F12>", "--script", "s", "--vnc", ":3",
+      "--screenshot", "a.png", "--screen-text", "--type", "ab", "--type", "<F12>", "--script", "s", "--vnc",
+      ":3",
       "--vnc-password-file", "p")
     #expect(options.screenshot == "a.png" && options.showsScreenText && options.script == "s")
     #expect(options.typed == ["a", "b", "F12"].compactMap { Chord($0) })
@@ -188,11 +190,13 @@ import apus
     ["-drive", "file=a,media=cdrom"], ["-drive", "file=a,snapshot=on"], ["-drive", "a"],
     ["-drive", "file=a,if=none"],
     ["-drive", "file=a,nonsense=1"], ["-hda", ""], ["-serial", "pty"], ["-serial", "tcp::4444"],
-    ["-serial", "file:"], ["-monitor", "stdio"], ["-display", "gtk"], ["-display", ""], ["-display", "vnc=x"], ["-vga", "cirrus"], ["-net", "user"],
+    ["-serial", "file:"], ["-monitor", "stdio"], ["-display", "gtk"], ["-display", ""],
+    ["-display", "vnc=x"], ["-vga", "cirrus"], ["-net", "user"],
     ["-nic", "user"], ["-netdev", "user,id=n"], ["-boot", "d"], ["-parallel", "stdio"], ["-pflash", "b"],
     ["-cdrom", "c"], ["-fda", "f"], ["-s"], ["-S"], ["-gdb", "tcp::1"], ["-snapshot"], ["-usb"],
     ["-vnc", "0"], ["-vnc", ":x"], ["--vnc", ":0,password=on"], ["-vnc"], ["-k", "de"], ["-k", ""],
-    ["-spice", "x"], ["-sdl"], ["--screenshot", ""], ["--screen-text=1"], ["--type", "<F99>"], ["--type", "é"],
+    ["-spice", "x"], ["-sdl"], ["--screenshot", ""], ["--screen-text=1"], ["--type", "<F99>"],
+    ["--type", "é"],
     ["--type", "\\"], ["--script", ""], ["--vnc-password-file", ""],
     ["-daemonize"], ["-no-shutdown"], ["-action", "panic=pause"], ["--limit-instructions", "0"],
     ["--limit-instructions", "-5"], ["--limit-instructions", "99999999999999999999"],
@@ -211,7 +215,8 @@ import apus
     ["a", "b"], ["--kernel", "k", "disk"], ["--initrd", "i"], ["--append", "x"], ["--module", "m"], [""],
     ["-hda", "a", "-drive", "file=b,index=0"], ["-serial", "stdio", "-serial", "stdio"],
     ["-serial", "null", "-serial", "null", "-serial", "null", "-serial", "null", "-serial", "null"],
-    ["-vga", "none", "-display", "terminal"], ["--screenshot", "a.png", "-vga", "none"], ["-vga", "none", "--vnc", ":0"],
+    ["-vga", "none", "-display", "terminal"], ["--screenshot", "a.png", "-vga", "none"],
+    ["-vga", "none", "--vnc", ":0"],
     ["-vga", "none", "--screen-text"], ["--vnc-password-file", "f"],
     ["-drive", "file=a,id=x,if=none", "-drive", "file=b,id=x,if=none"],
     ["-drive", "file=a,id=x", "-device", "ide-hd,drive=x"],
@@ -236,7 +241,8 @@ import apus
       "--limit-seconds", "--exit-on", "--state-hash", "--stats", "--rtc", "--raw-console", "--success-code",
       "-enable-kvm", "-nographic", "-no-reboot", "-device", "--smp", "--cpu", "-nic, -net", "-monitor",
       "-accel",
-      "--display", "--vga", "--screenshot", "--screen-text", "--type", "--script", "--vnc", "-k en-us", "wait screen",
+      "--display", "--vga", "--screenshot", "--screen-text", "--type", "--script", "--vnc", "-k en-us",
+      "wait screen",
       "--machine", "--help", "--version", "Ctrl-A", "Exit codes", "Examples", "128+n",
     ] {
       #expect(text.contains(word), "\(word)")

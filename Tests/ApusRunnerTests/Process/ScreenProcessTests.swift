@@ -8,8 +8,8 @@ import Testing
   import Darwin
 #endif
 
-/// A real-mode program that programs the VGA for 80×25 text as a video BIOS does, writes a greeting, and shows the scan
-/// code of each key as a character of the third line; Esc ends it with debug exit code 10h.
+/// A real-mode program that programs the VGA for 80×25 text as a video BIOS does, writes a greeting, and
+/// shows the scan code of each key as a character of the third line; Esc ends it with debug exit code 10h.
 private enum ScreenGuest {
   static let greeting = "Hello, \u{1} world"
 
@@ -30,7 +30,8 @@ private enum ScreenGuest {
     code += registers(
       0x3D4,
       [
-        0x5F, 0x4F, 0x50, 0x82, 0x55, 0x81, 0xBF, 0x1F, 0x00, 0x4F, 0x0D, 0x0E, 0, 0, 0, 0, 0x9C, 0x8E, 0x8F, 0x28,
+        0x5F, 0x4F, 0x50, 0x82, 0x55, 0x81, 0xBF, 0x1F, 0x00, 0x4F, 0x0D, 0x0E, 0, 0, 0, 0, 0x9C, 0x8E, 0x8F,
+        0x28,
         0x1F, 0x96, 0xB9, 0xA3, 0xFF,
       ])
     code += registers(0x3CE, [0, 0, 0, 0, 0, 0x10, 0x0E, 0, 0xFF]) + out(0x3C6, 0xFF)
@@ -59,8 +60,11 @@ private enum ScreenGuest {
     let handler = 0x7C00 + code.count + 20
     code += [0x31, 0xC0, 0x8E, 0xD8, 0xC7, 0x06, 0x24, 0x00, UInt8(handler & 0xFF), UInt8(handler >> 8)]
     code += [0xC7, 0x06, 0x26, 0x00, 0x00, 0x00, 0xFB, 0xF4, 0xEB, 0xFD]
-    // in al, 60h; mov ah, 1Fh; stosw; cmp al, 1; jne +4; mov al, 10h; out F4h, al; mov al, 20h; out 20h, al; iret
-    return code + [0xE4, 0x60, 0xB4, 0x1F, 0xAB, 0x3C, 0x01, 0x75, 4, 0xB0, 0x10, 0xE6, 0xF4, 0xB0, 0x20, 0xE6, 0x20, 0xCF]
+    // in al, 60h; mov ah, 1Fh; stosw; cmp al, 1; jne +4; mov al, 10h; out F4h, al; mov al, 20h; out 20h, al;
+    // iret
+    return code + [
+      0xE4, 0x60, 0xB4, 0x1F, 0xAB, 0x3C, 0x01, 0x75, 4, 0xB0, 0x10, 0xE6, 0xF4, 0xB0, 0x20, 0xE6, 0x20, 0xCF,
+    ]
   }()
 }
 
@@ -81,7 +85,9 @@ private enum ScreenGuest {
     #expect(lines.count == 26 && lines[0] == "Hello, ☺ world" && lines[2] == "▲₧*0░¬X╪☺")
     let file = Scratch.read(png)
     // 720 × 400 pixels.
-    #expect(file.prefix(8) == [137, 80, 78, 71, 13, 10, 26, 10] && file.dropFirst(16).prefix(8) == [0, 0, 2, 208, 0, 0, 1, 144])
+    #expect(
+      file.prefix(8) == [137, 80, 78, 71, 13, 10, 26, 10]
+        && file.dropFirst(16).prefix(8) == [0, 0, 2, 208, 0, 0, 1, 144])
   }
 
   @Test func scriptsRepeat() {
@@ -108,8 +114,8 @@ private enum ScreenGuest {
     #expect(Child.run(guest + ["--script", scratch.file("bytes", [0xFF])]).status == 3)
   }
 
-  /// On a terminal the screen takes over once it has a picture, keys reach the keyboard, and the terminal is left as it
-  /// was.
+  /// On a terminal the screen takes over once it has a picture, keys reach the keyboard, and the terminal is
+  /// left as it was.
   @Test func theTerminalShowsTheScreen() throws {
     let terminal = try #require(PseudoTerminal())
     let other = open(terminal.path, O_RDWR | O_NOCTTY)

@@ -2,7 +2,8 @@ import Testing
 import apus
 
 @Suite struct DESTests {
-  /// J. Orlin Grabbe's worked example, and the first of NBS Special Publication 500-20's variable plaintext tests.
+  /// J. Orlin Grabbe's worked example, and the first of NBS Special Publication 500-20's variable plaintext
+  /// tests.
   @Test func blocks() {
     #expect(DES(key: 0x1334_5779_9BBC_DFF1).encrypt(0x0123_4567_89AB_CDEF) == 0x85E8_1354_0F0A_B405)
     #expect(DES(key: 0x0101_0101_0101_0101).encrypt(0x8000_0000_0000_0000) == 0x95F8_A5E5_DD31_D900)
@@ -10,16 +11,17 @@ import apus
   }
 
   /// The substitution table tests of NBS Special Publication 500-20 reach every entry of the S-boxes.
-  @Test(arguments: [
-    (0x7CA1_1045_4A1A_6E57, 0x01A1_D6D0_3977_6742, 0x690F_5B0D_9A26_939B),
-    (0x0131_D961_9DC1_376E, 0x5CD5_4CA8_3DEF_57DA, 0x7A38_9D10_354B_D271),
-    (0x07A1_133E_4A0B_2686, 0x0248_D438_06F6_7172, 0x868E_BB51_CAB4_599A),
-    (0x3849_674C_2602_319E, 0x5145_4B58_2DDF_440A, 0x7178_876E_01F1_9B2A),
-    (0x04B9_15BA_43FE_B5B6, 0x42FD_4430_5957_7FA2, 0xAF37_FB42_1F8C_4095),
-    (0x0113_B970_FD34_F2CE, 0x059B_5E08_51CF_143A, 0x86A5_60F1_0EC6_D85B),
-    (0x0170_F175_468F_B5E6, 0x0756_D8E0_7747_61D2, 0x0CD3_DA02_0021_DC09),
-    (0x4329_7FAD_38E3_73FE, 0x762514B829BF486A, 0xEA67_6B2C_B7DB_2B7A),
-  ] as [(UInt64, UInt64, UInt64)])
+  @Test(
+    arguments: [
+      (0x7CA1_1045_4A1A_6E57, 0x01A1_D6D0_3977_6742, 0x690F_5B0D_9A26_939B),
+      (0x0131_D961_9DC1_376E, 0x5CD5_4CA8_3DEF_57DA, 0x7A38_9D10_354B_D271),
+      (0x07A1_133E_4A0B_2686, 0x0248_D438_06F6_7172, 0x868E_BB51_CAB4_599A),
+      (0x3849_674C_2602_319E, 0x5145_4B58_2DDF_440A, 0x7178_876E_01F1_9B2A),
+      (0x04B9_15BA_43FE_B5B6, 0x42FD_4430_5957_7FA2, 0xAF37_FB42_1F8C_4095),
+      (0x0113_B970_FD34_F2CE, 0x059B_5E08_51CF_143A, 0x86A5_60F1_0EC6_D85B),
+      (0x0170_F175_468F_B5E6, 0x0756_D8E0_7747_61D2, 0x0CD3_DA02_0021_DC09),
+      (0x4329_7FAD_38E3_73FE, 0x762514B829BF486A, 0xEA67_6B2C_B7DB_2B7A),
+    ] as [(UInt64, UInt64, UInt64)])
   func substitutions(_ key: UInt64, _ plain: UInt64, _ cipher: UInt64) {
     #expect(DES(key: key).encrypt(plain) == cipher)
   }
@@ -41,14 +43,17 @@ import apus
   private func connected(_ width: Int = 40, _ height: Int = 30, encodings: [Int32] = []) -> RFBConnection {
     var connection = RFBConnection(width: width, height: height, password: nil, challenge: [])
     connection.receive(Array("RFB 003.008\n".utf8) + [1, 1])
-    connection.receive([2, 0, 0, UInt8(encodings.count)] + encodings.flatMap { bigEndian(UInt32(bitPattern: $0)) })
+    connection.receive(
+      [2, 0, 0, UInt8(encodings.count)] + encodings.flatMap { bigEndian(UInt32(bitPattern: $0)) })
     _ = drain(&connection)
     return connection
   }
 
   private func bigEndian(_ value: UInt32) -> [UInt8] { [24, 16, 8, 0].map { UInt8(value >> $0 & 0xFF) } }
 
-  private func request(_ isIncremental: Bool, _ x: Int = 0, _ y: Int = 0, _ w: Int = 0xFFFF, _ h: Int = 0xFFFF)
+  private func request(
+    _ isIncremental: Bool, _ x: Int = 0, _ y: Int = 0, _ w: Int = 0xFFFF, _ h: Int = 0xFFFF
+  )
     -> [UInt8]
   {
     [3, isIncremental ? 1 : 0] + [x, y, w, h].flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
@@ -77,7 +82,8 @@ import apus
   @Test func passwords() {
     let challenge = [UInt8](0..<16)
     for (password, isRight) in [("secret", true), ("secreT", false)] {
-      var connection = RFBConnection(width: 8, height: 8, password: Array("secret".utf8), challenge: challenge)
+      var connection = RFBConnection(
+        width: 8, height: 8, password: Array("secret".utf8), challenge: challenge)
       _ = drain(&connection)
       connection.receive(Array("RFB 003.008\n".utf8))
       #expect(drain(&connection) == [1, 2])
@@ -159,16 +165,20 @@ import apus
     fixed.receive(request(false))
     fixed.update(picture(6, 2) { x, y in UInt32(x + 10 * y) })
     let bytes = drain(&fixed)
-    #expect(bytes.count == 16 + 64 && stride(from: 16, to: 80, by: 4).map { bytes[$0] }
-      == [0, 1, 2, 3, 10, 11, 12, 13, 0, 0, 0, 0, 0, 0, 0, 0])
+    #expect(
+      bytes.count == 16 + 64
+        && stride(from: 16, to: 80, by: 4).map { bytes[$0] }
+          == [0, 1, 2, 3, 10, 11, 12, 13, 0, 0, 0, 0, 0, 0, 0, 0]
+    )
   }
 
   @Test func events() {
     var connection = connected()
     connection.receive([4, 1, 0, 0, 0, 0, 0xFF, 0x0D, 4, 0, 0, 0, 0, 0, 0, 0x61, 5, 4, 1, 2, 0, 3])
-    #expect(connection.takeEvents() == [
-      .key(0xFF0D, isDown: true), .key(0x61, isDown: false), .pointer(x: 258, y: 3, buttons: 4),
-    ])
+    #expect(
+      connection.takeEvents() == [
+        .key(0xFF0D, isDown: true), .key(0x61, isDown: false), .pointer(x: 258, y: 3, buttons: 4),
+      ])
     // A clipboard of 4 GiB that comes in pieces is not kept.
     connection.receive([6, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF])
     for _ in 0..<100 { connection.receive([UInt8](repeating: 4, count: 4096)) }
@@ -200,7 +210,9 @@ import apus
     for y in stride(from: 0, to: 35, by: 16) {
       for x in stride(from: 0, to: 37, by: 16) {
         func fill(_ dx: Int, _ dy: Int, _ w: Int, _ h: Int, _ color: () -> UInt32) {
-          for py in (y + dy)..<(y + dy + h) { for px in (x + dx)..<(x + dx + w) { result[py * 37 + px] = color() } }
+          for py in (y + dy)..<(y + dy + h) {
+            for px in (x + dx)..<(x + dx + w) { result[py * 37 + px] = color() }
+          }
         }
         let (w, h) = (min(16, 37 - x), min(16, 35 - y))
         let kind = bytes[place]
@@ -234,8 +246,10 @@ import apus
     }
     let picture = picture(70, 40) { x, y in UInt32(x * y) }
     for round in 0..<400 {
-      var connection = round % 4 == 0
-        ? RFBConnection(width: 70, height: 40, password: round % 8 == 0 ? [1] : nil, challenge: [UInt8](0..<16))
+      var connection =
+        round % 4 == 0
+        ? RFBConnection(
+          width: 70, height: 40, password: round % 8 == 0 ? [1] : nil, challenge: [UInt8](0..<16))
         : connected(70, 40, encodings: [0, 5, -223, -257])
       for _ in 0..<60 {
         let types: [UInt8] = [0, 2, 3, 4, 5, 6, 3, UInt8(next() & 0xFF)]
@@ -269,7 +283,9 @@ import apus
   private func codes(_ keyboard: inout RemoteKeyboard, _ keysym: UInt32, _ isDown: Bool, caps: Bool = false)
     -> [UInt8]
   {
-    keyboard.change(keysym, isDown: isDown, hasCapsLock: caps).flatMap { $0.isDown ? $0.key.make : $0.key.breakCodes }
+    keyboard.change(keysym, isDown: isDown, hasCapsLock: caps).flatMap {
+      $0.isDown ? $0.key.make : $0.key.breakCodes
+    }
   }
 
   @Test func shiftFollowsTheCharacter() {
@@ -278,7 +294,8 @@ import apus
     // A capital without Shift, as from a program that types, and with Caps Lock on.
     #expect(codes(&keyboard, 0x41, true) == [0x12, 0x1C, 0xF0, 0x12])
     #expect(codes(&keyboard, 0x41, false) == [0xF0, 0x1C])
-    #expect(codes(&keyboard, 0x41, true, caps: true) == [0x1C] && codes(&keyboard, 0x41, false) == [0xF0, 0x1C])
+    #expect(
+      codes(&keyboard, 0x41, true, caps: true) == [0x1C] && codes(&keyboard, 0x41, false) == [0xF0, 0x1C])
     // A slash of a German keyboard: Shift and 7 there, a key of its own here.
     #expect(codes(&keyboard, 0xFFE1, true) == [0x12])
     #expect(codes(&keyboard, 0x2F, true) == [0xF0, 0x12, 0x4A, 0x12])
@@ -294,6 +311,8 @@ import apus
     #expect(VNCAddress("localhost:7")?.port == 5907 && VNCAddress("0.0.0.0:5999")?.port == 5999)
     #expect(VNCAddress("[::1]:1")?.host == "::1" && VNCAddress("[::1]:1")?.isLoopback == true)
     #expect(VNCAddress("0.0.0.0:0")?.isLoopback == false && VNCAddress("127.0.0.2:0")?.isLoopback == true)
-    for bad in ["", "0", ":", ":x", ":65536", "host:", ":-1", "[:0"] { #expect(VNCAddress(bad) == nil, "\(bad)") }
+    for bad in ["", "0", ":", ":x", ":65536", "host:", ":-1", "[:0"] {
+      #expect(VNCAddress(bad) == nil, "\(bad)")
+    }
   }
 }
