@@ -97,7 +97,7 @@ package struct OptionParser {
     }
     if let address = options.vnc, !address.isLoopback, options.vncPasswordFile == nil {
       notice(
-        "--vnc: anybody who reaches \(address.host) can see and type (--vnc-password-file asks for a password)"
+        "--vnc: anybody who reaches \(address.host) can see and type (--vnc-password-file helps)"
       )
     }
     if options.hasVGA == false, let user = options.screenUser {
