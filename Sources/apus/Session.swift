@@ -326,7 +326,7 @@ final class Session {
     let patience: Host.Patience = isAsked ? .short : end == .limitReached ? .atMost(1_000_000_000) : .endless
     let wasShown = display?.isShown ?? false
     showScreen(false)
-    showEnd(ofScreen: wasShown && end != .success, patience)
+    showEnd(ofScreen: wasShown && [.guestDied, .internalError, .limitReached].contains(end), patience)
     setup.console.finish(patience: patience)
     for file in setup.files { file.flush(patience: patience) }
     Terminal.restore()

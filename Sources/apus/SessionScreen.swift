@@ -135,8 +135,8 @@ extension Session {
     }
   }
 
-  /// Shows the text on the screen at the end if it was asked for, or if it was on the terminal a moment ago and
-  /// may say why the guest ended.
+  /// Shows the text on the screen at the end if it was asked for, or if it was on the terminal a moment ago
+  /// and may say why the guest ended.
   func showEnd(ofScreen wasShown: Bool, _ patience: Host.Patience) {
     guard options.showsScreenText || wasShown else { return }
     setup.console.show(screenText(), patience: patience)

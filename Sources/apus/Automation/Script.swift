@@ -1,5 +1,6 @@
-/// A script of `--script`: one step to a line. Words are separated by blanks; a text with blanks in it stands in double
-/// quotes, where `\"`, `\\`, `\n` and `\t` mean what they usually do. Lines that begin with `#` are remarks.
+/// A script of `--script`: one step to a line. Words are separated by blanks; a text with blanks in it stands
+/// in double quotes, where `\"`, `\\`, `\n` and `\t` mean what they usually do. Lines that begin with `#` are
+/// remarks.
 package struct Script: Equatable, Sendable {
   package enum Source: String, Equatable, Sendable { case screen, serial }
 
@@ -35,7 +36,7 @@ package struct Script: Equatable, Sendable {
   package init(_ text: String, name: String) throws(Failure) {
     var steps: [Step] = []
     var number = 0
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+    for line in text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "\n" || $0 == "\r\n" }) {
       number += 1
       do throws(Refusal) {
         if let action = try Self.action(Self.trimmed(line)) {

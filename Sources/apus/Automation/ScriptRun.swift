@@ -40,7 +40,8 @@ package struct ScriptRun {
     return true
   }
 
-  /// Does the steps that can be done now. Returns the exit code if the script ends the run; throws what failed.
+  /// Does the steps that can be done now. Returns the exit code if the script ends the run; throws what
+  /// failed.
   package mutating func advance(_ stage: some ScriptStage) throws(Failure) -> ExitCode? {
     while next < script.steps.count {
       let step = script.steps[next]

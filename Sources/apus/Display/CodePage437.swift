@@ -1,8 +1,8 @@
 import ApusDevices
 
 /// The characters of the PC's display adapters in Unicode.
-/// Sources: Unicode Consortium, "cp437_DOSLatinUS to Unicode table"; for 00h–1Fh and 7Fh, which that table leaves to
-/// control characters, Unicode's "IBM Graphic Character set" (IBMGRAPH.TXT).
+/// Sources: Unicode Consortium, "cp437_DOSLatinUS to Unicode table"; for 00h–1Fh and 7Fh, which that table
+/// leaves to control characters, Unicode's "IBM Graphic Character set" (IBMGRAPH.TXT).
 package enum CodePage437 {
   private static let graphics = " ☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼"
   private static let ascii = String(decoding: 0x20...0x7E as ClosedRange<UInt8>, as: UTF8.self) + "⌂"

@@ -1,5 +1,5 @@
-/// Compression in the DEFLATE format with fixed Huffman codes. Pictures of screens are mostly repetitions, for
-/// which codes of their own would gain little.
+/// Compression in the DEFLATE format with fixed Huffman codes. Pictures of screens are mostly repetitions,
+/// for which codes of their own would gain little.
 /// Sources: RFC 1950, "ZLIB Compressed Data Format"; RFC 1951, "DEFLATE Compressed Data Format".
 package struct Deflate {
   /// The longest match, and how far back one may begin (RFC 1951, "Compressed blocks").
@@ -72,7 +72,8 @@ package struct Deflate {
     return Int((value &* 0x9E37_79B1) >> 17)
   }
 
-  /// The longest earlier text that goes on like the one at `place`; of length 0 if there is none of three bytes.
+  /// The longest earlier text that goes on like the one at `place`; of length 0 if there is none of three
+  /// bytes.
   private static func match(
     _ bytes: [UInt8], _ place: Int, _ newest: [Int], _ older: [Int]
   ) -> (length: Int, distance: Int) {

@@ -1,14 +1,15 @@
 /// Pictures as PNG files.
 /// Source: W3C, Portable Network Graphics (PNG) Specification.
 package enum PNG {
-  /// A file with a picture of `width` by `height` pixels, 00RRGGBBh each: with a palette if 256 colours are enough
-  /// and as 8-bit RGB otherwise. There must be as many pixels as the size says, and at least one.
+  /// A file with a picture of `width` by `height` pixels, 00RRGGBBh each: with a palette if 256 colours are
+  /// enough and as 8-bit RGB otherwise. There must be as many pixels as the size says, and at least one.
   package static func encode(width: Int, height: Int, pixels: [UInt32]) -> [UInt8] {
     precondition(width > 0 && height > 0 && pixels.count == width * height)
     var file: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     let size = Deflate.bigEndian(UInt32(width)) + Deflate.bigEndian(UInt32(height))
     if let palette = Palette(pixels) {
-      // "IHDR Image header": bit depth, colour type 3 (palette) or 2 (RGB), compression, filter, no interlace.
+      // "IHDR Image header": bit depth, colour type 3 (palette) or 2 (RGB), compression, filter, no
+      // interlace.
       file += chunk("IHDR", size + [UInt8(palette.depth), 3, 0, 0, 0])
       file += chunk("PLTE", palette.colors.flatMap { bytes($0) })
       file += chunk("IDAT", Deflate.zlib(packed(pixels, width: width, palette)))
@@ -49,7 +50,8 @@ package enum PNG {
     var depth: Int { colors.count <= 2 ? 1 : colors.count <= 4 ? 2 : colors.count <= 16 ? 4 : 8 }
   }
 
-  /// Scan lines of palette indices, unfiltered: "for images of type 3 filter type 0 is usually the most effective".
+  /// Scan lines of palette indices, unfiltered: "for images of type 3 filter type 0 is usually the most
+  /// effective".
   private static func packed(_ pixels: [UInt32], width: Int, _ palette: Palette) -> [UInt8] {
     let depth = palette.depth
     var data: [UInt8] = []

@@ -67,6 +67,12 @@ package struct TerminalPicture: Equatable {
     package let column: Int
     package let row: Int
     package let isBlock: Bool
+
+    package init(column: Int, row: Int, isBlock: Bool) {
+      self.column = column
+      self.row = row
+      self.isBlock = isBlock
+    }
   }
 
   package let columns: Int

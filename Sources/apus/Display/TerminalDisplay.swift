@@ -64,7 +64,8 @@ final class TerminalDisplay {
   /// Whether the screen should be shown now for the first time.
   var becomesVisible: Bool { waitsForPicture && !isShown && vga.isPictureOn }
 
-  /// When the next drawing is due, by the monotonic clock, at the guest's time `now`; nil if nothing has changed.
+  /// When the next drawing is due, by the monotonic clock, at the guest's time `now`; nil if nothing has
+  /// changed.
   func deadline(at now: VirtualTime) -> UInt64? {
     guard isShown else { return nil }
     if let drawn, drawn.changes == vga.changeCount,

@@ -18,8 +18,8 @@ extension TerminalPicture {
     return .basic(number & 0b1010 | (number & 1) << 2 | (number & 4) >> 2)
   }
 
-  /// A text screen. Where the terminal is too small, the part with the cursor shows. With `hidesBlinking`, what
-  /// blinks is in its dark phase.
+  /// A text screen. Where the terminal is too small, the part with the cursor shows. With `hidesBlinking`,
+  /// what blinks is in its dark phase.
   package init(_ screen: TextScreen, hidesBlinking: Bool, columns: Int, rows: Int) {
     self.init(columns: columns, rows: rows)
     let colors = screen.colors.map { Self.color($0) }
@@ -47,8 +47,8 @@ extension TerminalPicture {
     }
   }
 
-  /// A picture of `width` by `height` pixels, 00RRGGBBh each, in half blocks, as large as fits. Pictures in the sizes of
-  /// VGA modes fill a monitor of 4:3 whatever their pixels.
+  /// A picture of `width` by `height` pixels, 00RRGGBBh each, in half blocks, as large as fits. Pictures in
+  /// the sizes of VGA modes fill a monitor of 4:3 whatever their pixels.
   package init(width: Int, height: Int, pixels: [UInt32], columns: Int, rows: Int) {
     self.init(columns: columns, rows: rows)
     guard width > 0, height > 0, pixels.count >= width * height else { return }

@@ -8,8 +8,8 @@
 
 /// TCP connections that never block.
 enum HostSocket {
-  /// The sockets that listen at a host and port: one for each address of the host. Throws a failure that names
-  /// `purpose` if there is none.
+  /// The sockets that listen at a host and port: one for each address of the host. Throws a failure that
+  /// names `purpose` if there is none.
   static func listen(host: String, port: UInt16, purpose: String) throws(Failure) -> [Int32] {
     var hints = addrinfo()
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV

@@ -13,7 +13,8 @@ enum Terminal {
   nonisolated(unsafe) private static var original = termios()
   nonisolated(unsafe) private static var isRaw: sig_atomic_t = 0
   nonisolated(unsafe) private static var isRegistered = false
-  // Standard output shows a screen of ours: set before the first byte of it and cleared before it is put back.
+  // Standard output shows a screen of ours: set before the first byte of it and cleared before it is put
+  // back.
   nonisolated(unsafe) private static var hasScreen: sig_atomic_t = 0
 
   /// The alternate screen, without automatic line ends.

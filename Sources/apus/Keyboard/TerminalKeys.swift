@@ -1,6 +1,6 @@
 /// Turns what a terminal sends into keys of the US keyboard.
-/// Sources: Thomas Dickey, "XTerm Control Sequences", "PC-Style Function Keys"; console_codes(4) for the function
-/// keys of the Linux console.
+/// Sources: Thomas Dickey, "XTerm Control Sequences", "PC-Style Function Keys"; console_codes(4) for the
+/// function keys of the Linux console.
 package struct TerminalKeys {
   private enum State: Equatable {
     case ground

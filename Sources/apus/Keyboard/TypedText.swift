@@ -1,5 +1,5 @@
-/// The text of `--type` and of a script's `type`: characters of the US keyboard, `\n` (Enter), `\t`, `\b`, `\e`
-/// (Esc), `\\`, `\<`, and keys in angle brackets as `Chord` reads them.
+/// The text of `--type` and of a script's `type`: characters of the US keyboard, `\n` (Enter), `\t`, `\b`,
+/// `\e` (Esc), `\\`, `\<`, and keys in angle brackets as `Chord` reads them.
 package enum TypedText {
   /// Why a text cannot be typed, without naming where it came from.
   package struct Refusal: Error, Equatable {

@@ -5,8 +5,8 @@ import ApusDevices
 package struct Typist {
   /// What the keyboard can hold.
   package static let bufferSize = PS2Keyboard.bufferSize
-  /// How long a key of a text or a script is down, and the time to the next, in nanoseconds of guest time: a BIOS
-  /// loses keys that come faster than programs read them.
+  /// How long a key of a text or a script is down, and the time to the next, in nanoseconds of guest time: a
+  /// BIOS loses keys that come faster than programs read them.
   package static let steadyPace: UInt64 = 20_000_000
   /// The same for a person, who sees what happens.
   package static let livePace: UInt64 = 4_000_000
@@ -43,7 +43,8 @@ package struct Typist {
     if !codes.isEmpty { groups.append(Group(codes: codes, pause: 0)) }
   }
 
-  /// When the next codes can go, if the keyboard, with room for `room` bytes, is empty by then; nil if none can.
+  /// When the next codes can go, if the keyboard, with room for `room` bytes, is empty by then; nil if none
+  /// can.
   package func deadline(room: Int) -> VirtualTime? {
     next < groups.count && room == Self.bufferSize ? nextTime : nil
   }

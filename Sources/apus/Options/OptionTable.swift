@@ -175,8 +175,8 @@ enum OptionTable {
       OptionEntry(
         "--display", value: "terminal|serial|none",
         help: """
-          what the terminal shows: the screen (default on a terminal once there is a picture; also 'curses'), or \
-          the serial port
+          what the terminal shows: the screen (default on a terminal once there is a picture; also \
+          'curses'), or the serial port
           """
       ) { try $0.setDisplay($1) },
       OptionEntry(
@@ -205,8 +205,8 @@ enum OptionTable {
       OptionEntry(
         "--type", value: "TEXT",
         help: """
-          type on the keyboard after one second of guest time: US characters, \\n, \\t, \\e, keys such as <F12> or \
-          <Ctrl+Alt+Del>, and \\< for '<'
+          type on the keyboard after one second of guest time: US characters, \\n, \\t, \\e, keys such as \
+          <F12> or <Ctrl+Alt+Del>, and \\< for '<'
           """
       ) { try $0.setTyped($1) },
       OptionEntry("--script", value: "FILE", help: "do what a file says, one step to a line (see below)") {

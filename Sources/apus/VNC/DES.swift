@@ -1,5 +1,6 @@
 /// The Data Encryption Standard, which RFB's password check is made of: encryption of single blocks.
-/// Source: FIPS PUB 46-3, "Data Encryption Standard"; the tables have its names. Bits count from 1 at the left.
+/// Source: FIPS PUB 46-3, "Data Encryption Standard"; the tables have its names. Bits count from 1 at the
+/// left.
 package struct DES {
   private static let initialPermutation: [UInt8] = [
     58, 50, 42, 34, 26, 18, 10, 2, 60, 52, 44, 36, 28, 20, 12, 4, 62, 54, 46, 38, 30, 22, 14, 6, 64, 56, 48,
@@ -83,8 +84,8 @@ package struct DES {
     table.reduce(0) { $0 << 1 | value >> UInt64(width - Int($1)) & 1 }
   }
 
-  /// The answer to a challenge of 16 bytes: RFC 6143, "VNC Authentication". The password is cut or padded with zeros
-  /// to eight bytes, and each byte's bits are taken in the opposite order, as all clients do.
+  /// The answer to a challenge of 16 bytes: RFC 6143, "VNC Authentication". The password is cut or padded
+  /// with zeros to eight bytes, and each byte's bits are taken in the opposite order, as all clients do.
   package static func answer(to challenge: [UInt8], password: [UInt8]) -> [UInt8] {
     var key: UInt64 = 0
     for place in 0..<8 {

@@ -6,8 +6,8 @@ package enum Keysym {
     return special[keysym]
   }
 
-  /// Whether a character's key needs Shift on the US keyboard, and whether Caps Lock turns that round; nil for what is
-  /// no character.
+  /// Whether a character's key needs Shift on the US keyboard, and whether Caps Lock turns that round; nil
+  /// for what is no character.
   package static func shift(_ keysym: UInt32) -> (isNeeded: Bool, isLetter: Bool)? {
     guard let character = UInt8(exactly: keysym), let typing = Key.typing(character) else { return nil }
     // Space is the same with Shift.

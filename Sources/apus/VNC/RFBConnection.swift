@@ -1,5 +1,5 @@
-/// One client of the RFB protocol: bytes in, bytes and events out. Whatever a client sends, it costs no more memory
-/// than a few messages and a picture.
+/// One client of the RFB protocol: bytes in, bytes and events out. Whatever a client sends, it costs no more
+/// memory than a few messages and a picture.
 /// Source: RFC 6143, "The Remote Framebuffer Protocol".
 package struct RFBConnection {
   package enum Event: Equatable {
@@ -56,8 +56,8 @@ package struct RFBConnection {
   /// What the client asked for, and whether only for changes.
   private var request: (area: RFBRectangle, isIncremental: Bool)?
 
-  /// A client that sees a picture of `width` by `height` at first. With a password, it has to encrypt `challenge`
-  /// (16 random bytes).
+  /// A client that sees a picture of `width` by `height` at first. With a password, it has to encrypt
+  /// `challenge` (16 random bytes).
   package init(width: Int, height: Int, password: [UInt8]?, challenge: [UInt8]) {
     self.password = password
     self.challenge = challenge
@@ -252,7 +252,8 @@ package struct RFBConnection {
   /// Whether it waits for one whether or not there is something new.
   package var needsPicture: Bool { wantsPicture && (isStale || request?.isIncremental == false) }
 
-  /// Sends what the client wants of a picture, if there is anything. The picture has at most 65535 pixels a side.
+  /// Sends what the client wants of a picture, if there is anything. The picture has at most 65535 pixels a
+  /// side.
   package mutating func update(_ picture: RFBPicture) {
     guard wantsPicture, let request else { return }
     if sendsColorMap {

@@ -1,5 +1,5 @@
-/// Where `--vnc` listens: `HOST:NUMBER`, where numbers below 100 count displays from port 5900 and others are ports.
-/// Without a host it is this computer alone.
+/// Where `--vnc` listens: `HOST:NUMBER`, where numbers below 100 count displays from port 5900 and others are
+/// ports. Without a host it is this computer alone.
 package struct VNCAddress: Equatable, Sendable {
   package let host: String
   package let port: UInt16

@@ -1,7 +1,8 @@
 import ApusBase
 import ApusDevices
 
-/// Shows the guest's screen to VNC viewers and takes their keys and pointers. Nothing here waits for a client.
+/// Shows the guest's screen to VNC viewers and takes their keys and pointers. Nothing here waits for a
+/// client.
 final class VNCServer {
   enum Input {
     case key(Key, isDown: Bool)

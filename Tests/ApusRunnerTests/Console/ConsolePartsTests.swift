@@ -11,6 +11,7 @@ import apus
     #expect(events("ax") == [.input(0x61), .input(0x78)])
     #expect(events("\u{1}x") == [.exit])
     #expect(events("\u{1}c\u{1}h\u{1}?\u{1}s\u{1}b") == [.status, .help, .help, .sendBreak, .sendBreak])
+    #expect(events("\u{1}p\u{1}V") == [.screenshot, .switchView])
     #expect(events("\u{1}\u{1}x") == [.input(1), .input(0x78)])
     #expect(events("\u{1}qx") == [.input(0x78)])
     #expect(events("\u{1}") == [])

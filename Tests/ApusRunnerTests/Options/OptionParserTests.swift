@@ -117,6 +117,28 @@ import apus
     #expect(try parse("--flat", "a,,b,at=0x7c00").flat == Options.Flat(path: "a,b", physical: 0x7C00))
   }
 
+  @Test func screenForms() throws {
+    #expect(try parse().display == .automatic && parse("-nographic").display == .serial)
+    #expect(
+      try parse("-display", "none").display == .serial && parse("-display", "curses").display == .terminal)
+    #expect(try parse("-curses").display == .terminal && parse("--display=terminal").display == .terminal)
+    #expect(try parse("-vga", "std", "-k", "en-us").hasVGA == true && parse("-vga", "none").hasVGA == false)
+    let options = try parse(
+      "--screenshot", "a.png", "--screen-text", "--type", "ab", "--type", "<F12>", "--script", "s", "--vnc",
+      ":3",
+      "--vnc-password-file", "p")
+    #expect(options.screenshot == "a.png" && options.showsScreenText && options.script == "s")
+    #expect(options.typed == ["a", "b", "F12"].compactMap { Chord($0) })
+    #expect(options.vnc == VNCAddress("127.0.0.1:5903") && options.vncPasswordFile == "p")
+    #expect(options.notices.isEmpty)
+    #expect(try parse("-display", "vnc=:1").vnc == VNCAddress(":1") && parse("-vnc", "none").vnc == nil)
+    #expect(try parse("-vnc", "0.0.0.0:0").notices.count == 1)
+    for words in [["--screenshot", "a"], ["--screen-text"], ["-curses"], ["-vnc", ":0"]] {
+      #expect(try OptionParser.parse(words).screenUser != nil)
+    }
+    #expect(try parse("--type", "a", "--script", "s").screenUser == nil)
+  }
+
   @Test func cpuModels() throws {
     #expect(try parse("--cpu", "486").cpuModel == .i486)
     #expect(try parse("--cpu", "x86-64-v3").cpuModel == .x86_64_v3)
@@ -168,10 +190,14 @@ import apus
     ["-drive", "file=a,media=cdrom"], ["-drive", "file=a,snapshot=on"], ["-drive", "a"],
     ["-drive", "file=a,if=none"],
     ["-drive", "file=a,nonsense=1"], ["-hda", ""], ["-serial", "pty"], ["-serial", "tcp::4444"],
-    ["-serial", "file:"], ["-monitor", "stdio"], ["-display", "gtk"], ["-vga", "std"], ["-net", "user"],
+    ["-serial", "file:"], ["-monitor", "stdio"], ["-display", "gtk"], ["-display", ""],
+    ["-display", "vnc=x"], ["-vga", "cirrus"], ["-net", "user"],
     ["-nic", "user"], ["-netdev", "user,id=n"], ["-boot", "d"], ["-parallel", "stdio"], ["-pflash", "b"],
     ["-cdrom", "c"], ["-fda", "f"], ["-s"], ["-S"], ["-gdb", "tcp::1"], ["-snapshot"], ["-usb"],
-    ["-vnc", ":0"],
+    ["-vnc", "0"], ["-vnc", ":x"], ["--vnc", ":0,password=on"], ["-vnc"], ["-k", "de"], ["-k", ""],
+    ["-spice", "x"], ["-sdl"], ["--screenshot", ""], ["--screen-text=1"], ["--type", "<F99>"],
+    ["--type", "é"],
+    ["--type", "\\"], ["--script", ""], ["--vnc-password-file", ""],
     ["-daemonize"], ["-no-shutdown"], ["-action", "panic=pause"], ["--limit-instructions", "0"],
     ["--limit-instructions", "-5"], ["--limit-instructions", "99999999999999999999"],
     ["--limit-seconds", "0"],
@@ -189,6 +215,9 @@ import apus
     ["a", "b"], ["--kernel", "k", "disk"], ["--initrd", "i"], ["--append", "x"], ["--module", "m"], [""],
     ["-hda", "a", "-drive", "file=b,index=0"], ["-serial", "stdio", "-serial", "stdio"],
     ["-serial", "null", "-serial", "null", "-serial", "null", "-serial", "null", "-serial", "null"],
+    ["-vga", "none", "-display", "terminal"], ["--screenshot", "a.png", "-vga", "none"],
+    ["-vga", "none", "--vnc", ":0"],
+    ["-vga", "none", "--screen-text"], ["--vnc-password-file", "f"],
     ["-drive", "file=a,id=x,if=none", "-drive", "file=b,id=x,if=none"],
     ["-drive", "file=a,id=x", "-device", "ide-hd,drive=x"],
     ["-drive", "file=1", "-drive", "file=2", "-drive", "file=3", "-drive", "file=4", "-drive", "file=5"],
@@ -212,6 +241,8 @@ import apus
       "--limit-seconds", "--exit-on", "--state-hash", "--stats", "--rtc", "--raw-console", "--success-code",
       "-enable-kvm", "-nographic", "-no-reboot", "-device", "--smp", "--cpu", "-nic, -net", "-monitor",
       "-accel",
+      "--display", "--vga", "--screenshot", "--screen-text", "--type", "--script", "--vnc", "-k en-us",
+      "wait screen",
       "--machine", "--help", "--version", "Ctrl-A", "Exit codes", "Examples", "128+n",
     ] {
       #expect(text.contains(word), "\(word)")
@@ -226,8 +257,8 @@ import apus
   @Test func exitCodesAreTheDocumentedNumbers() {
     let codes: [ExitCode] = [
       .success, .usage, .badInput, .diskFailure, .hostResources, .guestDied, .limitReached, .internalError,
-      .signal(15), .debugExit(0), .debugExit(0x10), .debugExit(0xFFFF_FFFF),
+      .scriptFailed, .scripted(9), .signal(15), .debugExit(0), .debugExit(0x10), .debugExit(0xFFFF_FFFF),
     ]
-    #expect(codes.map(\.status) == [0, 2, 3, 4, 5, 6, 7, 70, 143, 1, 33, 255])
+    #expect(codes.map(\.status) == [0, 2, 3, 4, 5, 6, 7, 70, 8, 9, 143, 1, 33, 255])
   }
 }
