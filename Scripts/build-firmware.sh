@@ -5,8 +5,8 @@
 #   Scripts/build-firmware.sh           writes the images
 #   Scripts/build-firmware.sh --check   builds elsewhere and compares with what is committed
 #
-# The images depend on the toolchain's version, which firmware/TOOLCHAIN records. The fonts come from
-# Scripts/make-font.py, which is run by hand.
+# Sources/ApusMachine/BuiltInFirmware.swift gets the BIOS as text. The images depend on the toolchain's version,
+# which firmware/TOOLCHAIN records. The fonts come from Scripts/make-font.py, which is run by hand.
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/.."
@@ -68,6 +68,25 @@ for source in *.S; do
 done
 echo "$version" > "$out/TOOLCHAIN"
 
+{
+  cat << 'HEADER'
+// Made by Scripts/build-firmware.sh from firmware/bios.bin; not for reading or editing.
+// swift-format-ignore-file
+
+/// The BIOS of the firmware folder, which starts what boots from a disk.
+package enum BuiltInFirmware {
+  /// The ROM, 128 KiB, whose last 16 bytes hold the reset vector.
+  package static func image() -> [UInt8] {
+    guard let bytes = Base64.decode(text.description) else { preconditionFailure("the built-in BIOS is damaged") }
+    return bytes
+  }
+
+HEADER
+  printf '  private static let text: StaticString = "'
+  base64 < "$out/bios.bin" | tr -d '\n'
+  printf '"\n}\n'
+} > "$out/BuiltInFirmware.swift"
+
 cd "$root"
 different=0
 place() {  # built file, committed file
@@ -79,6 +98,7 @@ place() {  # built file, committed file
   fi
 }
 place "$out/bios.bin" firmware/bios.bin
+place "$out/BuiltInFirmware.swift" Sources/ApusMachine/BuiltInFirmware.swift
 for test in "$out"/tests/*.img; do place "$test" "testroms/bios/${test##*/}"; done
 [ "$check" = yes ] || cp "$out/TOOLCHAIN" firmware/TOOLCHAIN
 if [ "$different" = 1 ]; then

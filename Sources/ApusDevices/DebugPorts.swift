@@ -18,6 +18,7 @@ package final class DebugConsole: BytePortDevice {
   package func readByte(_ port: UInt16, at now: VirtualTime) -> UInt8 { 0xE9 }
 
   package func writeByte(_ port: UInt16, _ value: UInt8, at now: VirtualTime) {
+    guard port == 0xE9 || port == 0x402 else { return }
     sink?.send(value)
   }
 

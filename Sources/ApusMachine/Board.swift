@@ -29,7 +29,10 @@ package final class Board {
   package let serial: [UART16550]
   let dma: DMA8237Pair
   let floppy: FloppyController82077AA
+  let parallel: ParallelPort
   let coprocessorError: CoprocessorErrorPort
+  /// What firmware reads of the machine's configuration; nil for a machine without.
+  private(set) var firmware: FirmwareConfiguration?
   package let power: PowerManagement
   package let pci: PCIHost
   package let vga: VGA?
@@ -70,7 +73,9 @@ package final class Board {
     // Time: the HPET stands between the timer chips and IRQ 0 and IRQ 8.
     let routes = (0..<IOAPIC.inputCount).map { Line(ioAPIC, $0) }
     hpet = HPET(routes: routes, legacyPIT: fabric.line(0), legacyRTC: fabric.line(8))
-    pit = PIT8254(IRQ0: Line(hpet, HPET.pitInput), NMI: Line(nmiGate, 0))
+    pit = PIT8254(
+      IRQ0: Line(hpet, HPET.pitInput), NMI: Line(nmiGate, 0),
+      speaker: configuration.speaker.map { PCSpeaker(sink: $0) })
     rtc = RTC146818(
       IRQ8: Line(hpet, HPET.rtcInput),
       configuration: try Self.cmos(configuration, map),
@@ -100,6 +105,7 @@ package final class Board {
       )
     }
     self.serial = serial
+    parallel = ParallelPort(IRQ: fabric.line(7), sink: configuration.parallel)
 
     // PCI: host bridge, ISA bridge with the interrupt router, IDE, virtio.
     let piix3 = PIIX3(pic: PIRQWires(fabric), ioAPIC: ioAPIC)
@@ -112,6 +118,7 @@ package final class Board {
     if let vga { pci.attach(vga, slot: Self.vgaSlot) }
     try attachDrives(configuration.drives)
     try insertFloppies(configuration.drives)
+    firmware = try firmwareConfiguration(configuration)
 
     do throws(AttachError) {
       try attachDevices(portA, configuration)
@@ -136,6 +143,7 @@ package final class Board {
     try attach(dma, ports: DMA8237Pair.portRanges)
     try attach(floppy, ports: FloppyController82077AA.portRanges)
     for uart in serial { try attach(uart, ports: [uart.base...(uart.base + 7)]) }
+    try attach(parallel, ports: [ParallelPort.LPT1])
     let layout = power.layout
     try attach(
       power,
@@ -146,9 +154,7 @@ package final class Board {
     try attach(coprocessorError, ports: CoprocessorErrorPort.portRanges)
     try attach(POSTCodePort(), ports: POSTCodePort.portRanges)
     try attach(DebugConsole(sink: configuration.debugConsole), ports: DebugConsole.portRanges)
-    if let firmware = Self.firmwareConfiguration(configuration, memory) {
-      try attach(firmware, ports: FirmwareConfiguration.portRanges)
-    }
+    if let firmware { try attach(firmware, ports: FirmwareConfiguration.portRanges) }
     if let vga {
       let window = VGA.window
       try attach(

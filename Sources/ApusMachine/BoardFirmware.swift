@@ -20,6 +20,7 @@ extension Board {
   /// Does what a BIOS does: interrupt controllers, system timer, PCI resources.
   package func initializeAsFirmware(at now: VirtualTime) {
     localAPIC.programVirtualWire(at: now)
+    dma.initializeAsFirmware()
     // PIC pair at vectors 08h and 70h, everything masked (IBM AT Technical Reference, "BIOS").
     for (port, base, cascade) in [(0x20, 0x08, 0x04), (0xA0, 0x70, 0x02)] as [(UInt16, UInt8, UInt8)] {
       pic.writeByte(port, 0x11, at: now)
@@ -37,35 +38,60 @@ extension Board {
   }
 
   /// What firmware asks the machine for; nil for a machine that starts without.
-  static func firmwareConfiguration(
-    _ configuration: MachineConfiguration, _ memory: GuestMemory
-  ) -> FirmwareConfiguration? {
-    guard configuration.boot == nil, configuration.firmware != nil else { return nil }
-    // QEMU Firmware Configuration Device: RAM size, no graphics, processors, boot menu, most processors.
-    let items: [FirmwareConfiguration.Item] = [
-      .init(0x03, configuration.memorySize), .init(0x04, UInt16(configuration.hasVGA ? 0 : 1)),
-      .init(0x05, UInt16(1)), .init(0x0E, UInt16(0)), .init(0x0F, UInt16(1)),
+  func firmwareConfiguration(
+    _ configuration: MachineConfiguration
+  ) throws(MachineError) -> FirmwareConfiguration? {
+    guard configuration.boot == nil else { return nil }
+    if case .builtInGuest = configuration.firmware { return nil }
+    typealias Key = FirmwareConfiguration.Key
+    var items: [FirmwareConfiguration.Item] = [
+      .init(Key.memorySize, configuration.memorySize),
+      .init(Key.noGraphic, UInt16(configuration.hasVGA ? 0 : 1)),
+      .init(Key.processors, UInt16(1)), .init(Key.maximumProcessors, UInt16(1)),
+      .init(Key.bootMenu, UInt16(configuration.showsBootMenu ? 1 : 0)),
     ]
+    // The addresses are offsets until firmware has found places for the two files.
+    let image = try acpiTables(in: 0..<0x1_0000, rsdp: 0x1_0000)
+    items += ACPILoaderScript.items(tables: image.segments[0].bytes, rsdp: image.segments[1].bytes)
     return FirmwareConfiguration(items: items, memory: memory)
   }
 
-  /// Where the ACPI root pointer goes: the start of the BIOS area.
-  static var acpiRSDP: UInt64 { 0xF_0000 }
+  // MARK: ACPI tables
+
+  /// The BIOS area begins with the ACPI root pointer.
+  static let acpiRSDP: UInt64 = 0xF_0000
+  /// What Apus's BIOS leaves to the board there, after the root pointer.
+  static let firmwareTableArea: Range<UInt64> = 0xF_0040..<0xF_4000
 
   /// Writes the ACPI tables and returns the physical address of the root pointer.
   package func placeACPITables() throws(MachineError) -> UInt64 {
+    let image = try acpiTables(in: map.acpiTables, rsdp: Self.acpiRSDP)
+    for segment in image.segments where !memory.write(segment.bytes, at: segment.physical) {
+      throw MachineError(message: Self.noRoom, kind: .usage)
+    }
+    return image.rsdp
+  }
+
+  /// What lies in RAM behind the ROM when firmware starts. Apus's BIOS leaves it in place; other firmware
+  /// overwrites it as it copies itself there.
+  func firmwareTables() throws(MachineError) -> [ACPIImage.Segment] {
+    guard shadow.hasROM, firmware != nil else { return [] }
+    return try acpiTables(in: Self.firmwareTableArea, rsdp: Self.acpiRSDP).segments
+  }
+
+  private static let noRoom = "the ACPI tables do not fit into RAM"
+
+  private func acpiTables(in range: Range<UInt64>, rsdp: UInt64) throws(MachineError) -> ACPIImage {
     var description = ACPIDescription(lowRAMEnd: map.lowRAMSize)
     description.hasVGA = vga != nil
+    description.hasFloppyController = true
     description.serialPorts = UART16550.standardPorts.map { .init(port: $0.base, irq: UInt8($0.irq)) }
+    description.parallelPorts = [.init(port: ParallelPort.LPT1.lowerBound, irq: 7)]
     description.powerManagement = power.layout
     do throws(ACPITableError) {
-      let image = try ACPITables.build(description, in: map.acpiTables, rsdpPhysical: Self.acpiRSDP)
-      for segment in image.segments where !memory.write(segment.bytes, at: segment.physical) {
-        throw ACPITableError.doesNotFit(needed: UInt64(segment.bytes.count))
-      }
-      return image.rsdp
+      return try ACPITables.build(description, in: range, rsdpPhysical: rsdp)
     } catch {
-      throw MachineError(message: "the ACPI tables do not fit into RAM", kind: .usage)
+      throw MachineError(message: Self.noRoom, kind: .usage)
     }
   }
 }

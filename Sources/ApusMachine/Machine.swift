@@ -44,13 +44,17 @@ public final class Machine {
   deinit { board.disconnect() }
 
   private static func firmware(_ configuration: MachineConfiguration) throws(MachineError) -> [UInt8] {
-    guard let file = configuration.firmware else { return BuiltInGuest.image() }
-    guard file.size > 0, file.size <= GuestRAM.romSize, file.size % 4096 == 0 else {
-      let error = file.failure(
-        "size", found: "\(file.size) bytes", expected: "4 KiB to 1 MiB in multiples of 4 KiB")
-      throw MachineError(message: error.message, kind: .badInput)
+    switch configuration.firmware {
+    case .builtInGuest: return BuiltInGuest.image()
+    case .bios: return BuiltInFirmware.image()
+    case .image(let file):
+      guard file.size > 0, file.size <= GuestRAM.romSize, file.size % 4096 == 0 else {
+        let error = file.failure(
+          "size", found: "\(file.size) bytes", expected: "4 KiB to 1 MiB in multiples of 4 KiB")
+        throw MachineError(message: error.message, kind: .badInput)
+      }
+      return file.bytes
     }
-    return file.bytes
   }
 
   /// Starts as after power-on: from the ROM, or with what firmware does followed by a load of the boot files.
@@ -60,6 +64,9 @@ public final class Machine {
     guard let source = configuration.boot else {
       // RAM keeps its contents in a reset, and is zero at power-on.
       precondition(processor.writeHost(processor.ram.size, from: rom, 0..<rom.count))
+      for table in try board.firmwareTables() {
+        precondition(processor.writeHost(table.physical, from: table.bytes, 0..<table.bytes.count))
+      }
       return
     }
     board.memory.erase()
@@ -211,6 +218,9 @@ public final class Machine {
 
   /// The display adapter, to look at; nil without one.
   package var screen: VGA? { board.vga }
+
+  /// Gives the speaker's sink everything up to now.
+  public func drainSpeaker() { board.pit.drainSpeaker(at: board.now) }
 
   /// Presses the power button: ACPI systems are told, others are switched off.
   public func pressPowerButton() { board.power.pressPowerButton(at: board.now) }

@@ -39,6 +39,16 @@ public struct Drive {
   }
 }
 
+/// The ROM that a machine starts from which boots no file by itself.
+public enum Firmware: Sendable {
+  /// The teaching kernel, which needs no disk.
+  case builtInGuest
+  /// Apus's own BIOS, with its VGA BIOS.
+  case bios
+  /// Somebody else's: 4 KiB to 1 MiB in whole pages, which end at 4 GiB, the last 128 KiB also at 1 MiB.
+  case image(BootFile)
+}
+
 /// A kind of device that firmware boots from.
 public enum BootDevice: Sendable {
   case floppy, hardDisk, cdrom, network
@@ -50,20 +60,25 @@ public struct MachineConfiguration {
   public var memorySize: UInt64 = 256 << 20
   /// What to start without firmware; nil starts the firmware.
   public var boot: BootSource?
-  /// The firmware's ROM, 4 KiB to 1 MiB in whole pages, which ends at 4 GiB and whose last 128 KiB also end at
-  /// 1 MiB; nil is the built-in guest, which is one.
-  public var firmware: BootFile?
+  /// What runs then.
+  public var firmware = Firmware.builtInGuest
   /// The expansion ROM of the VGA adapter, at most 64 KiB; nil if firmware needs none.
   public var videoROM: BootFile?
   /// The devices that firmware tries, in this order; at most three.
   public var bootOrder: [BootDevice] = [.hardDisk, .floppy, .cdrom]
+  /// Whether firmware waits a moment for the key of its boot menu.
+  public var showsBootMenu = false
   /// At most four IDE drives, two floppy drives and 28 virtio drives.
   public var drives: [Drive] = []
   /// Whether there is a VGA adapter.
   public var hasVGA = false
   /// Where COM1 to COM4 send; a port whose entry is nil or missing works all the same.
   public var serial: [(any ByteSink)?] = [nil, nil, nil, nil]
-  /// Where port E9h sends.
+  /// What the printer on LPT1 prints goes there; nil leaves the connector empty.
+  public var parallel: (any ByteSink)?
+  /// Where the PC speaker sounds.
+  public var speaker: (any AudioSink)?
+  /// Where ports E9h and 402h send.
   public var debugConsole: (any ByteSink)?
   /// What the real-time clock shows at the start: seconds since 1 January 1970 UTC, 0 to the year 9999.
   public var startDate = Int64(RTC146818.defaultStartDate)

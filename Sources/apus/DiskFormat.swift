@@ -1,3 +1,6 @@
+import ApusDevices
+import ApusMachine
+
 /// Disk image formats that are not raw, recognised so that they are refused instead of overwritten.
 package enum DiskFormat {
   /// How many bytes `name` wants.
@@ -13,5 +16,17 @@ package enum DiskFormat {
     if let format = formats.first(where: { bytes.starts(with: $0.magic) }) { return format.name }
     // VDI: 7F 10 DA BE at 40h, after a line of text.
     return bytes.dropFirst(0x40).starts(with: [0x7F, 0x10, 0xDA, 0xBE]) ? "VDI" : nil
+  }
+
+  /// What a raw image is a copy of: a CD-ROM has a volume descriptor in its sector 16 (ISO 9660, "Volume
+  /// Descriptor Set"), a floppy disk has one of a few sizes.
+  static func bootDevice(_ path: String) -> BootDevice {
+    let descriptor = 16 * 2048
+    let bytes = HostFile.beginning(of: path, count: descriptor + 6) ?? []
+    if bytes.dropFirst(descriptor + 1).starts(with: Array("CD001".utf8)) { return .cdrom }
+    guard let size = HostFile.size(of: path), size % 512 == 0,
+      (try? FloppyGeometry.ofImage(sectors: size / 512)) != nil
+    else { return .hardDisk }
+    return .floppy
   }
 }

@@ -222,6 +222,7 @@ final class Session {
 
   func flush() {
     setup.console.flush()
+    if setup.recording != nil { machine.drainSpeaker() }
     for file in setup.files { file.flush() }
   }
 
@@ -328,6 +329,10 @@ final class Session {
     showScreen(false)
     showEnd(ofScreen: wasShown && [.guestDied, .internalError, .limitReached].contains(end), patience)
     setup.console.finish(patience: patience)
+    if let recording = setup.recording {
+      machine.drainSpeaker()
+      recording.finish()
+    }
     for file in setup.files { file.flush(patience: patience) }
     Terminal.restore()
     if !isAsked { for disk in setup.disks { disk.finish() } }

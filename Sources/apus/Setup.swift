@@ -11,6 +11,7 @@ struct Setup {
   private(set) var forcesEscapes = false
   private(set) var files: [FileOutput] = []
   private(set) var disks: [HostDisk] = []
+  private(set) var recording: WAVOutput?
   /// What `--script` does, and where it looks for texts of the serial port.
   private(set) var script: Script?
   private(set) var serialLog: SerialLog?
@@ -20,8 +21,7 @@ struct Setup {
     configuration.memorySize = options.memorySize
     configuration.debugExitPorts = options.debugExitPorts
     configuration.rebootStops = options.noReboot
-    if let order = options.bootOrder { configuration.bootOrder = order }
-    configuration.hasVGA = options.hasVGA ?? (options.bios != nil || options.screenUser != nil)
+    configuration.showsBootMenu = options.showsBootMenu
     configuration.cpuModel = options.cpuModel
     switch options.startDate {
     case .fixed(let seconds): configuration.startDate = seconds
@@ -30,6 +30,10 @@ struct Setup {
     }
     for drive in options.drives { _ = try add(drive) }
     try setBoot(options)
+    if let order = options.bootOrder { configuration.bootOrder = order }
+    let isBuiltInGuest = if case .builtInGuest = configuration.firmware { true } else { false }
+    let startsFirmware = configuration.boot == nil && !isBuiltInGuest
+    configuration.hasVGA = options.hasVGA ?? (startsFirmware || options.screenUser != nil)
     try setPorts(options)
     if let path = options.script { try setScript(path) }
   }
@@ -57,7 +61,7 @@ struct Setup {
     }
     let disk = try HostDisk(
       path: drive.path, readOnly: drive.isReadOnly || drive.isCDROM || drive.isSnapshot,
-      writesThrough: drive.writesThrough)
+      writesThrough: drive.writesThrough, isPadded: drive.isCDROM)
     let store: any BlockStore = drive.isSnapshot && !drive.isCDROM ? SnapshotDisk(disk) : disk
     let interface: Drive.Interface =
       switch drive.interface {
@@ -75,11 +79,11 @@ struct Setup {
 
   private mutating func setBoot(_ options: Options) throws(Failure) {
     if let bios = options.bios {
-      configuration.firmware = try Self.load(bios, role: "firmware", limit: 1 << 20)
+      configuration.firmware = .image(try Self.load(bios, role: "firmware", limit: 1 << 20))
       if let rom = options.videoBIOS {
         configuration.videoROM = try Self.load(rom, role: "VGA BIOS", limit: 0x1_0000)
       }
-      if let image = options.image { _ = try add(Options.Drive(path: image), at: 0) }
+      if let image = options.image { try addImage(image, options) }
     } else if let kernel = options.kernel {
       try setKernel(kernel, options)
     } else if let flat = options.flat {
@@ -87,8 +91,8 @@ struct Setup {
       configuration.boot = .flat(file, address: flat.physical, entry: nil)
     } else if let image = options.image {
       try setImage(image, options)
-    } else if let disk = disks.first {
-      try setBootSector(of: disk)
+    } else if !disks.isEmpty {
+      configuration.firmware = .bios
     }
   }
 
@@ -103,18 +107,47 @@ struct Setup {
     if options.initrd != nil || !options.modules.isEmpty || !options.commandLine.isEmpty {
       throw .badInput(path, "is not a kernel, which --initrd, --module and --append are for")
     }
-    guard options.drives.count(where: { $0.interface == .ide }) < 4 else {
-      throw Failure(.usage, "'\(path)': there are four IDE disks already")
-    }
-    try setBootSector(of: add(Options.Drive(path: path), at: 0))
+    configuration.firmware = .bios
+    let kind = try addImage(path, options)
+    if options.drives.isEmpty && kind != .cdrom { try checkBootSector(of: disks[0]) }
   }
 
-  private mutating func setBootSector(of disk: HostDisk) throws(Failure) {
+  /// Attaches the image as what it is a copy of, as the drive that firmware tries first: a CD-ROM if it has a volume
+  /// descriptor of ISO 9660, a floppy disk if it has the size of one, otherwise a hard disk.
+  @discardableResult
+  private mutating func addImage(_ path: String, _ options: Options) throws(Failure) -> BootDevice {
+    var drive = Options.Drive(path: path)
+    let kind = DiskFormat.bootDevice(path)
+    let (interface, places): (Options.Interface, [Int]) =
+      switch kind {
+      case .floppy: (.floppy, [0, 1])
+      case .cdrom: (.ide, [2, 3, 1, 0])
+      case .hardDisk, .network: (.ide, [0, 1, 2, 3])
+      }
+    let taken = options.drives.filter { $0.interface == interface }.map(\.index)
+    guard let place = places.first(where: { !taken.contains($0) }) else {
+      throw Failure(.usage, "'\(path)': its \(places.count) drives have other disks already")
+    }
+    (drive.interface, drive.index, drive.isCDROM) = (interface, place, kind == .cdrom)
+    let order = configuration.bootOrder
+    configuration.bootOrder = [kind] + order.filter { $0 != kind }
+    _ = try add(drive, at: 0)
+    return kind
+  }
+
+  /// Refuses the only disk of a machine if firmware would not boot from it.
+  private func checkBootSector(of disk: HostDisk) throws(Failure) {
     var sector = [UInt8](repeating: 0, count: HostDisk.sectorSize)
     do { try disk.read(sector: 0, count: 1, into: &sector, at: 0) } catch {
       throw Failure(.diskFailure, disk.failure ?? "\(disk.path): the boot sector cannot be read")
     }
-    configuration.boot = .bootSector(BootFile(role: "disk", name: disk.path, bytes: sector))
+    let signature = UInt16(sector[510]) | UInt16(sector[511]) << 8
+    guard signature == 0xAA55 else {
+      let error = BootFile(role: "disk", name: disk.path, bytes: sector).failure(
+        "boot signature", at: 510, found: "0x" + String(signature, radix: 16),
+        expected: "0xaa55 (bytes 55 AA): the disk is not bootable")
+      throw Failure(.badInput, error.message)
+    }
   }
 
   private mutating func setKernel(_ path: String, _ options: Options) throws(Failure) {
@@ -163,6 +196,14 @@ struct Setup {
     }
     configuration.serial = ports
     configuration.debugConsole = try sink(options.debugConsole)
+    configuration.parallel = try sink(options.parallel)
+    if let path = options.speaker {
+      let file = try FileOutput(path: path)
+      files.append(file)
+      let recording = WAVOutput(file)
+      configuration.speaker = recording
+      self.recording = recording
+    }
   }
 
   private mutating func sink(_ target: Options.SerialTarget) throws(Failure) -> (any ByteSink)? {

@@ -120,7 +120,7 @@ private final class Probe: PCIFunction {
 
   @Test func sizingAndDecoding() {
     write(2, 0x10, .max)
-    #expect(read(2, 0x10) == 0xFFC1)
+    #expect(read(2, 0x10) == 0xFFFF_FFC1)
     write(2, 0x18, .max)
     #expect(read(2, 0x18) == 0xFFFF_E000)
     write(2, 0x14, .max)

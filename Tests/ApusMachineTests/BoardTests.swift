@@ -67,8 +67,8 @@ import Testing
     #expect(throws: MachineError.self) {
       try BoardBench { $0.drives = four + [Drive(interface: .ide, store: MemoryDisk(sectors: 8))] }
     }
-    let virtio = (0..<30).map { _ in Drive(interface: .virtio, store: MemoryDisk(sectors: 8)) }
-    _ = try BoardBench { $0.drives = Array(virtio.prefix(29)) }
+    let virtio = (0..<29).map { _ in Drive(interface: .virtio, store: MemoryDisk(sectors: 8)) }
+    _ = try BoardBench { $0.drives = Array(virtio.prefix(28)) }
     #expect(throws: MachineError.self) { try BoardBench { $0.drives = virtio } }
   }
 
@@ -216,10 +216,10 @@ import Testing
     let bench = try BoardBench { $0.drives = [Drive(interface: .virtio, store: MemoryDisk(sectors: 8))] }
     // IRQ 9, 10 and 11 are level-triggered.
     #expect(bench.in(0x4D0) == 0 && bench.in(0x4D1) == 0x0E)
-    // 00:02.0 is the virtio drive, with its base address registers in the PCI window.
-    bench.out(0xCF8, 0x8000_1000, width: 4)
+    // 00:03.0 is the virtio drive, with its base address registers in the PCI window.
+    bench.out(0xCF8, 0x8000_1800, width: 4)
     #expect(bench.in(0xCFC, width: 4) == 0x1042_1AF4)
-    bench.out(0xCF8, 0x8000_1010, width: 4)
+    bench.out(0xCF8, 0x8000_1810, width: 4)
     let base = UInt64(bench.in(0xCFC, width: 4) & ~0xF)
     #expect(bench.board.pci.memoryWindow.contains(base))
     // num_queues of the common configuration structure (VIRTIO 1.2).

@@ -122,7 +122,6 @@ import Testing
     }
     #expect(kind { $0.memorySize = 4096 } == .usage)
     #expect(kind { $0.startDate = -1 } == .usage)
-    #expect(kind { $0.boot = .bootSector(BootFile(role: "disk", name: "d", bytes: [1])) } == .badInput)
     #expect(
       kind {
         $0.boot = .kernel(BootFile(role: "kernel", name: "k", bytes: [1]), commandLine: "", modules: [])

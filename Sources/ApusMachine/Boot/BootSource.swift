@@ -19,8 +19,6 @@ public enum BootSource: Sendable {
   /// Raw bytes for physical address `address`, entered at `entry` (physical) or at their first byte. An
   /// address below 1 MiB means real mode, from 1 MiB on 32-bit protected mode.
   case flat(BootFile, address: UInt64, entry: UInt64?)
-  /// The first sector of a disk image. Of the file's bytes only the first 512 are used.
-  case bootSector(BootFile)
 
   /// Puts everything into `memory` and returns the state from which the processor starts. `memory` must be
   /// as after power-on. `acpiRSDP` is the physical address of the ACPI root pointer, 0 if there is none.
@@ -41,8 +39,6 @@ public enum BootSource: Sendable {
         &placement)
     case .flat(let file, let address, let entry):
       return try FlatBoot.load(file, at: address, entry: entry, &placement)
-    case .bootSector(let file):
-      return try FlatBoot.loadBootSector(file, &placement)
     }
   }
 

@@ -56,33 +56,6 @@ enum FlatBoot {
     try placement.store(file, 0..<file.bytes.count, at: address)
     return state
   }
-
-  /// Loads the first sector of a disk at 0000:7C00 and starts it in real mode as a BIOS does, with DL = 80h,
-  /// the first hard disk. All segments are 0 and the stack ends where the sector starts. There is no BIOS:
-  /// every interrupt vector leads to code that says so and halts.
-  static func loadBootSector(
-    _ file: BootFile, _ placement: inout Placement
-  ) throws(BootError) -> BootState {
-    let sector = try file.range(0, 512, "boot sector")
-    let signature = try file.read(UInt16.self, at: 510, "boot signature")
-    guard signature == 0xAA55 else {
-      throw file.failure(
-        "boot signature", at: 510, found: hexadecimal(UInt64(signature)),
-        expected: "0xaa55 (bytes 55 AA): the disk is not bootable")
-    }
-    guard placement.claim(bootSectorAddress, 512) else {
-      throw file.failure(
-        "boot sector", found: "no RAM at 0x7c00", expected: "512 bytes of conventional memory")
-    }
-    try BIOSData.write(&placement)
-    try BIOSData.writeInterruptVectors(placement)
-    try placement.store(file, sector, at: bootSectorAddress)
-    var state = BootState()
-    state.rip = bootSectorAddress
-    state[.rsp] = bootSectorAddress
-    state[.rdx] = 0x80
-    return state
-  }
 }
 
 /// What a PC's firmware leaves in low memory for those that look there.

@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 import ApusDevices
 
 /// Standard output as the guest sees it: a serial port's bytes, collected and written at the end of a slice.
@@ -119,6 +127,14 @@ final class FileOutput: ByteSink {
     if result.error != 0 && !Host.isInterruption(result.error) {
       failure = "\(path): cannot be written: \(Host.text(forError: result.error))"
     }
+  }
+
+  /// Replaces the file's first bytes. What cannot be written to twice, such as a pipe, keeps them.
+  func overwrite(_ bytes: [UInt8]) {
+    flush()
+    guard pending.isEmpty, lseek(descriptor, 0, SEEK_SET) == 0 else { return }
+    pending = bytes
+    flush()
   }
 }
 

@@ -16,6 +16,8 @@ package final class HostDisk: BlockStore {
   package let path: String
   package let sectorCount: UInt64
   package let isReadOnly: Bool
+  /// Bytes in the file, of which the last sector may have fewer than 512 if it is padded.
+  private let size: UInt64
   /// The first failure of the host, for the user; nil while all is well.
   package private(set) var failure: String?
   private let descriptor: Int32
@@ -23,8 +25,11 @@ package final class HostDisk: BlockStore {
 
   /// Opens an image. A writable one is locked against every other user, a read-only one against writers.
   ///
-  /// With `writesThrough`, every write is durable when it returns.
-  package init(path: String, readOnly: Bool, writesThrough: Bool = false) throws(Failure) {
+  /// With `writesThrough`, every write is durable when it returns. With `isPadded`, a last sector of fewer bytes
+  /// is filled up with zeros, which only a read-only image can have.
+  package init(
+    path: String, readOnly: Bool, writesThrough: Bool = false, isPadded: Bool = false
+  ) throws(Failure) {
     var flags = readOnly ? O_RDONLY : O_RDWR
     if writesThrough && !readOnly { flags |= O_DSYNC }
     // Without O_NONBLOCK, opening a FIFO by mistake would wait for ever.
@@ -35,7 +40,8 @@ package final class HostDisk: BlockStore {
       throw .badInput(path, "cannot be opened\(hint): \(Host.text(forError: errno))")
     }
     do {
-      sectorCount = try Self.sectors(descriptor, path)
+      size = try Self.size(descriptor, path, isPadded: isPadded && readOnly)
+      sectorCount = (size + UInt64(Self.sectorSize) - 1) / UInt64(Self.sectorSize)
       try Self.lock(descriptor, path, readOnly)
     } catch {
       close(descriptor)
@@ -48,7 +54,9 @@ package final class HostDisk: BlockStore {
 
   deinit { close(descriptor) }
 
-  private static func sectors(_ descriptor: Int32, _ path: String) throws(Failure) -> UInt64 {
+  private static func size(
+    _ descriptor: Int32, _ path: String, isPadded: Bool
+  ) throws(Failure) -> UInt64 {
     var information = stat()
     guard fstat(descriptor, &information) == 0 else {
       throw .badInput(path, "cannot be examined: \(Host.text(forError: errno))")
@@ -63,12 +71,12 @@ package final class HostDisk: BlockStore {
     guard size > 0 else {
       throw .badInput(path, "is empty; a disk image has at least one sector of 512 bytes")
     }
-    guard size % off_t(sectorSize) == 0 else {
+    guard isPadded || size % off_t(sectorSize) == 0 else {
       let padded = (size / off_t(sectorSize) + 1) * off_t(sectorSize)
       throw .badInput(
         path, "has \(size) bytes, not a multiple of the sector's 512; 'truncate -s \(padded)' would pad it")
     }
-    return UInt64(size) / UInt64(sectorSize)
+    return UInt64(size)
   }
 
   private static func lock(_ descriptor: Int32, _ path: String, _ readOnly: Bool) throws(Failure) {
@@ -84,7 +92,15 @@ package final class HostDisk: BlockStore {
   package func read(
     sector: UInt64, count: Int, into buffer: inout [UInt8], at offset: Int
   ) throws(BlockError) {
-    let range = try checked(sector, count, buffer.count, offset)
+    var range = try checked(sector, count, buffer.count, offset)
+    let end = UInt64(range.position) + UInt64(range.length)
+    if end > size {
+      // Less than a sector.
+      let missing = Int(end - size)
+      range.length -= missing
+      let padding = range.offset + range.length
+      buffer.replaceSubrange(padding..<padding + missing, with: repeatElement(0, count: missing))
+    }
     let error = buffer.withUnsafeMutableBytes { raw in
       transfer(raw, range) { base, length, position in pread(descriptor, base, length, position) }
     }

@@ -90,6 +90,13 @@ package enum HostFile {
     return Array(bytes[..<filled])
   }
 
+  /// The size of a regular file in bytes; nil for everything else.
+  static func size(of path: String) -> UInt64? {
+    var information = stat()
+    guard stat(path, &information) == 0, information.st_mode & S_IFMT == S_IFREG else { return nil }
+    return UInt64(max(information.st_size, 0))
+  }
+
   /// Whether a file of this name exists.
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 

@@ -214,11 +214,13 @@ extension OptionParser {
     options.drives.append(drive)
   }
 
-  /// QEMU's letters: a and b floppy, c hard disk, d CD-ROM, n network. `menu` and `strict` change nothing.
+  /// QEMU's letters: a and b floppy, c hard disk, d CD-ROM, n network. `strict` changes nothing.
   mutating func setBootOrder(_ text: String) throws(Failure) {
     for entry in KeyValueList(text, impliedKey: "order").entries {
       switch (entry.key, entry.value) {
-      case ("menu", "on"?), ("menu", "off"?), ("strict", "on"?), ("strict", "off"?): continue
+      case ("menu", "on"?): options.showsBootMenu = true
+      case ("menu", "off"?): options.showsBootMenu = false
+      case ("strict", "on"?), ("strict", "off"?): continue
       case ("order", let letters?), ("once", let letters?):
         var order: [BootDevice] = []
         for letter in letters {
@@ -241,13 +243,19 @@ extension OptionParser {
 
   mutating func addDrive(_ text: String) throws(Failure) {
     var drive = Options.Drive(path: "", origin: current)
+    var isFirmware = false
     for entry in KeyValueList(text).entries {
       guard let value = entry.value else {
         throw refuse("'\(entry.key)' is not understood; expected file=FILE,format=raw,…")
       }
-      try setDriveProperty(&drive, entry.key, value)
+      switch (entry.key, value) {
+      case ("if", "pflash"): isFirmware = true
+      case ("unit", "0") where isFirmware: break
+      default: try setDriveProperty(&drive, entry.key, value)
+      }
     }
     guard !drive.path.isEmpty else { throw refuse("needs file=FILE") }
+    guard !isFirmware else { return options.bios = drive.path }
     if let id = drive.id, options.drives.contains(where: { $0.id == id }) {
       throw refuse("id=\(id) is taken by another drive")
     }

@@ -54,8 +54,10 @@ enum OptionTable {
       ) {
         $0.options.kernel = try $0.path($1)
       },
-      OptionEntry("--bios", value: "FILE", help: "firmware: a ROM image of 4 KiB to 1 MiB that ends at 4 GiB")
-      {
+      OptionEntry(
+        "--bios", "-pflash", value: "FILE",
+        help: "other firmware than Apus's own: a ROM image of 4 KiB to 1 MiB that ends at 4 GiB"
+      ) {
         $0.options.bios = try $0.path($1)
       },
       OptionEntry(
@@ -158,6 +160,14 @@ enum OptionTable {
       ) {
         $0.options.debugConsole = try $0.target($1)
       },
+      OptionEntry(
+        "--parallel", value: "TARGET", help: "where the printer on LPT1 prints, as --serial (default none)"
+      ) {
+        $0.options.parallel = try $0.target($1)
+      },
+      OptionEntry("--speaker", value: "FILE.wav", help: "record the PC speaker") {
+        $0.options.speaker = try $0.path($1)
+      },
       OptionEntry("--raw-console", help: "send the guest's control sequences to the terminal unfiltered") {
         parser, _ in parser.options.rawConsole = true
       },
@@ -167,7 +177,7 @@ enum OptionTable {
     title: "Screen",
     entries: [
       OptionEntry(
-        "--vga", value: "std|none", help: "a VGA adapter (default with --bios or a use of one), or none"
+        "--vga", value: "std|none", help: "a VGA adapter (default with firmware or a use of one), or none"
       ) {
         try $0.accept($1, ["std", "none"], "this display adapter")
         $0.options.hasVGA = $1 == "std"
@@ -257,14 +267,12 @@ enum OptionTable {
       OptionEntry("-monitor", value: "none", help: "no monitor") {
         try $0.accept($1, ["none", "null"], "a monitor")
       },
-      OptionEntry("-parallel", value: "none", help: "no parallel port") {
-        try $0.accept($1, ["none", "null"], "a parallel port")
-      },
       OptionEntry("-nic", "-net", value: "none", help: "no network") {
         try $0.accept($1, ["none"], "a network")
       },
       OptionEntry(
-        "-boot", value: "[order=]acd", help: "the order in which firmware tries floppy, disk and CD"
+        "-boot", value: "[order=]acd[,menu=on]",
+        help: "the order in which firmware tries floppy, disk and CD; a menu before (F12 shows it, too)"
       ) {
         try $0.setBootOrder($1)
       },
@@ -306,7 +314,6 @@ enum OptionTable {
 
   /// Options of QEMU's that change what the guest sees, so that ignoring them would mislead.
   private static let refused = [
-    Refused(names: ["pflash"], reason: "firmware images"),
     Refused(names: ["sd", "mtdblock"], reason: "this kind of drive"),
     Refused(names: ["blockdev", "snapshot"], reason: "block layers; use --drive with format=raw"),
     Refused(names: ["chardev", "mon", "qmp", "qmp-pretty"], reason: "character back ends and monitors"),

@@ -79,6 +79,7 @@ package struct Options: Equatable {
   package var bios: String?
   package var videoBIOS: String?
   package var bootOrder: [BootDevice]?
+  package var showsBootMenu = false
   package var initrd: String?
   package var modules: [String] = []
   package var commandLine = ""
@@ -90,6 +91,9 @@ package struct Options: Equatable {
   package var cpuModel = CPUModel.max
   package var serial: [SerialTarget] = []
   package var debugConsole = SerialTarget.none
+  package var parallel = SerialTarget.none
+  /// Where the speaker's sound goes.
+  package var speaker: String?
   package var startDate = StartDate.fixed(Options.defaultStartDate)
   package var debugExitPorts: ClosedRange<UInt16>?
   /// Nil: as the way to start suggests.
