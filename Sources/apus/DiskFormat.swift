@@ -20,7 +20,7 @@ package enum DiskFormat {
 
   /// What a raw image is a copy of: a CD-ROM has a volume descriptor in its sector 16 (ISO 9660, "Volume
   /// Descriptor Set"), a floppy disk has one of a few sizes.
-  static func bootDevice(_ path: String) -> BootDevice {
+  package static func bootDevice(_ path: String) -> BootDevice {
     let descriptor = 16 * 2048
     let bytes = HostFile.beginning(of: path, count: descriptor + 6) ?? []
     if bytes.dropFirst(descriptor + 1).starts(with: Array("CD001".utf8)) { return .cdrom }

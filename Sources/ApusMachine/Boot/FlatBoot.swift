@@ -1,9 +1,7 @@
-/// Programs without a header: raw bytes at a physical address, and boot sectors.
+/// Programs without a header: raw bytes at a physical address.
 enum FlatBoot {
   /// Where real-mode programs may lie: conventional memory.
   private static let conventional = 0..<MemoryMap.extendedBIOSDataArea.lowerBound
-  /// Where a boot sector is loaded (IBM PC BIOS, `INT 19h`).
-  static let bootSectorAddress: UInt64 = 0x7C00
 
   /// Loads `file` at `address` and starts it there, or at `entry`.
   ///

@@ -8,8 +8,9 @@ package enum Help {
     Usage: apus [run] [options] [image]
            apus COMMAND [options] ...
 
-    Boots the image, a kernel or a raw disk image, told apart by their content. Without an image, a kernel
-    or a disk, the teaching kernel inside apus starts. The first serial port is the terminal.
+    Boots the image: a kernel, or a raw image of a CD-ROM (ISO 9660), a floppy disk (by its size) or a hard
+    disk, told apart by their content, which Apus's own BIOS starts. Without an image, a kernel or a disk,
+    the teaching kernel inside apus starts. The first serial port is the terminal.
 
     Options have one dash or two; a value is the next word or follows '='. QEMU's spellings of the same
     things work, so 'apus' can stand where a Makefile says 'qemu-system-x86_64'.
@@ -67,7 +68,9 @@ package enum Help {
       apus --kernel vmlinuz --append "console=ttyS0 root=/dev/vda" \\
            --drive file=root.img,format=raw,if=virtio
       apus --flat test.bin,at=0x7c00 --debug-exit --success-code 33 --limit-seconds 10
-      apus --bios firmware.bin disk.img --script boot.script --screenshot end.png
+      apus disk.img
+      apus --cdrom installer.iso --hda disk.img -boot d -m 1G
+      apus floppy.img --script boot.script --screenshot end.png
       apus -kernel kernel.elf -nographic -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x4
 
     """

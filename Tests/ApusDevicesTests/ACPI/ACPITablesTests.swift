@@ -49,6 +49,52 @@ private func everything() -> ACPIDescription {
   return description
 }
 
+/// Does what firmware does with the files of `ACPILoaderScript`: places the blobs, and carries out the commands.
+private struct Loader {
+  static let places = ["etc/acpi/tables": 0x3FF_0040 as UInt64, "etc/acpi/rsdp": 0xF_5A30]
+  var files: [String: [UInt8]] = [:]
+
+  init(_ items: [FirmwareConfiguration.Item]) throws {
+    for item in items {
+      guard case .file(let name) = item.name else { continue }
+      files[name] = item.bytes
+    }
+    let script = try #require(files.removeValue(forKey: "etc/table-loader"))
+    try #require(script.count % 128 == 0)
+    for start in stride(from: 0, to: script.count, by: 128) {
+      try execute(Array(script[start..<start + 128]))
+    }
+  }
+
+  private func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+    bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+  private func name(_ bytes: ArraySlice<UInt8>) -> String {
+    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+  }
+
+  private mutating func execute(_ command: [UInt8]) throws {
+    let file = name(command[4..<60])
+    var bytes = try #require(files[file])
+    let place = try #require(Self.places[file])
+    switch number(command[0..<4]) {
+    case 1: #expect(place % number(command[60..<64]) == 0)
+    case 2:
+      let target = try #require(Self.places[name(command[60..<116])])
+      let (offset, size) = (Int(number(command[116..<120])), Int(command[120]))
+      let pointer = number(bytes[offset..<offset + size]) + target
+      for index in 0..<size {
+        bytes[offset + index] = UInt8(truncatingIfNeeded: pointer >> UInt64(8 * index))
+      }
+    case 3:
+      let (offset, start) = (Int(number(command[60..<64])), Int(number(command[64..<68])))
+      bytes[offset] &-= sum(bytes[start..<start + Int(number(command[68..<72]))])
+    default: Issue.record("command \(command[0])")
+    }
+    files[file] = bytes
+  }
+}
+
 private func nothing() -> ACPIDescription {
   var description = ACPIDescription(lowRAMEnd: 0x0400_0000)
   description.hasVGA = false
@@ -222,5 +268,19 @@ private func output(of tool: String, _ arguments: [String], in directory: URL) t
     #expect(apic.contains("= 0000000000000010"), "\(apic)")
     #expect(!legacy.contains("= 0000000000000010"), "\(legacy)")
     #expect(legacy.contains("= 000000000000000A"), "\(legacy)")
+  }
+
+  /// Firmware that follows the loader's script ends with the tables that are built for that place.
+  @Test func loaderScriptMakesTheSameTables() throws {
+    for description in [everything(), nothing()] {
+      let image = try ACPITables.build(description, in: 0..<0x1_0000, rsdpPhysical: 0x1_0000)
+      let items = ACPILoaderScript.items(tables: image.segments[0].bytes, rsdp: image.segments[1].bytes)
+      let loader = try Loader(items)
+      let tables = try #require(Loader.places["etc/acpi/tables"])
+      let expected = try ACPITables.build(
+        description, in: tables..<tables + 0x1_0000, rsdpPhysical: Loader.places["etc/acpi/rsdp"])
+      #expect(loader.files["etc/acpi/tables"] == expected.segments[0].bytes)
+      #expect(loader.files["etc/acpi/rsdp"] == expected.segments[1].bytes)
+    }
   }
 }

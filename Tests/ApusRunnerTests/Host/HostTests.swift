@@ -1,4 +1,5 @@
 import ApusDevices
+import ApusMachine
 import Testing
 import apus
 
@@ -62,6 +63,32 @@ import apus
     var buffer = [UInt8](repeating: 0, count: 1024)
     #expect(throws: BlockError.io) { try disk.read(sector: 0, count: 2, into: &buffer, at: 0) }
     #expect(disk.failure?.contains(path) == true)
+  }
+
+  /// A CD image may end within a sector; what is missing reads as zeros.
+  @Test func aLastSectorIsPadded() throws {
+    let path = scratch.file("cd", [UInt8](repeating: 7, count: 1124))
+    #expect(throws: Failure.self) { try HostDisk(path: path, readOnly: true) }
+    #expect(throws: Failure.self) { try HostDisk(path: path, readOnly: false, isPadded: true) }
+    let disk = try HostDisk(path: path, readOnly: true, isPadded: true)
+    #expect(disk.sectorCount == 3)
+    var buffer = [UInt8](repeating: 0xEE, count: 2048)
+    try disk.read(sector: 1, count: 2, into: &buffer, at: 512)
+    #expect(buffer[512..<1124].allSatisfy { $0 == 7 })
+    #expect(buffer[1124..<1536].allSatisfy { $0 == 0 } && buffer[1536] == 0xEE && buffer[511] == 0xEE)
+    #expect(disk.failure == nil)
+  }
+
+  @Test func imagesAreWhatTheyAreCopiesOf() {
+    func device(_ bytes: [UInt8]) -> BootDevice { DiskFormat.bootDevice(scratch.file("image", bytes)) }
+    var image = [UInt8](repeating: 0, count: 1_474_560)
+    #expect(device(image) == .floppy)
+    #expect(device([UInt8](repeating: 0, count: 368_640)) == .floppy)
+    #expect(device([UInt8](repeating: 0, count: 512)) == .hardDisk)
+    #expect(device(image + [0]) == .hardDisk)
+    image.replaceSubrange(0x8001..<0x8006, with: Array("CD001".utf8))
+    #expect(device(image) == .cdrom)
+    #expect(DiskFormat.bootDevice(scratch.path + "/absent") == .hardDisk)
   }
 
   @Test func writersExcludeEveryoneReadersShare() throws {

@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+/// Disk images through the built-in BIOS, and the printer and the speaker of the machine.
+@Suite struct FirmwareProcessTests {
+  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+  private let scratch = Scratch()
+
+  private func committed(_ path: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: Self.root.appendingPathComponent(path)))
+  }
+
+  /// A floppy disk of 1.44 MB that begins with an image of testroms/bios.
+  private func floppy(_ image: String) throws -> String {
+    let bytes = try committed("testroms/bios/\(image).img")
+    return scratch.file("\(image).img", bytes + [UInt8](repeating: 0, count: 1_474_560 - bytes.count))
+  }
+
+  private func flat(_ code: [UInt8]) -> [String] {
+    ["--memory", "4M", "--debug-exit", "--flat", "\(scratch.file("guest.bin", code)),at=0x7c00"]
+  }
+
+  /// `mov al, value; mov dx, port; out dx, al`
+  private func out(_ port: UInt16, _ value: UInt8) -> [UInt8] {
+    [0xB0, value, 0xBA, UInt8(port & 0xFF), UInt8(port >> 8), 0xEE]
+  }
+
+  /// What INT 16h gives for keys, against what it gave under QEMU.
+  @Test func keysAreWhatTheyAreUnderQEMU() throws {
+    let keys = [
+      "a", "Shift+a", "Ctrl+c", "Alt+x", "F1", "Shift+F12", "Up", "Ctrl+Home", "kp7", "CapsLock", "q",
+      "NumLock",
+      "kp7", "Enter", "Esc",
+    ]
+    let steps = ["sleep 2"] + keys.flatMap { ["press \($0)", "sleep 0.1"] }
+    let script = scratch.file("s", Array(steps.joined(separator: "\n").utf8))
+    let result = Child.run([
+      try floppy("keys"), "--debug-exit", "--debugcon", "stdio", "--serial", "none", "--script", script,
+    ])
+    #expect(result.status == 1, "\(result.errors)")
+    let expected = try String(decoding: committed("testroms/bios/keys.txt"), as: UTF8.self)
+    #expect(result.output == expected)
+  }
+
+  @Test func theScreenShowsWhatTheBIOSSays() throws {
+    let blank = scratch.file("blank.img", [UInt8](repeating: 0, count: 1 << 20))
+    let script = scratch.file("s", Array("wait screen \"No bootable device\" 10\nexit 0\n".utf8))
+    let result = Child.run(["--hda", blank, "--script", script, "--screen-text"])
+    #expect(result.status == 0 && result.output.contains("Apus BIOS"), "\(result.output) \(result.errors)")
+    // The only image, which was meant to be booted.
+    let alone = Child.run([blank])
+    #expect(alone.status == 3 && alone.errors.contains("boot signature at offset 0x1fe"))
+  }
+
+  @Test func theBootMenuIsShownOnDemand() throws {
+    let script = scratch.file("s", Array("wait screen \"F12\" 10\nexit 0\n".utf8))
+    let menu = Child.run([try floppy("keys"), "-boot", "menu=on", "--script", script])
+    #expect(menu.status == 0, "\(menu.errors)")
+  }
+
+  @Test func theSameRunEachTime() throws {
+    let words = [try floppy("services"), "--debug-exit", "--state-hash", "--success-code", "1"]
+    let first = Child.run(words)
+    #expect(first.status == 0 && first.errors.hasPrefix("state-hash: "), "\(first.errors)")
+    #expect(Child.run(words).errors == first.errors)
+  }
+
+  @Test func thePrinterPrints() {
+    // Data, then STROBE on and off; BUSY takes a microsecond.
+    let code = "Print\n".utf8.flatMap { byte in
+      out(0x378, byte) + out(0x37A, 0x0D) + out(0x37A, 0x0C) + [UInt8](repeating: 0x90, count: 3000)
+    }
+    let file = scratch.path + "/print"
+    let result = Child.run(flat(code + out(0xF4, 0)) + ["-parallel", "file:\(file)"])
+    #expect(result.status == 1, "\(result.errors)")
+    #expect(String(decoding: Scratch.read(file), as: UTF8.self) == "Print\n")
+    #expect(Child.run(flat(code) + ["-parallel", "file:/nonexistent/print"]).status == 3)
+  }
+
+  /// A tone of 1193182 / 1193 Hz for a tenth of a second: counter 2 in mode 3, then `mov ecx, 100000000; loop $`.
+  @Test func theSpeakerIsRecorded() {
+    let code =
+      out(0x43, 0xB6) + out(0x42, 0xA9) + out(0x42, 0x04) + out(0x61, 3)
+      + [0x66, 0xB9, 0x00, 0xE1, 0xF5, 0x05, 0x67, 0xE2, 0xFD] + out(0x61, 0) + out(0xF4, 0)
+    let file = scratch.path + "/beep.wav"
+    let result = Child.run(flat(code) + ["--speaker", file])
+    #expect(result.status == 1, "\(result.errors)")
+    let bytes = Scratch.read(file)
+    func integer(_ offset: Int, _ size: Int) -> Int {
+      bytes[offset..<offset + size].reversed().reduce(0) { $0 << 8 | Int($1) }
+    }
+    #expect(bytes.count > 44 && bytes.starts(with: Array("RIFF".utf8)))
+    guard bytes.count > 44 else { return }
+    #expect(integer(4, 4) == bytes.count - 8 && integer(40, 4) == bytes.count - 44)
+    #expect(integer(20, 2) == 1 && integer(22, 2) == 1 && integer(24, 4) == 44_100 && integer(34, 2) == 16)
+    // 100 million instructions of a nanosecond each.
+    let samples = stride(from: 44, to: bytes.count - 1, by: 2).map {
+      Int16(truncatingIfNeeded: integer($0, 2))
+    }
+    #expect((4400...4420).contains(samples.count))
+    let rises = zip(samples, samples.dropFirst()).count { $0 < 0 && $1 >= 0 }
+    #expect((97...101).contains(rises))
+  }
+}
