@@ -59,7 +59,8 @@ private struct Loader {
       guard case .file(let name) = item.name else { continue }
       files[name] = item.bytes
     }
-    let script = try #require(files.removeValue(forKey: "etc/table-loader"))
+    let script = try #require(files["etc/table-loader"])
+    files["etc/table-loader"] = nil
     try #require(script.count % 128 == 0)
     for start in stride(from: 0, to: script.count, by: 128) {
       try execute(Array(script[start..<start + 128]))
