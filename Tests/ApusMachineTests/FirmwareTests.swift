@@ -57,11 +57,17 @@ import Testing
     return try Machine(configuration, ram: .allocate(size: configuration.memorySize))
   }
 
+  private static func lines(_ text: String) -> [String] {
+    text.split { $0.isNewline }.map(String.init)
+  }
+
   /// QEMU's board brings no ACPI tables, for which the BIOS then takes 64 KiB of RAM.
-  private static func withoutTables(_ text: String) -> String {
-    text.replacingOccurrences(of: "88 FBC0 E801 02FF", with: "88 FC00 E801 0300")
-      .replacingOccurrences(
-        of: "  00100000 03EF0000 0001\n  03FF0000 00010000 0004\n", with: "  00100000 03F00000 0001\n")
+  private static func withoutTables(_ lines: [String]) -> [String] {
+    lines.filter { $0 != "  03FF0000 00010000 0004" }.map {
+      $0 == "  00100000 03EF0000 0001"
+        ? "  00100000 03F00000 0001"
+        : $0.replacingOccurrences(of: "88 FBC0 E801 02FF", with: "88 FC00 E801 0300")
+    }
   }
 
   @Test func embeddedImageIsTheCommittedOne() throws {
@@ -83,8 +89,8 @@ import Testing
           [.cdrom], Drive(interface: .ide, medium: .cdrom, place: 2, store: Self.bootableCD(floppy)), console)
       }
     let stop = machine.run(upTo: 2_000_000_000, slice: 100_000)
-    let expected = try String(decoding: Self.committed("testroms/bios/services-\(medium).txt"), as: UTF8.self)
-    #expect(console.text.replacingOccurrences(of: "\r", with: "") == Self.withoutTables(expected))
+    let expected = String(decoding: try Self.committed("testroms/bios/services-\(medium).txt"), as: UTF8.self)
+    #expect(Self.lines(console.text) == Self.withoutTables(Self.lines(expected)))
     guard case .debugExit = stop else {
       Issue.record("\(stop)")
       return

@@ -107,7 +107,7 @@ package struct CPUState {
 
   // Time. `now == clockBase - budget` at a block boundary.
   var clockBase: UInt64 = 0
-  /// The part of `now` that was skipped in `HLT`, so retired instructions = `now - idle`.
+  /// The part of `now` that was skipped in `HLT` or spent on ports, so retired instructions = `now - idle`.
   var idle: UInt64 = 0
   var stop = StopCode.none
   var stopDetail: UInt64 = 0

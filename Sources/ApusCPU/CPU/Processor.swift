@@ -200,8 +200,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func prepareCaches() {
     for index in 0..<Layout.bankCount {
-      // A full page set makes the first flush touch everything.
-      (bank(index) + TLB.pageSetOffset).storeBytes(of: ~0, as: UInt64.self)
+      // A full log makes the first flush touch everything.
+      bank(index).storeBytes(of: TLB.jumpLogSize + 1, toByteOffset: TLB.jumpLogCount, as: Int.self)
     }
     flushTranslations(.all)
   }

@@ -38,11 +38,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     builder.removeDeadFlags()
     builder.setHandlers()
+    // Which bytes after its last one the decoder looked at before it gave up is not known.
+    let ahead: UInt64 = builder.endsUndefined ? 15 : 0
     UnsafeMutableRawPointer(first - 2).assumingMemoryBound(to: BlockHeader.self).initialize(
       to: BlockHeader(
         rip: pointee.rip, physical: physical, physical2: decoder.secondPhysical,
         codeLimit: is64Bit ? 0 : segment(.cs).pointee.limit, nextInHash: 0, nextInPage: 0,
-        nextInPage2: 0, incoming: 0, length: UInt16(truncatingIfNeeded: builder.lastRIP &- pointee.rip),
+        nextInPage2: 0, incoming: 0,
+        length: UInt16(truncatingIfNeeded: builder.lastRIP &- pointee.rip &+ ahead),
         codeMode: pointee.codeMode, isValid: true))
     pointee.arenaUsed = start + 2 + UInt32(builder.next - first)
     return first
@@ -98,6 +101,9 @@ struct BlockBuilder {
     next = first
     lastRIP = cpu.pointee.rip
   }
+
+  /// Whether the last instruction is none.
+  var endsUndefined: Bool { last.map { $0.pointee.form == Form.UD || $0.pointee.form == Form.GP } ?? false }
 
   var isNearlyFull: Bool { next - first > Int(BlockCache.maxOps) - 12 }
 

@@ -139,26 +139,33 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return (~0 << first) & (~0 >> (63 - last))
   }
 
+  /// Whether blocks were decoded from the granules of `size` bytes within a page.
+  func holdsCode(hostOffset offset: Int, size: Int) -> Bool {
+    pointee.pageGranules[offset >> 12] & granules(UInt64(offset & 0xFFF), UInt64(size)) != 0
+  }
+
   /// Drops the blocks decoded from bytes that are about to be, or were, written.
   @inline(never)
   func invalidateCode(hostOffset offset: Int, size: Int) {
     let page = offset >> 12
-    let written = granules(UInt64(offset & 0xFFF), UInt64(size))
-    guard pointee.pageGranules[page] & written != 0 else { return }
+    guard holdsCode(hostOffset: offset, size: size) else { return }
     let pageStart = UInt64(page) << 12
+    let written = UInt64(offset & 0xFFF)..<UInt64(offset & 0xFFF) + UInt64(size)
     var at = pointee.pageBlocks[page]
     var kept: UInt32 = 0
     var remaining: UInt64 = 0
+    var hasDropped = false
     while at != 0 {
       let header = header(at)
       let isFirst = hostOffset(header.pointee.physical).map { UInt64($0) & ~0xFFF == pageStart } ?? false
       let next = isFirst ? header.pointee.nextInPage : header.pointee.nextInPage2
-      let covered = coveredGranules(header, isFirst: isFirst)
-      if covered & written != 0 {
+      let covered = coveredBytes(header, isFirst: isFirst)
+      if covered.overlaps(written) {
         drop(at)
+        hasDropped = true
       }
       if header.pointee.isValid {
-        remaining |= covered
+        remaining |= granules(covered.lowerBound, covered.upperBound - covered.lowerBound)
         if isFirst { header.pointee.nextInPage = kept } else { header.pointee.nextInPage2 = kept }
         kept = at
       }
@@ -167,16 +174,19 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.pageBlocks[page] = kept
     pointee.pageGranules[page] = remaining
     if remaining == 0 { pointee.pageFlags[page] &= ~PageFlag.code }
-    pointee.attention = 1
+    if hasDropped { pointee.attention = 1 }
   }
 
-  private func coveredGranules(
+  /// The bytes within its first or its second page from which a block was decoded. Exactly those count: boot
+  /// loaders keep variables between their functions, and decoding the code around them again after every store
+  /// would cost more than looking for what the store hits.
+  private func coveredBytes(
     _ header: UnsafeMutablePointer<BlockHeader>, isFirst: Bool
-  ) -> UInt64 {
+  ) -> Range<UInt64> {
     let start = header.pointee.physical & 0xFFF
     let length = UInt64(max(header.pointee.length, 1))
-    if isFirst { return granules(start, min(length, 4096 - start)) }
-    return granules(0, max(length &- (4096 - start), 1))
+    if isFirst { return start..<min(start + length, 4096) }
+    return 0..<max(start + length, 4097) - 4096
   }
 
   /// Takes a block out of every path that leads to it. It stays in the page list of its other page, marked

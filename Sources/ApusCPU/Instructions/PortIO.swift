@@ -1,5 +1,10 @@
 // SDM Vol. 1 ch. 5, "I/O Instructions", and ch. "Input/Output". `INS` and `OUTS` are in StringOperations.swift.
 
+enum PortTiming {
+  /// Nanoseconds of virtual time for an access to a port, beside that of the instruction.
+  static let access: UInt64 = 500
+}
+
 extension UnsafeMutablePointer where Pointee == CPUState {
   /// Bytes of a port access: 4 at most, whatever REX.W says.
   @inline(__always)
@@ -32,12 +37,24 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func readPort(_ port: UInt16, _ width: Int) -> UInt32 {
     notePortBreakpoint(port, width)
-    return processor.bus.readPort(port, width: width)
+    let value = processor.bus.readPort(port, width: width)
+    waitForPort()
+    return value
   }
 
   func writePort(_ port: UInt16, _ value: UInt32, _ width: Int) {
     notePortBreakpoint(port, width)
     processor.bus.writePort(port, value, width: width)
+    waitForPort()
+  }
+
+  /// Passes the time that an access to a port takes: half a microsecond, about what it is on the ISA bus
+  /// (IEEE P996, "I/O cycles"), and far more than an instruction. Guests measure time by such accesses (port 80h)
+  /// and wait in loops of them. What is due by then comes right after the instruction, whatever block it is in.
+  private func waitForPort() {
+    pointee.idle &+= PortTiming.access
+    pointee.budget &-= Int64(PortTiming.access)
+    if pointee.budget < 0 { pointee.attention = 1 }
   }
 
   /// Whether the present privilege may use `width` ports from `port` on: #GP(0) if not (SDM Vol. 1,

@@ -31,6 +31,11 @@ enum TLB {
   /// In the first bank: the page-directory cache (PageWalk.swift).
   static let walkCacheOffset = returnTop + 8
   static let walkCacheCount = 64
+  /// How many entries were made in the jump cache since it was emptied, and which (16 bits each), so that emptying
+  /// it after a few costs little: boot loaders change modes for every call of the BIOS.
+  static let jumpLogCount = bankSize - 8
+  static let jumpLogOffset = jumpLogCount - 2 * jumpLogSize
+  static let jumpLogSize = 256
   static let bankSize = largeSetOffset + 512 + 3072
 
   /// How far down the bits above the index are folded into it; at least half the index's width, so that
@@ -210,7 +215,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let firstSize = min(size, 4096 - Int(linear & 0xFFF))
     if firstSize == size {
       let translation = try translate(linear, kind)
-      if let pointer = directPointer(linear, translation, kind) { return pointer }
+      if let pointer = directPointer(linear, linear, size, translation, kind) { return pointer }
       pointee.bouncePhysical = translation.physical
     } else {
       let next = ((linear & ~0xFFF) &+ 0x1000) & pointee.linearMask
@@ -303,7 +308,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if pointee.dr7 & 0xFF != 0 && hasDataBreakpoint(page) { return nil }
     let kind = access | userBit
     let translation = try translate(linear, kind)
-    if let pointer = directPointer(linear, translation, kind) {
+    if let pointer = directPointer(linear, low, size, translation, kind) {
       return pointer - Int(truncatingIfNeeded: linear &- low)
     }
     guard isWrite, let region = region(of: translation.physical), region.pointee.isWritable else {
@@ -360,11 +365,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     rest >= 8 ? 8 : rest >= 4 ? 4 : rest >= 2 ? 2 : 1
   }
 
-  /// The host address for an access within one page of RAM or ROM that needs no bounce, entering it into the
-  /// TLB where later hits may skip every check.
+  /// The host address of `linear` for an access to `size` bytes from `low` on, all within one page of RAM or ROM, that
+  /// needs no bounce, entering the page into the TLB where later hits may skip every check. A store beside code in a
+  /// page needs none either, but the next one may hit the code: boot sectors and other small programs have their
+  /// stacks there.
   @inline(__always)
   private func directPointer(
-    _ linear: UInt64, _ translation: Translation, _ kind: UInt32
+    _ linear: UInt64, _ low: UInt64, _ size: Int, _ translation: Translation, _ kind: UInt32
   ) -> RawPointer? {
     guard let region = region(of: translation.physical) else { return nil }
     let offset = Int(
@@ -373,7 +380,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if isWrite {
       guard region.pointee.isWritable else { return nil }
       let flags = pointee.pageFlags[offset >> 12]
-      if flags & PageFlag.code != 0 { return nil }
+      if flags & PageFlag.code != 0 {
+        let start = offset - Int(truncatingIfNeeded: linear &- low)
+        guard !holdsCode(hostOffset: start, size: size) else { return nil }
+        pointee.pageFlags[offset >> 12] = flags | PageFlag.dirty
+        return pointee.ram + offset
+      }
       pointee.pageFlags[offset >> 12] = flags | PageFlag.dirty
     }
     let pointer = pointee.ram + offset

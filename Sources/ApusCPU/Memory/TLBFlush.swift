@@ -138,17 +138,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Empties one jump cache; cheap if nothing was entered since the last time.
   func flushJumpCache(_ bank: RawPointer) {
     clearReturnStack(bank)
+    let count = bank.load(fromByteOffset: TLB.jumpLogCount, as: Int.self)
+    guard count != 0 else { return }
+    bank.storeBytes(of: 0, toByteOffset: TLB.jumpLogCount, as: Int.self)
     let pages = (bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
-    var isEmpty = true
-    for word in 0..<64 where pages[word] != 0 {
-      pages[word] = 0
-      isEmpty = false
-    }
-    if isEmpty { return }
-    var entry = bank + TLB.jumpCacheOffset
-    for _ in 0..<TLB.jumpCacheCount {
-      invalidateJump(entry)
-      entry += 16
+    for word in 0..<64 { pages[word] = 0 }
+    if count <= TLB.jumpLogSize {
+      let log = (bank + TLB.jumpLogOffset).assumingMemoryBound(to: UInt16.self)
+      for index in 0..<count { invalidateJump(bank + TLB.jumpCacheOffset + Int(log[index]) * 16) }
+    } else {
+      for index in 0..<TLB.jumpCacheCount { invalidateJump(bank + TLB.jumpCacheOffset + index * 16) }
     }
   }
 
@@ -203,7 +202,14 @@ enum JumpCache {
 extension UnsafeMutablePointer where Pointee == CPUState {
   /// Enters a block into the present bank's jump cache.
   func cacheJump(_ rip: UInt64, _ op: OpPointer) {
-    let entry = pointee.bank + TLB.jumpCacheEntry(rip)
+    let offset = TLB.jumpCacheEntry(rip)
+    let entry = pointee.bank + offset
+    let count = pointee.bank.load(fromByteOffset: TLB.jumpLogCount, as: Int.self)
+    if count < TLB.jumpLogSize {
+      let index = UInt16(truncatingIfNeeded: (offset - TLB.jumpCacheOffset) >> 4)
+      pointee.bank.storeBytes(of: index, toByteOffset: TLB.jumpLogOffset + 2 * count, as: UInt16.self)
+    }
+    pointee.bank.storeBytes(of: min(count, TLB.jumpLogSize) + 1, toByteOffset: TLB.jumpLogCount, as: Int.self)
     entry.storeBytes(of: rip ^ pointee.codeTag, as: UInt64.self)
     entry.storeBytes(of: RawPointer(op), toByteOffset: 8, as: RawPointer.self)
     let pages = (pointee.bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
