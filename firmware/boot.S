@@ -21,6 +21,11 @@ int19:
   mov es, ax
   sti
   cld
+  // A kernel of the machine's own, on Apus's board.
+  mov dx, 0x508
+  in al, dx
+  cmp al, 0x4B
+  je boot_kernel
   call menu_wanted
   jnc boot_menu
 .globl boot_in_order, boot_kind, boot_disk
@@ -49,6 +54,12 @@ boot_in_order:
   shr dx, 4
   loop 2b
   int 0x18
+
+boot_kernel:
+  out dx, al
+1:
+  hlt
+  jmp 1b
 
 // No device: says so and offers the menu.
 int18:

@@ -91,6 +91,17 @@ key_test:
   far_return 2
 3:
   sti
+  // Whoever asks in a loop may wait here for the next interrupt, if the board (Apus) says so.
+  push ax
+  push dx
+  mov dx, 0x509
+  in al, dx
+  cmp al, 0x49
+  pop dx
+  pop ax
+  jne 4f
+  hlt
+4:
   mov ah, ch
   cmp al, al
   pop cx

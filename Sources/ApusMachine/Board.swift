@@ -161,6 +161,10 @@ package final class Board {
         VGAWindow(vga), ports: VGA.ports, memory: window.lowerBound,
         size: window.upperBound - window.lowerBound + 1)
     }
+    if firmware != nil {
+      let start = configuration.startsKernelByFirmware ? pins.line(.kernelBoot) : nil
+      try attach(FirmwarePort(kernelStart: start, screen: vga), ports: FirmwarePort.portRanges)
+    }
     if let ports = configuration.debugExitPorts { try attach(debugExit, ports: [ports]) }
     let window = pci.memoryWindow
     try attach(

@@ -41,8 +41,8 @@ extension Board {
   func firmwareConfiguration(
     _ configuration: MachineConfiguration
   ) throws(MachineError) -> FirmwareConfiguration? {
-    guard configuration.boot == nil else { return nil }
-    if case .builtInGuest = configuration.firmware { return nil }
+    if configuration.boot == nil, case .builtInGuest = configuration.firmware { return nil }
+    guard configuration.boot == nil || configuration.startsKernelByFirmware else { return nil }
     typealias Key = FirmwareConfiguration.Key
     var items: [FirmwareConfiguration.Item] = [
       .init(Key.memorySize, configuration.memorySize),
@@ -54,6 +54,13 @@ extension Board {
     let image = try acpiTables(in: 0..<0x1_0000, rsdp: 0x1_0000)
     items += ACPILoaderScript.items(tables: image.segments[0].bytes, rsdp: image.segments[1].bytes)
     return FirmwareConfiguration(items: items, memory: memory)
+  }
+
+  /// The cursor's place on the text screen that firmware has left, from the BIOS data area.
+  var firmwareScreen: FirmwareScreen {
+    var place: [UInt8] = [0, 0]
+    _ = memory.dmaRead(0x450, into: &place, 0..<2)
+    return FirmwareScreen(column: place[0], row: place[1])
   }
 
   // MARK: ACPI tables

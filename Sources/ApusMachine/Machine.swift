@@ -33,7 +33,7 @@ public final class Machine {
       throw MachineError(message: error.message, kind: .usage)
     }
     self.configuration = configuration
-    rom = configuration.boot == nil ? try Self.firmware(configuration) : []
+    rom = try Self.firmware(configuration)
     board = try Board(configuration, map, romSize: UInt64(rom.count))
     processor = Processor(
       ram: ram, regions: board.shadow.regions, bus: board, model: configuration.cpuModel)
@@ -43,7 +43,10 @@ public final class Machine {
 
   deinit { board.disconnect() }
 
+  /// The ROM, empty for a machine that starts without.
   private static func firmware(_ configuration: MachineConfiguration) throws(MachineError) -> [UInt8] {
+    if configuration.startsKernelByFirmware { return BuiltInFirmware.image() }
+    guard configuration.boot == nil else { return [] }
     switch configuration.firmware {
     case .builtInGuest: return BuiltInGuest.image()
     case .bios: return BuiltInFirmware.image()
@@ -61,25 +64,49 @@ public final class Machine {
   private func start() throws(MachineError) {
     board.reset(at: board.now)
     processor.reset()
-    guard let source = configuration.boot else {
-      // RAM keeps its contents in a reset, and is zero at power-on.
-      precondition(processor.writeHost(processor.ram.size, from: rom, 0..<rom.count))
-      for table in try board.firmwareTables() {
-        precondition(processor.writeHost(table.physical, from: table.bytes, 0..<table.bytes.count))
+    if let source = configuration.boot {
+      board.memory.erase()
+      guard configuration.startsKernelByFirmware else {
+        board.initializeAsFirmware(at: board.now)
+        return enter(try load(source, acpiRSDP: try board.placeACPITables()))
       }
-      return
+      // A file that cannot be booted is refused now, not when firmware is done.
+      _ = try load(source, acpiRSDP: 0)
+      board.memory.erase()
     }
-    board.memory.erase()
-    board.initializeAsFirmware(at: board.now)
-    let rsdp = try board.placeACPITables()
+    // Without a kernel, RAM keeps its contents in a reset; it is zero at power-on.
+    precondition(processor.writeHost(processor.ram.size, from: rom, 0..<rom.count))
+    for table in try board.firmwareTables() {
+      precondition(processor.writeHost(table.physical, from: table.bytes, 0..<table.bytes.count))
+    }
+  }
+
+  private func load(
+    _ source: BootSource, acpiRSDP: UInt64, after firmware: FirmwareScreen? = nil
+  ) throws(MachineError) -> BootState {
     do throws(BootError) {
-      let state = try source.load(into: board.memory, map: board.map, acpiRSDP: rsdp)
-      processor.load(InitialState(state))
-      // From the next address that MTRRs can describe; what lies between RAM and there is nobody's.
-      let hole = (board.map.lowRAMSize + 0xFF_FFFF) & ~0xFF_FFFF
-      processor.programMemoryTypes(uncachedFrom: max(hole, 1 << 30))
+      return try source.load(into: board.memory, map: board.map, acpiRSDP: acpiRSDP, after: firmware)
     } catch {
       throw MachineError(message: error.message, kind: .badInput)
+    }
+  }
+
+  private func enter(_ state: BootState) {
+    processor.load(InitialState(state))
+    // From the next address that MTRRs can describe; what lies between RAM and there is nobody's.
+    let hole = (board.map.lowRAMSize + 0xFF_FFFF) & ~0xFF_FFFF
+    processor.programMemoryTypes(uncachedFrom: max(hole, 1 << 30))
+  }
+
+  /// Firmware has done its part: the kernel starts.
+  private func startKernel() -> Stop? {
+    guard let source = configuration.boot else { return nil }
+    do {
+      enter(try load(source, acpiRSDP: Board.acpiRSDP, after: board.firmwareScreen))
+      return nil
+    } catch {
+      // The files were loaded before, into the same memory.
+      return finish(.unimplemented(report: "start of the kernel: " + error.message))
     }
   }
 
@@ -130,6 +157,7 @@ public final class Machine {
       return restart()
     }
     if requests.initialization { initialize() }
+    if requests.kernelBoot { return startKernel() }
     return nil
   }
 

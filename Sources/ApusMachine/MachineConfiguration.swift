@@ -58,7 +58,8 @@ public enum BootDevice: Sendable {
 public struct MachineConfiguration {
   /// RAM in bytes: 2 MiB to 64 GiB in multiples of 4 KiB.
   public var memorySize: UInt64 = 256 << 20
-  /// What to start without firmware; nil starts the firmware.
+  /// What to start without firmware, or, for a kernel on a machine with a VGA adapter, after Apus's BIOS; nil starts
+  /// the firmware.
   public var boot: BootSource?
   /// What runs then.
   public var firmware = Firmware.builtInGuest
@@ -92,6 +93,11 @@ public struct MachineConfiguration {
   public var skipsIdle = false
   /// The processor's model.
   public var cpuModel = CPUModel.max
+
+  /// Whether Apus's BIOS runs before the kernel, for the picture that kernels expect on a VGA adapter.
+  var startsKernelByFirmware: Bool {
+    if hasVGA, case .kernel = boot { true } else { false }
+  }
 
   /// A machine with 256 MiB of RAM that starts the built-in guest.
   public init() {}

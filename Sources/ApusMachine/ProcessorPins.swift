@@ -22,6 +22,8 @@ package final class ProcessorPins: LineSink {
     case powerOff
     /// Edge: the debug exit device has a value.
     case debugExit
+    /// Edge: firmware is done, and the kernel may start.
+    case kernelBoot
   }
 
   /// What is asked of the board since it last looked.
@@ -30,6 +32,7 @@ package final class ProcessorPins: LineSink {
     package var initialization = false
     package var powerOff = false
     package var debugExit = false
+    package var kernelBoot = false
   }
 
   /// Set by the board once there is one.
@@ -56,6 +59,7 @@ package final class ProcessorPins: LineSink {
     case .reset: if level { ask { $0.reset = true } }
     case .powerOff: if level { ask { $0.powerOff = true } }
     case .debugExit: if level { ask { $0.debugExit = true } }
+    case .kernelBoot: if level { ask { $0.kernelBoot = true } }
     case .A20:
       isA20Open = level
       processor?.setA20(level)

@@ -97,3 +97,58 @@ import Testing
     }
   }
 }
+
+/// A kernel on a machine with a VGA adapter starts after the BIOS.
+@Suite struct KernelAfterFirmwareTests {
+  /// A multiboot 1 kernel at 1 MiB of which the header gives the addresses: sends the BIOS's video mode and the
+  /// character at the start of the screen to port E9h, then leaves.
+  private static let kernel: [UInt8] = {
+    let code: [UInt8] = [
+      0xA0, 0x49, 0x04, 0x00, 0x00, 0xE6, 0xE9,  // mov al, [449h]; out 0E9h, al
+      0xA0, 0x00, 0x80, 0x0B, 0x00, 0xE6, 0xE9,  // mov al, [0B8000h]; out 0E9h, al
+      0x88, 0xD8, 0xE6, 0xE9,  // mov al, bl; out 0E9h, al
+      0xB0, 0x10, 0xE6, 0xF4, 0xF4,  // mov al, 10h; out 0F4h, al; hlt
+    ]
+    let base: UInt32 = 0x10_0000
+    let flags: UInt32 = 1 << 16
+    let end = base + 32 + UInt32(code.count)
+    var bytes: [UInt8] = []
+    let magic: UInt32 = 0x1BAD_B002
+    for field in [magic, flags, 0 &- magic &- flags, base, base, end, end, base + 32] {
+      bytes.append(littleEndian: field)
+    }
+    return bytes + code
+  }()
+
+  private func machine(hasVGA: Bool, _ console: Capture, kernel: [UInt8] = Self.kernel) throws -> Machine {
+    var configuration = MachineConfiguration()
+    configuration.memorySize = 32 << 20
+    configuration.boot = .kernel(kernel)
+    configuration.hasVGA = hasVGA
+    configuration.debugConsole = console
+    configuration.debugExitPorts = 0xF4...0xF7
+    configuration.skipsIdle = true
+    return try Machine(configuration, ram: .allocate(size: configuration.memorySize))
+  }
+
+  @Test func theScreenIsReady() throws {
+    let console = Capture()
+    let machine = try machine(hasVGA: true, console)
+    #expect(machine.run(upTo: 500_000_000, slice: 100_000) == .debugExit(0x10))
+    // POST's message goes to the debug console, too; then mode 3, a character, and the address of the information.
+    let end = console.bytes.suffix(3)
+    #expect(console.text.hasPrefix("Apus BIOS") && end.first == 3)
+    #expect(machine.screen?.textScreen()?.columns == 80)
+  }
+
+  @Test func withoutAdapterThereIsNoFirmware() throws {
+    let console = Capture()
+    let machine = try machine(hasVGA: false, console)
+    #expect(machine.run(upTo: 1_000_000, slice: 1000) == .debugExit(0x10))
+    #expect(console.bytes.count == 3 && console.bytes[0] == 0)
+  }
+
+  @Test func badKernelsAreRefusedAtOnce() {
+    #expect(throws: MachineError.self) { try machine(hasVGA: true, Capture(), kernel: [1, 2, 3]) }
+  }
+}

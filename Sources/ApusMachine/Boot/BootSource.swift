@@ -12,6 +12,12 @@ public struct BootModule: Sendable {
   }
 }
 
+/// The text screen of 80 columns and 25 lines that firmware has left, if it ran: where its cursor is.
+package struct FirmwareScreen {
+  package let column: UInt8
+  package let row: UInt8
+}
+
 /// What a machine starts from.
 public enum BootSource: Sendable {
   /// A kernel whose format is recognised by its magic numbers; see `ImageKind`.
@@ -21,10 +27,11 @@ public enum BootSource: Sendable {
   case flat(BootFile, address: UInt64, entry: UInt64?)
 
   /// Puts everything into `memory` and returns the state from which the processor starts. `memory` must be
-  /// as after power-on. `acpiRSDP` is the physical address of the ACPI root pointer, 0 if there is none.
+  /// as after power-on, or as `firmware` left it. `acpiRSDP` is the physical address of the ACPI root pointer, 0 if
+  /// there is none.
   /// Throws a `BootError` for every file or option that cannot be booted; memory may then be partly written.
   package func load(
-    into memory: any BootMemory, map: MemoryMap, acpiRSDP: UInt64
+    into memory: any BootMemory, map: MemoryMap, acpiRSDP: UInt64, after firmware: FirmwareScreen? = nil
   ) throws(BootError) -> BootState {
     guard memory.size == map.ramSize else {
       throw BootError(
@@ -35,7 +42,8 @@ public enum BootSource: Sendable {
     switch self {
     case .kernel(let file, let commandLine, let modules):
       return try Self.loadKernel(
-        BootRequest(kernel: file, commandLine: commandLine, modules: modules, acpiRSDP: acpiRSDP),
+        BootRequest(
+          kernel: file, commandLine: commandLine, modules: modules, acpiRSDP: acpiRSDP, firmware: firmware),
         &placement)
     case .flat(let file, let address, let entry):
       return try FlatBoot.load(file, at: address, entry: entry, &placement)
@@ -47,7 +55,7 @@ public enum BootSource: Sendable {
   ) throws(BootError) -> BootState {
     try request.check()
     let kind = ImageKind(of: request.kernel)
-    if kind != .linux { try BIOSData.write(&placement) }
+    if kind != .linux && request.firmware == nil { try BIOSData.write(&placement) }
     switch kind {
     case .multiboot1(let headerOffset):
       return try Multiboot1(request.kernel, headerOffset: headerOffset).load(request, &placement)
@@ -67,6 +75,7 @@ struct BootRequest {
   let commandLine: String
   let modules: [BootModule]
   let acpiRSDP: UInt64
+  let firmware: FirmwareScreen?
 
   /// More modules than this are refused, so that their table stays small.
   static let modulesLimit = 64

@@ -123,7 +123,7 @@ struct LinuxBoot {
     let loadAddress = try placeKernel(&placement)
     try placement.store(file, payload, at: loadAddress)
     let commandLine = try placeCommandLine(request.commandLine, &placement)
-    var parameters = try bootParameters(placement.map, request.acpiRSDP)
+    var parameters = try bootParameters(placement.map, request)
     parameters.put(UInt32(truncatingIfNeeded: loadAddress), at: 0x214)  // code32_start
     parameters.put(UInt32(truncatingIfNeeded: commandLine), at: 0x228)  // cmd_line_ptr
     if let initrd = request.modules.first?.file {
@@ -207,9 +207,9 @@ struct LinuxBoot {
     return address
   }
 
-  /// The zero page (Linux Documentation/arch/x86/zero-page.rst) but for what depends on placement. Its
-  /// `screen_info` stays zero: no columns and lines, hence no display.
-  private func bootParameters(_ map: MemoryMap, _ acpiRSDP: UInt64) throws(BootError) -> [UInt8] {
+  /// The zero page (Linux Documentation/arch/x86/zero-page.rst) but for what depends on placement. Without
+  /// firmware its `screen_info` stays zero: no columns and lines, hence no display.
+  private func bootParameters(_ map: MemoryMap, _ request: BootRequest) throws(BootError) -> [UInt8] {
     var page = [UInt8](repeating: 0, count: 4096)
     let jump = UInt64(try file.read(UInt8.self, at: 0x201, "jump"))
     // From protocol 2.02 the fields up to 22Ch are there whatever the jump says; the header has room up to
@@ -217,7 +217,16 @@ struct LinuxBoot {
     let end = min(max(0x202 + jump, 0x22C), 0x290)
     let header = try file.range(0x1F1, end - 0x1F1, "setup header")
     for (i, byte) in file.bytes[header].enumerated() { page[0x1F1 + i] = byte }
-    page.put(acpiRSDP, at: 0x70)
+    if let screen = request.firmware {
+      page.put(screen.column, at: 0x00)  // orig_x
+      page.put(screen.row, at: 0x01)  // orig_y
+      page.put(UInt8(3), at: 0x06)  // orig_video_mode
+      page.put(UInt8(80), at: 0x07)  // orig_video_cols
+      page.put(UInt8(25), at: 0x0E)  // orig_video_lines
+      page.put(UInt8(1), at: 0x0F)  // orig_video_isVGA: VGA text
+      page.put(UInt16(16), at: 0x10)  // orig_video_points
+    }
+    page.put(request.acpiRSDP, at: 0x70)
     let extendedKiB = (map.extendedRAMEnd - 0x10_0000) / 1024
     page.put(UInt32(truncatingIfNeeded: extendedKiB), at: 0x1E0)  // alt_mem_k
     page.put(UInt8(truncatingIfNeeded: map.regions.count), at: 0x1E8)  // e820_entries
