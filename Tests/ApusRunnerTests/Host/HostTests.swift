@@ -11,6 +11,45 @@ import apus
   import Darwin
 #endif
 
+@Suite struct SnapshotDiskTests {
+  private let scratch = Scratch()
+
+  /// Writes of all shapes read back, and the image stays as it was. 19 sectors: the last piece is shorter.
+  @Test func writesAreForgotten() throws {
+    let bytes = (0..<19 * 512).map { UInt8(truncatingIfNeeded: $0 / 512) }
+    let path = scratch.file("image", bytes)
+    let disk = SnapshotDisk(try HostDisk(path: path, readOnly: true))
+    #expect(disk.sectorCount == 19 && !disk.isReadOnly)
+    var expected = bytes
+    for (sector, count) in [(3, 1), (6, 4), (0, 19), (18, 1), (15, 3)] {
+      let data = [UInt8](repeating: UInt8(100 + sector), count: count * 512 + 7)
+      try disk.write(sector: UInt64(sector), count: count, from: data, at: 7)
+      expected.replaceSubrange(sector * 512..<(sector + count) * 512, with: data[7...])
+      var all = [UInt8](repeating: 0, count: 19 * 512)
+      try disk.read(sector: 0, count: 19, into: &all, at: 0)
+      #expect(all == expected)
+    }
+    try disk.flush()
+    #expect(Scratch.read(path) == bytes)
+  }
+
+  @Test func refusesWhatDoesNotLieOnTheMedium() throws {
+    let image = try HostDisk(path: scratch.file("image", [UInt8](repeating: 0, count: 1024)), readOnly: true)
+    let disk = SnapshotDisk(image)
+    var buffer = [UInt8](repeating: 0, count: 1024)
+    for (sector, count, offset) in [(2, 1, 0), (.max, 1, 0), (0, -1, 0), (0, 1, -1), (0, 2, 1)]
+      as [(UInt64, Int, Int)]
+    {
+      #expect(throws: BlockError.outOfRange) {
+        try disk.write(sector: sector, count: count, from: buffer, at: offset)
+      }
+      #expect(throws: BlockError.outOfRange) {
+        try disk.read(sector: sector, count: count, into: &buffer, at: offset)
+      }
+    }
+  }
+}
+
 @Suite struct HostDiskTests {
   private let scratch = Scratch()
 

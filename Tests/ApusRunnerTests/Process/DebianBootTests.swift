@@ -98,6 +98,18 @@ struct DebianBootTests {
     #expect(second.errors == first.errors)
   }
 
+  /// With a VGA adapter, the kernel finds the text screen that the BIOS has set up.
+  @Test func theScreenShowsTheKernel() {
+    let script = scratch.file("s", Array("wait screen APUS-BOOT-OK 120\nexit 0\n".utf8))
+    let arguments = [
+      "--kernel", DebianGuest.kernel, "--initrd", DebianGuest.message, "--append", "console=tty0", "-m",
+      "256M",
+      "--vga", "std", "--script", script, "--screen-text",
+    ]
+    let result = Child.run(arguments, seconds: DebianGuest.patience)
+    #expect(result.status == 0 && result.output.contains("APUS-BOOT-OK"), "\(result.output) \(result.errors)")
+  }
+
   /// Commands that were there before the guest was are not lost on the way to its shell.
   @Test func commandsFromAFile() {
     let commands = "echo SUM-$((6 * 7))\nuname -s\npoweroff -f\n"
