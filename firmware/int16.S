@@ -90,8 +90,18 @@ key_test:
   pop ds
   far_return 2
 3:
+  call rest_if_idle
+  mov ah, ch
+  cmp al, al
+  pop cx
+  pop bx
+  pop ds
+  far_return 2
+
+// Whoever asks in a loop waits here for the next interrupt, if the board (Apus) says so.
+.globl rest_if_idle
+rest_if_idle:
   sti
-  // Whoever asks in a loop may wait here for the next interrupt, if the board (Apus) says so.
   push ax
   push dx
   mov dx, 0x509
@@ -99,15 +109,10 @@ key_test:
   cmp al, 0x49
   pop dx
   pop ax
-  jne 4f
+  jne 1f
   hlt
-4:
-  mov ah, ch
-  cmp al, al
-  pop cx
-  pop bx
-  pop ds
-  far_return 2
+1:
+  ret
 
 // Head BX moves on.
 key_advance:

@@ -32,6 +32,8 @@ clock_none:
   ret
 
 ticks_read:
+  call rest_if_idle
+  cli
   mov ax, [BDA_TICKS]
   mov rDX, ax
   mov ax, [BDA_TICKS + 2]

@@ -4,8 +4,9 @@ import ApusBase
 ///
 /// - 508h: when it comes to booting (INT 19h), whether the machine has a kernel of its own to start. It has if "K" is
 ///   read; a write then hands the machine over.
-/// - 509h: when a program asked for a key and there was none, whether the BIOS may wait for the next interrupt before it
-///   says so. It may if "I" is read. Boot loaders and menus ask in a loop, and would keep the host busy for nothing.
+/// - 509h: when a program asked for a key and there was none, or for the time, whether the BIOS may wait for the next
+///   interrupt before it answers. It may if "I" is read. Boot loaders and menus ask in a loop, and would keep the host
+///   busy for nothing.
 package final class FirmwarePort: BytePortDevice {
   package let name = "FirmwarePort"
   /// The ports to attach.
