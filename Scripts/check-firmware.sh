@@ -62,7 +62,21 @@ sendkey kp_7
 sendkey ret
 sendkey esc
 KEYS
-cp testroms/bios/services.img testroms/bios/keys.img "$out"
+cat > "$out/input" <<'KEYS'
+sendkey a
+sendkey f12
+sendkey up
+mouse_move 10 5
+mouse_move -300 20
+mouse_move 0 0 1
+mouse_button 1
+mouse_button 0
+sendkey tab
+sendkey up
+sendkey f12
+sendkey esc
+KEYS
+cp testroms/bios/services.img testroms/bios/keys.img testroms/bios/input.img "$out"
 # A whole diskette and a small disk, as the images are only their first sectors.
 cp "$out/services.img" "$out/floppy.img"
 truncate -s 1474560 "$out/floppy.img"
@@ -73,6 +87,7 @@ truncate -s 1474560 "$out/keys.img"
 run services-floppy "$out/nothing" -boot a -drive if=floppy,format=raw,file="$out/floppy.img"
 run services-disk "$out/nothing" -boot c -drive if=ide,format=raw,file="$out/disk.img"
 run keys "$out/keys" -boot a -drive if=floppy,format=raw,file="$out/keys.img"
+run input "$out/input" -boot c -drive if=ide,format=raw,file="$out/input.img"
 if command -v xorriso > /dev/null; then
   mkdir "$out/iso"
   cp "$out/floppy.img" "$out/iso/"
