@@ -265,7 +265,12 @@ scroll:
   call scroll_text
   jmp 9f
 5:
+  cmp byte ptr cs:[si + MODE_KIND], KIND_PACKED
+  je 6f
   call scroll_graphics
+  jmp 9f
+6:
+  call scroll_packed
 9:
   pop bp
   ret
