@@ -155,6 +155,8 @@
 #define EBDA_DPT_EXTENSION 0x200
 #define EBDA_BOOT_LIST 0x220
 #define EBDA_REQUEST 0x260
+#define EBDA_APM 0x280
+#define EBDA_APM_CONTROL 0x282
 
 // A drive on an IDE channel, 32 bytes at EBDA_DRIVES.
 #define DRIVE_SIZE 32

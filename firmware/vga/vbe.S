@@ -71,19 +71,27 @@ vbe_off:
 vbe_functions:
   cmp word ptr cs:[vbe_memory], 0
   je 9f
+  mov si, offset vbe_power
+  cmp al, 0x10
+  je 7f
+  mov si, offset vbe_ddc
+  cmp al, 0x15
+  je 7f
   cmp al, 0x0A
   ja 8f
   movzx si, al
   shl si, 1
+  mov si, cs:[vbe_table + si]
+7:
   mov rAX, 0x004F
-  jmp word ptr cs:[vbe_table + si]
+  jmp si
 8:
   mov rAX, 0x0100
 9:
   ret
 vbe_table:
   .word vbe_controller, vbe_mode_info, vbe_set, vbe_get, vbe_state, vbe_window, vbe_length, vbe_start
-  .word vbe_dac, vbe_palette, vbe_failed
+  .word vbe_dac, vbe_palette, vbe_protected
 .globl vbe_failed
 vbe_failed:
   mov rAX, 0x014F

@@ -63,6 +63,7 @@ pictures:
   picture "vbe-banked-24", vbe_banked, 0x0112
   picture "vbe-800x600x4", vbe_planar, 0x0102
   picture "vbe-start", vbe_start, 0x0101
+  picture "vbe-protected", vbe_protected, 0x0101
   picture "vbe-text-8", vbe_text, 0x0103
   picture "vbe-text-16", vbe_text, 0x0111
   picture "vbe-text-24", vbe_text, 0x0112
