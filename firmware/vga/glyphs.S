@@ -21,7 +21,7 @@ line_address:
   pop dx
   ret
 1:
-  // Even lines, then odd ones from 2000h.
+  // Even lines, then odd ones from 2000h. Of the 32 KiB from B8000h, beyond which lies this BIOS, 16 KiB are used.
   mov di, 0
   shr ax, 1
   jnc 3f
@@ -30,6 +30,7 @@ line_address:
   mov dx, 80
   mul dx
   add di, ax
+  and di, 0x3FFF
   pop dx
   ret
 
@@ -91,6 +92,19 @@ glyph_address:
   je packed_find
   ret
 
+// A if DH, DL is not on the screen.
+glyph_visible:
+  cmp dh, [BDA_ROWS]
+  ja line_done
+  push cx
+  mov ch, 0
+  mov cl, dl
+  inc cx
+  cmp cx, [BDA_COLUMNS]
+  pop cx
+line_done:
+  ret
+
 // DI to the next line.
 line_next:
   cmp byte ptr cs:[si + MODE_KIND], KIND_PACKED
@@ -115,6 +129,8 @@ line_next:
 // Draws character AL in colour BL at DH, DL of page BH; bit 7 of BL: exclusive or (not with 256 colours).
 .globl glyph_draw
 glyph_draw:
+  call glyph_visible
+  ja line_done
   pushad
   push fs
   push es
@@ -292,6 +308,9 @@ planes_default:
 // the stack.
 .globl glyph_read
 glyph_read:
+  mov ax, 0
+  call glyph_visible
+  ja line_done
   push bp
   push fs
   cmp byte ptr cs:[si + MODE_KIND], KIND_PACKED

@@ -100,6 +100,7 @@ pixel_cga:
   mov ax, cx
   shr ax, 2
   add di, ax
+  and di, 0x3FFF
   not cl
   and cl, 3
   shl cl, 1
@@ -110,6 +111,7 @@ pixel_cga:
   mov ax, cx
   shr ax, 3
   add di, ax
+  and di, 0x3FFF
   not cl
   and cl, 7
   mov al, 1
