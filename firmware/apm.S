@@ -258,6 +258,7 @@ apm_state\suffix:
   mov ah, APM_CANNOT_ENTER
   jb 9b
   push eax
+  push ecx
   push edx
   // Soft off is a sleep type that the chip set names: 0 of the PIIX4 at 00:01.3, 7 of the ICH9 at 00:1F.0, with
   // SLP_EN (bit 13) in PM1a control, 4 above the base address in register 40h (82371AB and ICH9 datasheets). On
@@ -294,10 +295,21 @@ apm_state\suffix:
   jz 7f
   mov eax, ecx
   out dx, ax
+  // It takes its time: 65536 changes of the refresh toggle, of 15 microseconds each.
+  mov ecx, 0x10000
+  mov dl, 0
+11:
+  in al, 0x61
+  and al, 0x10
+  cmp al, dl
+  je 11b
+  mov dl, al
+  dec ecx
+  jnz 11b
 7:
   pop edx
+  pop ecx
   pop eax
-  mov cx, 3
   mov ah, APM_CANNOT_ENTER
   stc
   near_return

@@ -11,7 +11,7 @@
 #define SANDBOX 0x2000
 #define GUARD 0x6000
 #define ROM_COPY 0x7000
-#define PASSES 12
+#define PASSES 4
 // The registers of the last call, for whoever looks at a machine that hangs: interrupt, then AX, BX, CX, DX, SI,
 // DI, BP.
 #define LAST_CALL 0x600

@@ -174,7 +174,13 @@ results: .skip 12
 .endm
 
 protected16:
-  apm 0x5302
+  mov ax, 0x5302
+  mov bx, 0
+  push ax
+  int 0x15
+  // Where the entry is changes from one BIOS to the next.
+  mov bx, 0
+  call tell
   apm 0x5303
   apm 0x5304
   mov ax, 0x5302
