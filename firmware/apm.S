@@ -1,9 +1,9 @@
-// APM 1.2: INT 15h AH=53h, and the entries for 16-bit and 32-bit protected mode, which are one source. Source:
-// Advanced Power Management BIOS Interface Specification 1.2, section 4.
+// APM 1.2: INT 15h AH=53h, and the entries for 16-bit and 32-bit protected mode, which are one source.
+// Source: Advanced Power Management BIOS Interface Specification 1.2, section 4.
 //
-// There is one thing to manage, the whole machine, which can be on and off. Segments in protected mode: code at
-// F0000h, data at the EBDA, in consecutive descriptors (32-bit code,) 16-bit code, data, as the specification
-// has them, so that the data's selector follows from CS.
+// There is one thing to manage, the whole machine, which can be on and off. Segments in protected mode: code
+// at F0000h, data at the EBDA, in consecutive descriptors (32-bit code,) 16-bit code, data, as the
+// specification has them, so that the data's selector follows from CS.
 
 #include "bios.h"
 
@@ -260,9 +260,9 @@ apm_state\suffix:
   push eax
   push ecx
   push edx
-  // Soft off is a sleep type that the chip set names: 0 of the PIIX4 at 00:01.3, 7 of the ICH9 at 00:1F.0, with
-  // SLP_EN (bit 13) in PM1a control, 4 above the base address in register 40h (82371AB and ICH9 datasheets). On
-  // other boards it is taken to be the PIIX4's.
+  // Soft off is a sleep type that the chip set names: 0 of the PIIX4 at 00:01.3, 7 of the ICH9 at 00:1F.0,
+  // with SLP_EN (bit 13) in PM1a control, 4 above the base address in register 40h (82371AB and ICH9
+  // datasheets). On other boards it is taken to be the PIIX4's.
   mov eax, 0x80000B00
   mov edx, 0xCF8
   out dx, eax

@@ -135,8 +135,9 @@ catalog_open:
 9:
   ret
 
-// ES:DI = the initial entry, or the first of a section that can be booted (88h) on a PC (platform 0), CF and DX
-// if there is none. Sections have a header, 90h or, the last, 91h; selection criteria may follow an entry (44h).
+// ES:DI = the initial entry, or the first of a section that can be booted (88h) on a PC (platform 0), CF and
+// DX if there is none. Sections have a header, 90h or, the last, 91h; selection criteria may follow an entry
+// (44h).
 catalog_choose:
   mov word ptr [EBDA_TORITO + TORITO_LEFT], CATALOG_LIMIT
   mov bh, es:[di + 1]

@@ -1,5 +1,5 @@
-// IRQ 1: scan codes (set 1, as the controller translates them) to the codes of INT 16h. Source: PS/2 and PC BIOS
-// Interface Technical Reference, "INT 09h" and "Scan Code/Character Code Combinations".
+// IRQ 1: scan codes (set 1, as the controller translates them) to the codes of INT 16h. Source: PS/2 and PC
+// BIOS Interface Technical Reference, "INT 09h" and "Scan Code/Character Code Combinations".
 
 #include "bios.h"
 

@@ -38,8 +38,9 @@ pci_present\suffix:
   clc
   retf
 
-// BH = bus, EDX = message: configuration mechanism #1 makes a special cycle of a write to register 0 of device
-// 31, function 7 (PCI Local Bus Specification 2.1, "Generating Special Cycles with Configuration Mechanism #1").
+// BH = bus, EDX = message: configuration mechanism #1 makes a special cycle of a write to register 0 of
+// device 31, function 7 (PCI Local Bus Specification 2.1, "Generating Special Cycles with Configuration
+// Mechanism #1").
 pci_special\suffix:
   push eax
   push edx
@@ -314,7 +315,8 @@ pci_routing16:
   stc
   retf
 
-// Set PCI Hardware Interrupt: pin CL (0Ah is INTA#) of function BX to interrupt CH, for all that share the line.
+// Set PCI Hardware Interrupt: pin CL (0Ah is INTA#) of function BX to interrupt CH, for all that share the
+// line.
 pci_route16:
   push si
   push dx

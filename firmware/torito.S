@@ -1,5 +1,6 @@
-// The drives that a bootable CD-ROM emulates: making and ending them, INT 13h AH=4Ah-4Dh, and INT 13h for them.
-// Source: El Torito Bootable CD-ROM Format 1.0; PS/2 and PC BIOS Interface Technical Reference, "INT 13h".
+// The drives that a bootable CD-ROM emulates: making and ending them, INT 13h AH=4Ah-4Dh, and INT 13h for
+// them. Source: El Torito Bootable CD-ROM Format 1.0; PS/2 and PC BIOS Interface Technical Reference, "INT
+// 13h".
 
 #include "bios.h"
 
@@ -100,8 +101,8 @@ torito_drive:
   mov al, 0
   jmp 3f
 1:
-  // A hard disk's geometry is what its first partition entry ends with: head, sector and cylinder at 1C3h. The
-  // doublewords 111 to 115 of the first sector are read.
+  // A hard disk's geometry is what its first partition entry ends with: head, sector and cylinder at 1C3h.
+  // The doublewords 111 to 115 of the first sector are read.
   mov eax, [EBDA_TORITO + TORITO_LBA]
   mov [REQUEST_LBA], eax
   mov word ptr [REQUEST_COUNT], 1
@@ -390,7 +391,8 @@ torito_packet:
   pop es
   ret
 
-// 4Bh: AL = 0 ends the emulation, 1 does not; DS:SI receives the specification packet. DL = the drive, or 7Fh.
+// 4Bh: AL = 0 ends the emulation, 1 does not; DS:SI receives the specification packet. DL = the drive, or
+// 7Fh.
 torito_terminate:
   cmp rAL, 1
   ja torito_refused
@@ -416,8 +418,8 @@ torito_terminate:
   mov ah, 0
   ret
 
-// 4Dh: blocks of the boot catalogue by the command packet at DS:SI: size, count, far address, first block. The
-// boot record, which tells where the catalogue is, passes through the caller's buffer.
+// 4Dh: blocks of the boot catalogue by the command packet at DS:SI: size, count, far address, first block.
+// The boot record, which tells where the catalogue is, passes through the caller's buffer.
 torito_catalog:
   cmp rAL, 0
   jne torito_refused

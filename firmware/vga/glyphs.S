@@ -21,7 +21,8 @@ line_address:
   pop dx
   ret
 1:
-  // Even lines, then odd ones from 2000h. Of the 32 KiB from B8000h, beyond which lies this BIOS, 16 KiB are used.
+  // Even lines, then odd ones from 2000h. Of the 32 KiB from B8000h, beyond which lies this BIOS, 16 KiB are
+  // used.
   mov di, 0
   shr ax, 1
   jnc 3f

@@ -1,6 +1,7 @@
-// Characters and pixels in VBE's modes of packed pixels and direct colours, through the window at A0000h, which
-// is where the program left it afterwards. VBE leaves the meaning of text colours in direct colour modes to the
-// BIOS ("Mode Attributes", D2): here they are the sixteen of text modes, bit 7 of a foreground exclusive or.
+// Characters and pixels in VBE's modes of packed pixels and direct colours, through the window at A0000h,
+// which is where the program left it afterwards. VBE leaves the meaning of text colours in direct colour
+// modes to the BIOS ("Mode Attributes", D2): here they are the sixteen of text modes, bit 7 of a foreground
+// exclusive or.
 
 #include "vga.h"
 
@@ -241,8 +242,8 @@ packed_line_read:
   pop ebx
   ret
 
-// INT 10h AH=0Ch and 0Dh: colour AL at column CX, line DX. In direct colours AL is read as the colour that has
-// this value, 0 if there is none.
+// INT 10h AH=0Ch and 0Dh: colour AL at column CX, line DX. In direct colours AL is read as the colour that
+// has this value, 0 if there is none.
 .globl packed_write, packed_read
 packed_write:
   call packed_open

@@ -5,8 +5,8 @@
 .section .code, "ax"
 .code16
 
-// DI = offset of the character at row DH, column DL of page BH in text memory; ES = its segment (mode SI). The
-// memory has 32 KiB, beyond which lies this BIOS: places that are not there are taken from its start.
+// DI = offset of the character at row DH, column DL of page BH in text memory; ES = its segment (mode SI).
+// The memory has 32 KiB, beyond which lies this BIOS: places that are not there are taken from its start.
 text_address:
   mov es, cs:[si + MODE_SEGMENT]
   push ax

@@ -1,5 +1,5 @@
-// VBE's protected mode interface: 4F0Ah and the code that it gives out. Programs copy the code into segments of
-// their own, so that it uses no address. Source: VESA BIOS Extension Core Functions 3.0, "Function 0Ah".
+// VBE's protected mode interface: 4F0Ah and the code that it gives out. Programs copy the code into segments
+// of their own, so that it uses no address. Source: VESA BIOS Extension Core Functions 3.0, "Function 0Ah".
 
 #include "vga.h"
 

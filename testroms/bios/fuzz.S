@@ -1,10 +1,11 @@
-// Calls every function of INT 10h, 13h, 15h, 16h and 1Ah with registers out of a generator with a fixed seed, and
-// says in the end whether the BIOS, the vectors and the memory that it had no business with are as before.
+// Calls every function of INT 10h, 13h, 15h, 16h and 1Ah with registers out of a generator with a fixed seed,
+// and says in the end whether the BIOS, the vectors and the memory that it had no business with are as
+// before.
 //
-// Left out are calls that may do what they are told: wait for a key (INT 16h 00h, 10h), write to disks (INT 13h
-// 03h, 0Bh, 43h), move memory and leave real mode (INT 15h 87h, 89h), switch off (5307h), install a far call
-// (C207h), restore the adapter's state out of garbage (INT 10h 1Ch, 4F04h), write PCI configuration (B10Bh-B10Fh).
-// Buffers are in 128 KiB from 20000h and 30000h; waits and repetitions are kept short.
+// Left out are calls that may do what they are told: wait for a key (INT 16h 00h, 10h), write to disks (INT
+// 13h 03h, 0Bh, 43h), move memory and leave real mode (INT 15h 87h, 89h), switch off (5307h), install a far
+// call (C207h), restore the adapter's state out of garbage (INT 10h 1Ch, 4F04h), write PCI configuration
+// (B10Bh-B10Fh). Buffers are in 128 KiB from 20000h and 30000h; waits and repetitions are kept short.
 
 #include "guest.h"
 
@@ -12,8 +13,8 @@
 #define GUARD 0x6000
 #define ROM_COPY 0x7000
 #define PASSES 4
-// The registers of the last call, for whoever looks at a machine that hangs: interrupt, then AX, BX, CX, DX, SI,
-// DI, BP.
+// The registers of the last call, for whoever looks at a machine that hangs: interrupt, then AX, BX, CX, DX,
+// SI, DI, BP.
 #define LAST_CALL 0x600
 
 .text

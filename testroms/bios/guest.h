@@ -2,8 +2,8 @@
 
 .intel_syntax noprefix
 
-// LLVM's Intel syntax gives RET and direct CALL a 32-bit operand size even in 16-bit code; an indirect call is
-// written CALL in capitals to get by the macro.
+// LLVM's Intel syntax gives RET and direct CALL a 32-bit operand size even in 16-bit code; an indirect call
+// is written CALL in capitals to get by the macro.
 #define ret .byte 0xC3
 #define call call16
 .macro call16 target

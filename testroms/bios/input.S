@@ -1,7 +1,7 @@
-// Keyboard and mouse by the BIOS: keys are echoed on the screen and told with their codes, packets of the mouse
-// are told as text. What is told goes to the screen, to port E9h and to COM1. Escape ends it.
-// Sources: PS/2 and PC BIOS Interface Technical Reference, "INT 16h" and "INT 15h, Pointing Device BIOS
-// Interface"; Ralf Brown's Interrupt List, INT 15/AX=C207h for the handler's stack.
+// Keyboard and mouse by the BIOS: keys are echoed on the screen and told with their codes, packets of the
+// mouse are told as text. What is told goes to the screen, to port E9h and to COM1. Escape ends it. Sources:
+// PS/2 and PC BIOS Interface Technical Reference, "INT 16h" and "INT 15h, Pointing Device BIOS Interface";
+// Ralf Brown's Interrupt List, INT 15/AX=C207h for the handler's stack.
 
 #include "guest.h"
 

@@ -1,7 +1,6 @@
 // APM by INT 15h and by both protected mode interfaces, PCI services, and other functions whose errors are
-// documented. Ends by switching the machine off.
-// Sources: Advanced Power Management BIOS Interface Specification 1.2; PCI BIOS Specification 2.1; Ralf Brown's
-// Interrupt List, INT 15/AH=84h.
+// documented. Ends by switching the machine off. Sources: Advanced Power Management BIOS Interface
+// Specification 1.2; PCI BIOS Specification 2.1; Ralf Brown's Interrupt List, INT 15/AH=84h.
 
 #include "guest.h"
 

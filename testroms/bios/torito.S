@@ -1,7 +1,7 @@
-// A bootable CD-ROM: the initial entry of its catalogue is an emulated hard disk, whose boot sector looks at the
-// emulation and then asks for the second entry, without emulation; that one makes a diskette for a while. What
-// they find is said at port E9h and on the screen.
-// Sources: El Torito Bootable CD-ROM Format 1.0; ECMA-119 (ISO 9660), "Volume Descriptors".
+// A bootable CD-ROM: the initial entry of its catalogue is an emulated hard disk, whose boot sector looks at
+// the emulation and then asks for the second entry, without emulation; that one makes a diskette for a while.
+// What they find is said at port E9h and on the screen. Sources: El Torito Bootable CD-ROM Format 1.0;
+// ECMA-119 (ISO 9660), "Volume Descriptors".
 
 #include "guest.h"
 
@@ -30,7 +30,8 @@
   .byte 1
 .org 3 * 2048
 // Blocks 19 and 20: validation entry, whose words sum to 0; initial entry, a hard disk. The rest of the first
-// block are a section for another machine and its extensions, so that the second section is in the next block.
+// block are a section for another machine and its extensions, so that the second section is in the next
+// block.
   .byte 1, 0
   .org 3 * 2048 + 28
   .word 0x55AA, 0xAA55

@@ -1,6 +1,6 @@
 // Pictures of every kind that a VGA with DISPI can show, one for each key: modes by INT 10h, drawing by its
-// services and by direct writes, and what programs did with the registers. A picture that is complete is named
-// at port E9h and at COM1 with the words "picture NAME"; video.txt has what each must look like.
+// services and by direct writes, and what programs did with the registers. A picture that is complete is
+// named at port E9h and at COM1 with the words "picture NAME"; video.txt has what each must look like.
 // Sources: PS/2 and PC BIOS Interface Technical Reference, "INT 10h"; IBM Video Subsystem Technical
 // Reference, "Registers"; VESA BIOS Extension 3.0.
 
