@@ -64,7 +64,9 @@ cd "$root/testroms/bios"
 for source in *.S; do
   name=${source%.S}
   assemble "$source" "$out/tests/$name.o"
-  image boot.ld "$out/tests/$name.elf" "$out/tests/$name.img" "$out/tests/$name.o"
+  script=boot.ld
+  [ ! -f "$name.ld" ] || script=$name.ld
+  image "$script" "$out/tests/$name.elf" "$out/tests/$name.img" "$out/tests/$name.o"
 done
 echo "$version" > "$out/TOOLCHAIN"
 

@@ -315,8 +315,6 @@ cdrom_functions:
   .word edd_parameters
   .byte 0x49
   .word cdrom_change
-  .byte 0x4B
-  .word torito_status
   .byte 0x4E
   .word edd_hardware
   .byte 0xFF

@@ -155,6 +155,9 @@
 #define EBDA_DPT_EXTENSION 0x200
 #define EBDA_BOOT_LIST 0x220
 #define EBDA_REQUEST 0x260
+#define EBDA_APM 0x280
+#define EBDA_PARTITION 0x290
+#define EBDA_APM_CONTROL 0x282
 
 // A drive on an IDE channel, 32 bytes at EBDA_DRIVES.
 #define DRIVE_SIZE 32
@@ -197,7 +200,10 @@
 #define TORITO_SPT 22
 #define TORITO_HEAD_COUNT 24
 #define TORITO_CYLINDER_COUNT 26
-
+// The equipment byte without the emulated diskette; of a catalogue that is read, the block and entries to go.
+#define TORITO_EQUIPMENT 28
+#define TORITO_LEFT 30
+#define TORITO_BLOCK 32
 
 // A transfer, at EBDA_REQUEST: block number, count, linear address of the buffer, blocks done, direction.
 #define REQUEST_LBA (EBDA_REQUEST + 0)

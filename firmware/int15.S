@@ -42,6 +42,7 @@ int15_keyboard:
 .endm
 system_functions:
   system 0x24, a20_functions
+  system 0x53, apm_functions
   system 0x80, nothing_to_do
   system 0x81, nothing_to_do
   system 0x82, nothing_to_do

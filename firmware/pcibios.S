@@ -22,6 +22,8 @@ pci_bios\suffix:
   jbe pci_access\suffix
   cmp al, 0x0E
   je pci_routing\suffix
+  cmp al, 0x0F
+  je pci_route\suffix
 pci_unsupported\suffix:
   mov ah, 0x81
   stc
@@ -36,9 +38,25 @@ pci_present\suffix:
   clc
   retf
 
+// BH = bus, EDX = message: configuration mechanism #1 makes a special cycle of a write to register 0 of
+// device 31, function 7 (PCI Local Bus Specification 2.1, "Generating Special Cycles with Configuration
+// Mechanism #1").
 pci_special\suffix:
-  mov ah, 0x81
-  stc
+  push eax
+  push edx
+  movzx eax, bh
+  shl eax, 16
+  or eax, 0x8000FF00
+  mov edx, 0xCF8
+  out dx, eax
+  pop eax
+  push eax
+  mov dl, 0xFC
+  out dx, eax
+  pop edx
+  pop eax
+  mov ah, 0
+  clc
   retf
 
 // CX = device, DX = vendor, SI = index; BX = bus and function.
@@ -297,8 +315,80 @@ pci_routing16:
   stc
   retf
 
+// Set PCI Hardware Interrupt: pin CL (0Ah is INTA#) of function BX to interrupt CH, for all that share the
+// line.
+pci_route16:
+  push si
+  push dx
+  push cx
+  push eax
+  test bh, bh
+  jnz 8f
+  sub cl, 0x0A
+  cmp cl, 3
+  ja 8f
+  // Device 0 is the host bridge, without pins.
+  movzx si, bl
+  shr si, 3
+  dec si
+  js 8f
+  shl si, 4
+  movzx ax, cl
+  add si, ax
+  add si, ax
+  add si, ax
+  mov ax, cs:[pir_slots + si + 3]
+  cmp ch, 15
+  ja 8f
+  mov cl, ch
+  shr ax, cl
+  test al, 1
+  jz 8f
+  movzx eax, byte ptr cs:[pir_slots + si + 2]
+  mov si, ax
+  // PIRQ route control, of the PIIX3 at 00:01.0.
+  or eax, 0x80000800
+  and al, 0xFC
+  mov dx, 0xCF8
+  out dx, eax
+  mov dl, 0xFC
+  mov ax, si
+  and al, 3
+  or dl, al
+  mov al, ch
+  out dx, al
+  // The line shares its interrupt, so it is level-triggered: ELCR.
+  mov dx, 0x4D0
+  mov cl, ch
+  cmp cl, 8
+  jb 1f
+  inc dx
+  sub cl, 8
+1:
+  mov ah, 1
+  shl ah, cl
+  in al, dx
+  or al, ah
+  out dx, al
+  pop eax
+  pop cx
+  pop dx
+  pop si
+  mov ah, 0
+  clc
+  retf
+8:
+  pop eax
+  pop cx
+  pop dx
+  pop si
+  mov ah, 0x88
+  stc
+  retf
+
 .code32
   pci_bios 32, 32, ecx, esi, edi
+pci_route32:
 pci_routing32:
   mov ah, 0x81
   stc

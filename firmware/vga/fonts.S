@@ -39,7 +39,11 @@ font_function:
   je 1f
   cmp ah, 3
   je 9f
-  // The caller's: ES:BP, CX characters from DX, BH bytes each, block BL.
+  // The caller's: ES:BP, CX characters from DX, BH bytes each, block BL. The generator has room for 32 lines.
+  cmp bh, 32
+  ja 9f
+  cmp bh, 1
+  jbe 9f
   mov es, rES
   mov di, rBP
   mov cx, rCX
@@ -194,9 +198,24 @@ font_lines:
   jz 3f
   shr bx, 1
 3:
-  mov ax, bx
+  // Rows, as many as text memory has room for and 40:84 can say.
   push dx
+  mov ax, 0x4000
+  xor dx, dx
+  div word ptr [BDA_COLUMNS]
+  cmp ax, 255
+  jbe 5f
+  mov ax, 255
+5:
+  mov dx, ax
+  mov al, cl
+  mul dl
+  cmp ax, bx
+  mov al, dl
+  jbe 6f
+  mov ax, bx
   div cl
+6:
   pop dx
   push ax
   dec al
@@ -265,8 +284,17 @@ font_graphics:
   mov cx, 16
   mov si, offset font8x16
 2:
+  // A glyph has 1 to 32 lines.
+  dec cx
+  cmp cx, 32
+  jae 8f
+  inc cx
   mov es:[0x43 * 4], si
   mov es:[0x43 * 4 + 2], di
+  // Text modes have their rows from the font in plane 2.
+  call mode_present
+  cmp byte ptr cs:[si + MODE_KIND], KIND_TEXT
+  je 8f
   mov [BDA_CHAR_HEIGHT], cx
   movzx si, bl
   cmp si, 3

@@ -149,16 +149,21 @@ vp_13:
   .byte 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0x41, 0, 0x0F, 0
   graphics 0x40, 0x05, 0x0F
 
-// SI = the entry of the present mode; mode_none in a VESA mode with a linear frame buffer.
+// SI = the entry of the present mode; in VBE's modes packed_mode, but mode_none where those have planes.
 .globl mode_present
 mode_present:
   mov si, offset mode_none
   test word ptr cs:[vbe_mode], 0xFFFF
-  jnz 9f
+  jnz 8f
   push ax
   mov al, [BDA_MODE]
   call mode_find
   pop ax
+  ret
+8:
+  cmp byte ptr cs:[packed_mode + MODE_BITS], 4
+  je 9f
+  mov si, offset packed_mode
 9:
   ret
 

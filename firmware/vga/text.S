@@ -6,6 +6,7 @@
 .code16
 
 // DI = offset of the character at row DH, column DL of page BH in text memory; ES = its segment (mode SI).
+// The memory has 32 KiB, beyond which lies this BIOS: places that are not there are taken from its start.
 text_address:
   mov es, cs:[si + MODE_SEGMENT]
   push ax
@@ -21,7 +22,20 @@ text_address:
   add ax, dx
   shl ax, 1
   add di, ax
+  and di, 0x7FFE
   pop dx
+  pop ax
+  ret
+// CX = as many characters as fit behind DI.
+text_limit:
+  push ax
+  mov ax, 0x8000
+  sub ax, di
+  shr ax, 1
+  cmp cx, ax
+  jbe 1f
+  mov cx, ax
+1:
   pop ax
   ret
 
@@ -63,6 +77,7 @@ char_write:
   cmp byte ptr cs:[si + MODE_KIND], KIND_TEXT
   jne graphics_write
   call text_address
+  call text_limit
   mov ah, bl
   rep stosw
   ret
@@ -74,6 +89,7 @@ char_write_only:
   jne graphics_write
   jcxz 2f
   call text_address
+  call text_limit
 1:
   stosb
   inc di
@@ -265,7 +281,12 @@ scroll:
   call scroll_text
   jmp 9f
 5:
+  cmp byte ptr cs:[si + MODE_KIND], KIND_PACKED
+  je 6f
   call scroll_graphics
+  jmp 9f
+6:
+  call scroll_packed
 9:
   pop bp
   ret

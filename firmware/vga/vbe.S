@@ -6,6 +6,7 @@
 .code16
 
 // AX = DISPI register AL; DISPI register AL = CX.
+.globl dispi_read, dispi_write
 dispi_read:
   push dx
   mov ah, 0
@@ -27,7 +28,7 @@ dispi_write:
   ret
 
 // 64 KiB of video memory, 0 without DISPI; the mode set by VBE, else 0.
-.globl vbe_mode
+.globl vbe_mode, vbe_memory
 vbe_memory: .word 0
 vbe_mode: .word 0
 
@@ -70,24 +71,34 @@ vbe_off:
 vbe_functions:
   cmp word ptr cs:[vbe_memory], 0
   je 9f
+  mov si, offset vbe_power
+  cmp al, 0x10
+  je 7f
+  mov si, offset vbe_ddc
+  cmp al, 0x15
+  je 7f
   cmp al, 0x0A
   ja 8f
   movzx si, al
   shl si, 1
+  mov si, cs:[vbe_table + si]
+7:
   mov rAX, 0x004F
-  jmp word ptr cs:[vbe_table + si]
+  jmp si
 8:
   mov rAX, 0x0100
 9:
   ret
 vbe_table:
   .word vbe_controller, vbe_mode_info, vbe_set, vbe_get, vbe_state, vbe_window, vbe_length, vbe_start
-  .word vbe_dac, vbe_palette, vbe_failed
+  .word vbe_dac, vbe_palette, vbe_protected
+.globl vbe_failed
 vbe_failed:
   mov rAX, 0x014F
   ret
 
 // SI = the entry of mode BX; CF when there is none that fits into the memory.
+.globl vbe_find, vbe_fits, vbe_line_bytes
 vbe_find:
   and bx, 0x3FFF
   mov si, offset vbe_modes
@@ -148,165 +159,6 @@ vbe_fits:
   pop ecx
   pop eax
   ret
-
-// 4F00h: the controller information, 512 bytes with "VBE2", else 256.
-vbe_controller:
-  mov es, rES
-  mov di, rDI
-  push dword ptr es:[di]
-  mov cx, 128
-  xor ax, ax
-  push di
-  rep stosw
-  pop di
-  mov dword ptr es:[di], 0x41534556
-  mov word ptr es:[di + 4], 0x0300
-  mov word ptr es:[di + 6], offset vbe_name
-  mov es:[di + 8], cs
-  // The DAC can have 8 bits.
-  mov byte ptr es:[di + 10], 1
-  lea ax, [di + 0x22]
-  mov es:[di + 14], ax
-  mov es:[di + 16], es
-  mov ax, cs:[vbe_memory]
-  mov es:[di + 18], ax
-  pop eax
-  cmp eax, 0x32454256
-  jne 1f
-  mov word ptr es:[di + 20], 0x0001
-  mov word ptr es:[di + 22], offset vbe_vendor
-  mov es:[di + 24], cs
-  mov word ptr es:[di + 26], offset vbe_name
-  mov es:[di + 28], cs
-  mov word ptr es:[di + 30], offset vbe_revision
-  mov es:[di + 32], cs
-1:
-  // The list of modes fits into the reserved part.
-  add di, 0x22
-  mov si, offset vbe_modes
-2:
-  mov ax, cs:[si]
-  cmp ax, 0xFFFF
-  je 4f
-  call vbe_fits
-  jc 3f
-  stosw
-3:
-  add si, 8
-  jmp 2b
-4:
-  stosw
-  ret
-vbe_name: .asciz "Apus VBE 3.0"
-vbe_vendor: .asciz "Apus"
-vbe_revision: .asciz "1"
-
-// 4F01h: information about mode CX.
-vbe_mode_info:
-  mov bx, rCX
-  call vbe_find
-  jc vbe_failed
-  mov es, rES
-  mov di, rDI
-  push di
-  mov cx, 128
-  xor ax, ax
-  rep stosw
-  pop di
-  // Supported, colour, graphics; linear frame buffer where there is one.
-  mov ax, 0x001B
-  cmp dword ptr cs:[frame_buffer], 0
-  je 1f
-  cmp byte ptr cs:[si + 6], 4
-  je 1f
-  or al, 0x80
-1:
-  mov es:[di], ax
-  mov byte ptr es:[di + 2], 7
-  mov word ptr es:[di + 4], 64
-  mov word ptr es:[di + 6], 64
-  mov word ptr es:[di + 8], 0xA000
-  mov word ptr es:[di + 12], offset vbe_window_far
-  mov es:[di + 14], cs
-  call vbe_line_bytes
-  mov es:[di + 16], ax
-  mov es:[di + 50], ax
-  mov ax, cs:[si + 2]
-  mov es:[di + 18], ax
-  mov ax, cs:[si + 4]
-  mov es:[di + 20], ax
-  mov word ptr es:[di + 22], 0x1008
-  mov byte ptr es:[di + 24], 1
-  mov al, cs:[si + 6]
-  mov es:[di + 25], al
-  mov byte ptr es:[di + 26], 1
-  // Memory model: 3 planes, 4 packed pixels, 6 direct colour.
-  mov ah, 4
-  cmp al, 8
-  je 2f
-  mov ah, 6
-  ja 2f
-  mov ah, 3
-  mov byte ptr es:[di + 24], 4
-2:
-  mov es:[di + 27], ah
-  // Pages beyond the first.
-  call vbe_line_bytes
-  movzx ecx, word ptr cs:[si + 4]
-  mul ecx
-  cmp byte ptr cs:[si + 6], 4
-  jne 3f
-  shl eax, 2
-3:
-  mov ecx, eax
-  movzx eax, word ptr cs:[vbe_memory]
-  shl eax, 16
-  xor edx, edx
-  div ecx
-  dec ax
-  cmp ax, 255
-  jbe 4f
-  mov ax, 255
-4:
-  mov es:[di + 29], al
-  mov es:[di + 52], al
-  mov es:[di + 53], al
-  mov byte ptr es:[di + 30], 1
-  // Colour fields: size and position of red, green, blue, rest.
-  mov bx, offset fields_15
-  mov al, cs:[si + 6]
-  cmp al, 15
-  jb 6f
-  je 5f
-  mov bx, offset fields_16
-  cmp al, 16
-  je 5f
-  mov bx, offset fields_24
-  cmp al, 24
-  je 5f
-  mov bx, offset fields_32
-5:
-  mov eax, cs:[bx]
-  mov es:[di + 31], eax
-  mov es:[di + 54], eax
-  mov eax, cs:[bx + 4]
-  mov es:[di + 35], eax
-  mov es:[di + 58], eax
-  // The rest is free for programs.
-  mov byte ptr es:[di + 39], 2
-6:
-  mov eax, cs:[frame_buffer]
-  cmp byte ptr cs:[si + 6], 4
-  jne 7f
-  xor eax, eax
-7:
-  mov es:[di + 40], eax
-  mov dword ptr es:[di + 62], 0x0FFFFFFF
-  ret
-fields_15: .byte 5, 10, 5, 5, 5, 0, 1, 15
-fields_16: .byte 5, 11, 6, 5, 5, 0, 0, 0
-fields_24: .byte 8, 16, 8, 8, 8, 0, 0, 0
-fields_32: .byte 8, 16, 8, 8, 8, 0, 8, 24
 
 // 4F02h: mode BX; bit 14 linear frame buffer, bit 15 keep the memory. VGA modes too.
 vbe_set:
@@ -372,7 +224,8 @@ vbe_set:
   call dispi_write
   mov bx, rBX
   and bx, 0xFFFF - 0x3000
-  mov cs:[vbe_mode], bx
+  call vbe_remember
+  call vbe_text
   and byte ptr [BDA_VIDEO_CONTROL], 0x7F
   mov al, rBH
   and al, 0x80
@@ -451,8 +304,31 @@ vbe_state_restore:
   inc bl
   cmp bl, DISPI_Y_OFFSET
   jbe 1b
-  mov cx, es:[si]
-  mov cs:[vbe_mode], cx
+  mov bx, es:[si]
+// BX is the mode now.
+vbe_remember:
+  mov cs:[vbe_mode], bx
+  call vbe_find
+  jc 1f
+  mov al, cs:[si + 6]
+  mov cs:[packed_mode + MODE_BITS], al
+1:
+  ret
+// The BDA for characters of 8 by 16 dots in mode SI; one page.
+vbe_text:
+  mov ax, cs:[si + 2]
+  shr ax, 3
+  mov [BDA_COLUMNS], ax
+  mov ax, cs:[si + 4]
+  shr ax, 4
+  dec al
+  mov [BDA_ROWS], al
+  mov word ptr [BDA_CHAR_HEIGHT], 16
+  mov word ptr [BDA_PAGE_SIZE], 0
+  xor ax, ax
+  mov es, ax
+  mov word ptr es:[0x43 * 4], offset font8x16
+  mov es:[0x43 * 4 + 2], cs
   ret
 
 // 4F05h: BH = 0 sets, 1 gets the position DX of window A (BL = 0).
@@ -473,6 +349,7 @@ vbe_window:
   mov rDX, ax
   ret
 // The same by a far call, with BX and DX; changes AX and DX.
+.globl vbe_window_far
 vbe_window_far:
   cmp bh, 1
   je 1f

@@ -17,6 +17,7 @@
 #define KIND_PLANAR 2
 #define KIND_LINEAR 3
 #define KIND_NONE 4
+#define KIND_PACKED 5
 #define PALETTE_CGA 0
 #define PALETTE_EGA 1
 #define PALETTE_256 2

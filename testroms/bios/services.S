@@ -299,6 +299,48 @@ tests:
   say " "
   mov ax, [0xC014]
   call hex
+  say "\r\n4F0A "
+  mov ax, 0x4F0A
+  mov bl, 0
+  int 0x10
+  push 0
+  pop es
+  call hex
+  say " 4F10 "
+  mov ax, 0x4F10
+  mov bl, 0
+  int 0x10
+  mov ax, bx
+  call hex
+  say " 4F15 "
+  mov ax, 0x4F15
+  mov bl, 1
+  xor cx, cx
+  xor dx, dx
+  mov di, 0xC000
+  int 0x10
+  call hex
+  say " EDID sum, dots, lines "
+  mov si, 0xC000
+  mov cx, 128
+  mov bl, 0
+7:
+  lodsb
+  add bl, al
+  loop 7b
+  mov al, bl
+  mov ah, 0
+  call hex
+  say " "
+  mov al, [0xC000 + 56]
+  mov ah, [0xC000 + 58]
+  shr ah, 4
+  call hex
+  say " "
+  mov al, [0xC000 + 59]
+  mov ah, [0xC000 + 61]
+  shr ah, 4
+  call hex
   say "\r\nmode 13h pixel "
   mov ax, 0x0013
   int 0x10
