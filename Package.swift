@@ -32,7 +32,7 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "ApusBenchmarks", dependencies: ["ApusCPU", "ApusDevices", "ApusMachine"], path: "Benchmarks",
-      exclude: ["linux-boot.sh"], swiftSettings: safe),
+      exclude: ["boot-cd.sh", "linux-boot.sh", "process-time.sh"], swiftSettings: safe),
     .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"], swiftSettings: strict),
     .testTarget(
       name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"], swiftSettings: strict),

@@ -173,16 +173,31 @@ floppy_table:
   les si, es:[0x1E * 4]
   ret
 
-// Waits for IRQ 6: CF after two seconds.
+// Waits for IRQ 6: CF after two seconds. The processor halts meanwhile, unless the timer, which has to wake it
+// when no drive answers, is masked.
 .globl floppy_wait
 floppy_wait:
   push cx
   push ax
   mov cx, 65000
-  sti
+  mov ah, [BDA_TICKS]
 1:
+  cli
   test byte ptr [BDA_FLOPPY_SEEK], 0x80
   jnz 2f
+  in al, 0x21
+  test al, 1
+  jnz 4f
+  sti
+  hlt
+  mov al, [BDA_TICKS]
+  sub al, ah
+  cmp al, 38
+  jb 1b
+  stc
+  jmp 3f
+4:
+  sti
   push cx
   mov cx, 2
   call delay
@@ -191,6 +206,7 @@ floppy_wait:
   stc
   jmp 3f
 2:
+  sti
   and byte ptr [BDA_FLOPPY_SEEK], 0x7F
   clc
 3:
