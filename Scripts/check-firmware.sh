@@ -32,7 +32,13 @@ run() {  # name, monitor commands (a file), the text that ends the wait, QEMU op
   shift 3
   : > "$out/$name.txt"
   # The commands come when the guest has had time to start.
-  { sleep 2; while read -r line; do echo "$line"; sleep 0.2; done < "$commands"
+  # Keys are held for 0.3 s, so that a busy host's guest still finds the shift keys down.
+  { sleep 2
+    while read -r line; do
+      case $line in sendkey*) line="$line 300" ;; esac
+      echo "$line"
+      sleep 0.5
+    done < "$commands"
     tries=0
     while [ $tries -lt 60 ] && ! grep -q "$last" "$out/$name.txt"; do sleep 0.2; tries=$((tries + 1)); done
     sleep 0.5
