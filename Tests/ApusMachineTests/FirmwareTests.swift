@@ -96,6 +96,59 @@ import Testing
       return
     }
   }
+
+  /// Media that say what they find, or that the BIOS cannot boot: all say what they said under QEMU. `changes` are made
+  /// to the image, as `Scripts/check-firmware.sh` makes them.
+  struct Medium: Sendable, CustomTestStringConvertible {
+    let name: String
+    var image: String?
+    var changes: [(place: Int, bytes: [UInt8])] = []
+    var testDescription: String { name }
+
+    static let all: [Medium] = [
+      Medium(name: "fuzz", image: "fuzz"), Medium(name: "power", image: "power"),
+      Medium(name: "torito", image: "torito"),
+      Medium(name: "cd-section", image: "torito", changes: [(19 * 2048 + 32, [0])]),
+      Medium(name: "cd-no-record", image: "torito", changes: [(17 * 2048 + 7, [0x58, 0x58])]),
+      Medium(name: "cd-beyond", image: "torito", changes: [(17 * 2048 + 71, [0xFF, 0xFF, 0xFF, 0])]),
+      Medium(name: "cd-damaged", image: "torito", changes: [(19 * 2048 + 28, [1])]),
+      Medium(
+        name: "cd-no-entry", image: "torito", changes: [(19 * 2048 + 32, [0]), (20 * 2048 + 64, [0])]),
+      Medium(name: "cd-kind", image: "torito", changes: [(19 * 2048 + 33, [7])]),
+      Medium(name: "cd-no-image", image: "torito", changes: [(19 * 2048 + 40, [0xFF, 0xFF, 0xFF, 0])]),
+      Medium(name: "boot-nothing"), Medium(name: "boot-empty", image: ""),
+    ]
+  }
+
+  @Test(arguments: Medium.all)
+  func mediaSayWhatTheySayUnderQEMU(medium: Medium) throws {
+    let console = Capture()
+    var bytes = [UInt8](repeating: 0, count: 1 << 20)
+    if let image = medium.image, !image.isEmpty { bytes = try Self.committed("testroms/bios/\(image).img") }
+    for change in medium.changes {
+      bytes.replaceSubrange(change.place..<change.place + change.bytes.count, with: change.bytes)
+    }
+    let disk = MemoryDisk(sectors: (bytes.count + 511) / 512)
+    disk.bytes.replaceSubrange(0..<bytes.count, with: bytes)
+    let isCD = medium.image == "torito"
+    let machine = try Self.machine(
+      isCD ? [.cdrom] : [.hardDisk],
+      medium.image == nil
+        ? Drive(interface: .virtio, store: MemoryDisk(sectors: 8))
+        : isCD
+          ? Drive(interface: .ide, medium: .cdrom, place: 2, store: disk)
+          : Drive(interface: .ide, store: disk),
+      console)
+    let expected = String(decoding: try Self.committed("testroms/bios/\(medium.name).txt"), as: UTF8.self)
+    while machine.instructions < 3_000_000_000, Self.lines(console.text).count < Self.lines(expected).count {
+      let stop = machine.run(instructions: 100_000)
+      if case .idle(until: .some) = stop { continue }
+      guard stop == .budget else { break }
+    }
+    // The last line may not be whole yet.
+    _ = machine.run(instructions: 100_000)
+    #expect(Self.lines(console.text) == Self.lines(expected))
+  }
 }
 
 /// A kernel on a machine with a VGA adapter starts after the BIOS.

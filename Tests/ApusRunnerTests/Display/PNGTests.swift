@@ -115,15 +115,16 @@ struct Inflater {
 }
 
 @Suite struct PNGTests {
-  private struct Picture: Equatable {
+  struct Picture: Equatable {
     var width = 0
+    var height: Int { pixels.count / max(width, 1) }
     var pixels: [UInt32] = []
     var colorType: UInt8 = 0
     var depth: UInt8 = 0
   }
 
   /// Reads a file of ours; nil if something in it is wrong.
-  private func decode(_ file: [UInt8]) -> Picture? {
+  static func decode(_ file: [UInt8]) -> Picture? {
     guard file.prefix(8) == [137, 80, 78, 71, 13, 10, 26, 10] else { return nil }
     var picture = Picture()
     var (palette, data): ([UInt8], [UInt8]) = ([], [])
@@ -154,7 +155,7 @@ struct Inflater {
     return picture
   }
 
-  private func pixels(_ lines: [UInt8], _ picture: Picture, _ palette: [UInt8]) -> [UInt32] {
+  private static func pixels(_ lines: [UInt8], _ picture: Picture, _ palette: [UInt8]) -> [UInt32] {
     let bits = picture.colorType == 3 ? Int(picture.depth) : 24
     let pitch = (picture.width * bits + 7) / 8
     var above = [UInt8](repeating: 0, count: pitch)
@@ -181,7 +182,7 @@ struct Inflater {
   @Test(arguments: [(1, 1), (2, 1), (3, 2), (4, 2), (5, 4), (16, 4), (17, 8), (256, 8)])
   func palettes(_ colors: Int, _ depth: UInt8) {
     let pixels = (0..<(37 * 11)).map { UInt32(truncatingIfNeeded: $0 % colors * 0x01_0307) & 0xFF_FFFF }
-    let picture = decode(PNG.encode(width: 37, height: 11, pixels: pixels))
+    let picture = Self.decode(PNG.encode(width: 37, height: 11, pixels: pixels))
     #expect(picture == Picture(width: 37, pixels: pixels, colorType: 3, depth: depth))
   }
 
@@ -189,8 +190,8 @@ struct Inflater {
     // Gradients for the filters, and noise.
     var pixels = (0..<UInt32(64 * 20)).map { (i: UInt32) -> UInt32 in (i % 64 * 4) << 16 | (i / 64) << 3 }
     pixels += (0..<UInt32(64 * 20)).map { (i: UInt32) -> UInt32 in (i &* 2_654_435_761) >> 8 }
-    let picture = decode(PNG.encode(width: 64, height: 40, pixels: pixels))
+    let picture = Self.decode(PNG.encode(width: 64, height: 40, pixels: pixels))
     #expect(picture == Picture(width: 64, pixels: pixels, colorType: 2, depth: 8))
-    #expect(decode(PNG.encode(width: 1, height: 300, pixels: (0..<300).map { $0 })) != nil)
+    #expect(Self.decode(PNG.encode(width: 1, height: 300, pixels: (0..<300).map { $0 })) != nil)
   }
 }

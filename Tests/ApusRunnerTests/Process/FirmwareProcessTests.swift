@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import apus
 
 /// Disk images through the built-in BIOS, and the printer and the speaker of the machine.
 @Suite struct FirmwareProcessTests {
@@ -57,6 +58,34 @@ import Testing
     let script = scratch.file("s", Array("wait screen \"F12\" 10\nexit 0\n".utf8))
     let menu = Child.run([try floppy("keys"), "-boot", "menu=on", "--script", script])
     #expect(menu.status == 0, "\(menu.errors)")
+  }
+
+  /// Every video mode and trick, against the recorded pictures, of which QEMU shows the same but for what it does
+  /// not do (testroms/README.md).
+  @Test func picturesAreWhatTheyShouldBe() throws {
+    let steps = try String(decoding: committed("testroms/bios/video.script"), as: UTF8.self)
+      .replacingOccurrences(of: "\nscreenshot ", with: "\nscreenshot \(scratch.path)/")
+    let image = scratch.file("video.img", try committed("testroms/bios/video.img"))
+    let result = Child.run([image, "--script", scratch.file("s", Array(steps.utf8))], seconds: 120)
+    #expect(result.status == 0, "\(result.errors)")
+    var expected: [String: [String]] = [:]
+    for line in try String(decoding: committed("testroms/bios/video.txt"), as: UTF8.self).split(
+      separator: "\n")
+    {
+      let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+      // Two lines of a name are two phases of blinking.
+      expected[words[0], default: []].append(words[1])
+    }
+    #expect(expected.count == 45)
+    for (name, pictures) in expected.sorted(by: { $0.key < $1.key }) {
+      let picture = try #require(PNGTests.decode(Scratch.read("\(scratch.path)/\(name).png")), "\(name)")
+      let bytes = picture.pixels.flatMap { color in [16, 8, 0].map { UInt8(truncatingIfNeeded: color >> $0) }
+      }
+      let checksum = String(Checksum.crc32(bytes), radix: 16, uppercase: true)
+      let padding = String(repeating: "0", count: 8 - checksum.count)
+      let found = "\(picture.width)x\(picture.height) \(padding)\(checksum)"
+      #expect(pictures.contains(found), "\(name): \(found)")
+    }
   }
 
   @Test func theSameRunEachTime() throws {
