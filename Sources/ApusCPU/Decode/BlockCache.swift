@@ -154,8 +154,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       let isFirst = hostOffset(header.pointee.physical).map { UInt64($0) & ~0xFFF == pageStart } ?? false
       let next = isFirst ? header.pointee.nextInPage : header.pointee.nextInPage2
       let covered = coveredGranules(header, isFirst: isFirst)
-      if covered & written != 0 {
+      // Data in the same granule as code leaves the code alone.
+      if covered & written != 0
+        && overlaps(header, isFirst: isFirst, offset & 0xFFF..<(offset & 0xFFF) + size)
+      {
         drop(at)
+        pointee.attention = 1
       }
       if header.pointee.isValid {
         remaining |= covered
@@ -167,7 +171,17 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.pageBlocks[page] = kept
     pointee.pageGranules[page] = remaining
     if remaining == 0 { pointee.pageFlags[page] &= ~PageFlag.code }
-    pointee.attention = 1
+  }
+
+  /// Whether a block was decoded from one of these bytes of its first or second page.
+  private func overlaps(
+    _ header: UnsafeMutablePointer<BlockHeader>, isFirst: Bool, _ written: Range<Int>
+  ) -> Bool {
+    let start = Int(truncatingIfNeeded: header.pointee.physical & 0xFFF)
+    let length = max(Int(header.pointee.length), 1)
+    return isFirst
+      ? written.overlaps(start..<start + length)
+      : written.lowerBound < max(length - (4096 - start), 1)
   }
 
   private func coveredGranules(
