@@ -280,7 +280,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     precondition(MemoryLayout<DecodedOp>.stride == 32)
     precondition(MemoryLayout<BlockHeader>.size <= 64)
     precondition(
-      TLB.walkCacheOffset + TLB.walkCacheCount * MemoryLayout<PageDirectoryEntry>.stride <= TLB.bankSize)
+      TLB.walkCacheOffset + TLB.walkCacheCount * MemoryLayout<PageDirectoryEntry>.stride <= TLB.jumpLogCount)
+    precondition(TLB.jumpLogOffset + TLB.jumpLogCapacity * 2 <= TLB.bankSize && TLB.bankSize % 64 == 0)
   }
 
   @inline(__always) var raw: RawPointer { RawPointer(self) }

@@ -25,7 +25,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     updateVectorFaults()
     if entersLongMode { pointee.efer |= EFER.LMA }
     if disablesPaging { pointee.efer &= ~EFER.LMA }
-    if changed & (CR0.PG | CR0.WP | CR0.PE) != 0 { flushTranslations(.all) }
+    // Without paging, before and after, a linear address is the physical one in every mode.
+    if (new | changed) & CR0.PG != 0 && changed & (CR0.PG | CR0.WP | CR0.PE) != 0 { flushTranslations(.all) }
     if changed & (CR0.PG | CR0.PE) != 0 {
       privilegeOrModeChanged()
     } else if changed & CR0.AM != 0 {

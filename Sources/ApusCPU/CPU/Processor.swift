@@ -200,8 +200,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func prepareCaches() {
     for index in 0..<Layout.bankCount {
-      // A full page set makes the first flush touch everything.
-      (bank(index) + TLB.pageSetOffset).storeBytes(of: ~0, as: UInt64.self)
+      // More entries than the log has room for: the first flush touches everything.
+      (bank(index) + TLB.jumpLogCount).storeBytes(of: TLB.jumpLogCapacity + 1, as: Int.self)
     }
     flushTranslations(.all)
   }

@@ -31,7 +31,12 @@ enum TLB {
   /// In the first bank: the page-directory cache (PageWalk.swift).
   static let walkCacheOffset = returnTop + 8
   static let walkCacheCount = 64
-  static let bankSize = largeSetOffset + 512 + 3072
+  /// Which entries of the jump cache were made since it was emptied: their count, and as many of their numbers
+  /// as there is room for.
+  static let jumpLogCount = largeSetOffset + 512 + 3072
+  static let jumpLogOffset = jumpLogCount + 8
+  static let jumpLogCapacity = 124
+  static let bankSize = jumpLogCount + 256
 
   /// How far down the bits above the index are folded into it; at least half the index's width, so that
   /// folding twice gives back the page.

@@ -135,16 +135,20 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     for index in 0..<Layout.bankCount { flushJumpCache(bank(index)) }
   }
 
-  /// Empties one jump cache; cheap if nothing was entered since the last time.
+  /// Empties one jump cache; cheap if little was entered since the last time, as between the changes of mode
+  /// of a loader that calls the BIOS.
   func flushJumpCache(_ bank: RawPointer) {
     clearReturnStack(bank)
+    let count = (bank + TLB.jumpLogCount).load(as: Int.self)
+    if count == 0 { return }
+    (bank + TLB.jumpLogCount).storeBytes(of: 0, as: Int.self)
     let pages = (bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
-    var isEmpty = true
-    for word in 0..<64 where pages[word] != 0 {
-      pages[word] = 0
-      isEmpty = false
+    for word in 0..<64 { pages[word] = 0 }
+    if count <= TLB.jumpLogCapacity {
+      let log = (bank + TLB.jumpLogOffset).assumingMemoryBound(to: UInt16.self)
+      for index in 0..<count { invalidateJump(bank + TLB.jumpCacheOffset + Int(log[index]) * 16) }
+      return
     }
-    if isEmpty { return }
     var entry = bank + TLB.jumpCacheOffset
     for _ in 0..<TLB.jumpCacheCount {
       invalidateJump(entry)
@@ -203,7 +207,14 @@ enum JumpCache {
 extension UnsafeMutablePointer where Pointee == CPUState {
   /// Enters a block into the present bank's jump cache.
   func cacheJump(_ rip: UInt64, _ op: OpPointer) {
-    let entry = pointee.bank + TLB.jumpCacheEntry(rip)
+    let offset = TLB.jumpCacheEntry(rip)
+    let entry = pointee.bank + offset
+    let count = (pointee.bank + TLB.jumpLogCount).load(as: Int.self)
+    if count < TLB.jumpLogCapacity {
+      (pointee.bank + TLB.jumpLogOffset + count * 2).storeBytes(
+        of: UInt16(truncatingIfNeeded: (offset - TLB.jumpCacheOffset) / 16), as: UInt16.self)
+    }
+    (pointee.bank + TLB.jumpLogCount).storeBytes(of: min(count + 1, TLB.jumpLogCapacity + 1), as: Int.self)
     entry.storeBytes(of: rip ^ pointee.codeTag, as: UInt64.self)
     entry.storeBytes(of: RawPointer(op), toByteOffset: 8, as: RawPointer.self)
     let pages = (pointee.bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
