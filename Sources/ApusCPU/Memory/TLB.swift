@@ -31,7 +31,7 @@ enum TLB {
   /// In the first bank: the page-directory cache (PageWalk.swift).
   static let walkCacheOffset = returnTop + 8
   static let walkCacheCount = 64
-  /// Which entries of the jump cache were made since it was emptied: their count, and as many of their numbers
+  /// Which entries of the jump cache were made since it was emptied: how many, and as many of their numbers
   /// as there is room for.
   static let jumpLogCount = largeSetOffset + 512 + 3072
   static let jumpLogOffset = jumpLogCount + 8
