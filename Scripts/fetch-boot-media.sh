@@ -310,14 +310,15 @@ if [ $installer = yes ]; then
   cp "$work/isolinux/usr/lib/ISOLINUX/isolinux.bin" "$linux_modules/ldlinux.c32" "$tree/isolinux/"
   cp "$work/debian-installer-12-netboot-amd64/$images/linux" "$tree/linux"
   cp "$work/debian-installer-12-netboot-amd64/$images/initrd.gz" "$tree/initrd.gz"
+  # Without nomodeset the installer brings a driver that shows its text in graphics.
   cat >"$tree/isolinux/isolinux.cfg" <<'CONFIG'
 PROMPT 1
-TIMEOUT 10
+TIMEOUT 50
 DEFAULT text
 LABEL text
   LINUX /linux
   INITRD /initrd.gz
-  APPEND vga=normal quiet
+  APPEND vga=normal nomodeset quiet
 LABEL framebuffer
   LINUX /linux
   INITRD /initrd.gz

@@ -20,10 +20,10 @@ floppy_dma:
   shl eax, 4
   movzx edx, rBX
   add eax, edx
+  mov dx, ax
   out 0x04, al
   mov al, ah
   out 0x04, al
-  mov dx, ax
   shr eax, 16
   out 0x81, al
   mov al, cl

@@ -116,11 +116,11 @@ struct BootMediaTests {
       memory: "16M")
   }
 
-  /// A whole pass over little memory.
+  /// A pass over little memory up to its last test, which waits for minutes.
   @Test(.enabled(if: BootMedia.areThere("memtest.iso")))
   func memtest() {
     boot(
-      .ours, cd("memtest.iso"), ["wait screen \"Pass:  1        Errors: 0\" 300"], memory: "6M")
+      .ours, cd("memtest.iso"), ["wait screen \"Test #10\" 60", "wait screen \"Errors: 0\" 1"], memory: "6M")
   }
 
   @Test(.enabled(if: BootMedia.areThere("ipxe.iso")), arguments: BootMedia.Firmware.present)
@@ -161,7 +161,10 @@ struct BootMediaTests {
   @Test(.enabled(if: BootMedia.areThere("installer.iso")))
   func debianInstaller() {
     boot(
-      .ours, cd("installer.iso"), ["wait screen \"Select a language\" 120", "wait screen English 5"],
-      memory: "512M")
+      .ours, cd("installer.iso"),
+      [
+        "wait screen \"boot:\" 30", "type \"text\\n\"", "wait screen \"Select a language\" 120",
+        "wait screen English 5",
+      ], memory: "1G")
   }
 }
