@@ -11,16 +11,13 @@ enum BootMedia {
     !directory.isEmpty && names.allSatisfy { (name: String) in access(file(name), R_OK) == 0 }
   }
 
-  /// Our firmware, and the one of Debian's package seabios, where that is installed.
+  /// The built-in BIOS, and that of Debian's package seabios, where it is installed.
   enum Firmware: String, CaseIterable, Sendable {
     case ours, seaBIOS
 
-    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
     var options: [String] {
       switch self {
-      case .ours: ["--bios", Self.root.appendingPathComponent("firmware/bios.bin").path]
+      case .ours: []
       case .seaBIOS:
         [
           "--bios", "/usr/share/seabios/bios-256k.bin", "--vgabios",
