@@ -203,6 +203,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       // A full log makes the first flush touch everything.
       bank(index).storeBytes(of: TLB.jumpLogSize + 1, toByteOffset: TLB.jumpLogCount, as: Int.self)
     }
+    clearHarmlessStores()
     flushTranslations(.all)
   }
 

@@ -17,6 +17,22 @@ enum BlockCache {
   static let granuleShift: UInt64 = 6
 }
 
+/// A store as a number: its offset in the host block and, in the low six bits, its size; 0 for those too large.
+private struct HarmlessStore {
+  let key: UInt64
+  let slot: Int
+
+  init(_ offset: Int, _ size: Int) {
+    key = size < 64 ? UInt64(truncatingIfNeeded: offset) << 6 | UInt64(truncatingIfNeeded: size) : 0
+    slot = (offset >> 2 ^ offset >> 7) & (TLB.harmlessStoresCount - 1)
+  }
+
+  static func overlaps(_ key: UInt64, _ offset: Int, _ size: Int) -> Bool {
+    let start = Int(truncatingIfNeeded: key >> 6)
+    return start < offset + size && offset < start + Int(key & 63)
+  }
+}
+
 extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(__always)
   func header(_ index: UInt32) -> UnsafeMutablePointer<BlockHeader> {
@@ -124,6 +140,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Marks the granules of a byte range as code. The first code of a page takes write permission for it out
   /// of the TLBs.
   private func watch(hostOffset offset: Int, size: Int) {
+    for slot in 0..<TLB.harmlessStoresCount
+    where HarmlessStore.overlaps(harmlessStores[slot], offset, max(size, 1)) {
+      harmlessStores[slot] = 0
+    }
     let page = offset >> 12
     pointee.pageGranules[page] |= granules(UInt64(offset & 0xFFF), UInt64(max(size, 1)))
     if pointee.pageFlags[page] & PageFlag.code == 0 {
@@ -139,9 +159,24 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return (~0 << first) & (~0 >> (63 - last))
   }
 
-  /// Whether blocks were decoded from the granules of `size` bytes within a page.
+  /// Whether blocks may have been decoded from `size` bytes within a page: from their granules, unless a store there
+  /// is known to hit none.
   func holdsCode(hostOffset offset: Int, size: Int) -> Bool {
-    pointee.pageGranules[offset >> 12] & granules(UInt64(offset & 0xFFF), UInt64(size)) != 0
+    guard pointee.pageGranules[offset >> 12] & granules(UInt64(offset & 0xFFF), UInt64(size)) != 0 else {
+      return false
+    }
+    let store = HarmlessStore(offset, size)
+    return store.key == 0 || harmlessStores[store.slot] != store.key
+  }
+
+  /// Stores that went to the granules of code but hit none, so that a variable between functions costs one look
+  /// through the blocks of its page and not one for each store.
+  private var harmlessStores: UnsafeMutablePointer<UInt64> {
+    (bank(0) + TLB.harmlessStoresOffset).assumingMemoryBound(to: UInt64.self)
+  }
+
+  func clearHarmlessStores() {
+    for slot in 0..<TLB.harmlessStoresCount { harmlessStores[slot] = 0 }
   }
 
   /// Drops the blocks decoded from bytes that are about to be, or were, written.
@@ -174,7 +209,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.pageBlocks[page] = kept
     pointee.pageGranules[page] = remaining
     if remaining == 0 { pointee.pageFlags[page] &= ~PageFlag.code }
-    if hasDropped { pointee.attention = 1 }
+    guard !hasDropped else {
+      pointee.attention = 1
+      return
+    }
+    let store = HarmlessStore(offset, size)
+    harmlessStores[store.slot] = store.key
   }
 
   /// The bytes within its first or its second page from which a block was decoded. Exactly those count: boot

@@ -36,6 +36,9 @@ enum TLB {
   static let jumpLogCount = bankSize - 8
   static let jumpLogOffset = jumpLogCount - 2 * jumpLogSize
   static let jumpLogSize = 256
+  /// In the first bank: stores known to hit no code (BlockCache.swift).
+  static let harmlessStoresOffset = jumpLogOffset - 8 * harmlessStoresCount
+  static let harmlessStoresCount = 32
   static let bankSize = largeSetOffset + 512 + 3072
 
   /// How far down the bits above the index are folded into it; at least half the index's width, so that
