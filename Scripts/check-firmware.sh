@@ -96,17 +96,19 @@ sendkey 7
 sendkey 1
 KEYS
 cp testroms/bios/*.img "$out"
-# A whole diskette and a small disk, as the images are only their first sectors.
+# A whole diskette and small disks, as the images are only their first sectors.
 cp "$out/services.img" "$out/floppy.img"
 truncate -s 1474560 "$out/floppy.img"
-cp "$out/services.img" "$out/disk.img"
-truncate -s 16M "$out/disk.img"
+cp "$out/services.img" "$out/services-disk.img"
+truncate -s 16M "$out/services-disk.img"
+truncate -s 4M "$out/disk.img"
 truncate -s 1474560 "$out/keys.img"
 truncate -s 1M "$out/empty.img"
 
 disk() { echo "if=ide,format=raw,file=$out/$1.img"; }
 run services-floppy "$out/nothing" done -boot a -drive if=floppy,format=raw,file="$out/floppy.img"
-run services-disk "$out/nothing" done -boot c -drive "$(disk disk)"
+run services-disk "$out/nothing" done -boot c -drive "$(disk services-disk)"
+run disk "$out/nothing" done -boot c -drive "$(disk disk)"
 run keys "$out/keys" 011B -boot a -drive if=floppy,format=raw,file="$out/keys.img"
 run input "$out/input" end -boot c -drive "$(disk input)"
 run power "$out/nothing" "still on" -boot c -drive "$(disk power)"

@@ -1,12 +1,10 @@
-// ATA disks by PIO: finding them, geometry, reading and writing. DS is the EBDA and SI a drive in it.
+// ATA drives: finding them, geometry, waiting for them. DS is the EBDA and SI a drive in it.
 // Sources: ATA/ATAPI-7; EDD 3.0 (T13 1572D) for the tables.
 
 #include "bios.h"
 
 .section .code, "ax"
 .code16
-
-#define IDENTIFY_BUFFER 0x8000
 
 // POST: resets both channels and identifies their devices.
 .globl disks_init
@@ -17,6 +15,8 @@ disks_init:
   mov ds, ax
   mov si, EBDA_DRIVES
   mov di, 0
+  call dma_find
+  mov bx, ax
 1:
   mov dx, cs:[channel_ports + di]
   mov [si + DRIVE_COMMAND], dx
@@ -27,6 +27,8 @@ disks_init:
   mov al, cs:[channel_irqs + di]
   mov [si + DRIVE_IRQ], al
   mov [si + DRIVE_SIZE + DRIVE_IRQ], al
+  mov [si + DRIVE_DMA], bx
+  mov [si + DRIVE_SIZE + DRIVE_DMA], bx
   mov byte ptr [si + DRIVE_SELECT], 0xA0
   mov byte ptr [si + DRIVE_SIZE + DRIVE_SELECT], 0xB0
   mov ax, si
@@ -41,11 +43,18 @@ disks_init:
   cmp al, 0xFF
   je 2f
   call ata_reset
+  push bx
   call drive_identify
   add si, DRIVE_SIZE
   call drive_identify
   sub si, DRIVE_SIZE
+  pop bx
 2:
+  // The second channel's registers of the bus master follow.
+  test bx, bx
+  jz 3f
+  add bx, 8
+3:
   add si, 2 * DRIVE_SIZE
   add di, 4
   cmp di, 8
@@ -266,6 +275,7 @@ atapi_found:
   mov al, [si + DRIVE_INDEX]
   mov [EBDA_CDROMS + bx], al
   inc byte ptr [EBDA_CDROM_COUNT]
+  call dma_drive
   pop es
   pop di
   ret
@@ -332,6 +342,7 @@ ata_found:
   jnz 4f
   mov [si + DRIVE_MULTIPLE], bl
 4:
+  call dma_drive
   call drive_geometry
   push ds
   xor ax, ax

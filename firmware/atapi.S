@@ -9,11 +9,31 @@
 // Sends the packet at EBDA_PACKET to drive SI, to receive at most CX bytes for each data request. AH =
 // status, CF; DX = the first port, at which the first data wait.
 packet_send:
-  call ata_select
-  jc 9f
-  // Features: no DMA; byte count limit.
-  inc dx
   mov al, 0
+  call packet_issue
+  jc 9f
+  mov cx, 1
+  call delay
+  call ata_wait
+  jc 9f
+  test al, 1
+  jnz 8f
+  clc
+  ret
+8:
+  mov ah, STATUS_CONTROLLER
+  stc
+9:
+  ret
+// The command and the packet, without waiting for what comes of it. AL = the features: bit 0 is DMA.
+packet_issue:
+  push bx
+  mov bl, al
+  call ata_select
+  mov al, bl
+  pop bx
+  jc 9f
+  inc dx
   out dx, al
   add dx, 3
   mov al, cl
@@ -32,17 +52,7 @@ packet_send:
   mov cx, 6
   rep outsw
   pop si
-  mov cx, 1
-  call delay
-  call ata_wait
-  jc 9f
-  test al, 1
-  jnz 8f
   clc
-  ret
-8:
-  mov ah, STATUS_CONTROLLER
-  stc
 9:
   ret
 
@@ -145,19 +155,27 @@ packet_sense:
 .globl cdrom_transfer
 cdrom_transfer:
   mov word ptr [REQUEST_DONE], 0
+  mov byte ptr [REQUEST_PIO], 0
   mov byte ptr [REQUEST_TRIES], 5
   call interrupts_off
 1:
   mov cx, [REQUEST_COUNT]
   sub cx, [REQUEST_DONE]
   jz 8f
-  cmp cx, 16
+  cmp cx, 32
   jbe 2f
-  mov cx, 16
+  mov cx, 32
 2:
   mov [REQUEST_CHUNK], cx
+  // A block that failed is read again, to the same place.
+  push dword ptr [REQUEST_BUFFER]
+  push dword ptr [REQUEST_FIRST]
   call cdrom_chunk
+  pop edx
+  pop ecx
   jnc 1b
+  mov [REQUEST_FIRST], edx
+  mov [REQUEST_BUFFER], ecx
   cmp ah, STATUS_TIMEOUT
   je 9f
   push ax
@@ -165,6 +183,16 @@ cdrom_transfer:
   pop ax
   mov al, [EBDA_SENSE + 2]
   and al, 0x0F
+  // By DMA only "not ready" and "unit attention" are taken at their word.
+  cmp dword ptr [REQUEST_BYTES], 0
+  je 4f
+  cmp al, 2
+  je 4f
+  cmp al, 6
+  je 4f
+  mov byte ptr [REQUEST_PIO], 1
+  jmp 1b
+4:
   cmp al, 5
   mov ah, STATUS_NOT_FOUND
   je 9f
@@ -188,8 +216,43 @@ cdrom_transfer:
   call interrupts_on
   ret
 
-// READ(10) of REQUEST_CHUNK blocks.
+// READ(10) of REQUEST_CHUNK blocks, fewer by PIO.
 cdrom_chunk:
+  call dma_blocks
+  cmp dword ptr [REQUEST_BYTES], 0
+  je cdrom_pio
+  call cdrom_packet
+  mov al, 1
+  mov cx, 0x8000
+  call packet_issue
+  jc 2f
+  call dma_run
+  jc 1f
+  mov word ptr [REQUEST_FIRST], 0
+  mov ecx, [REQUEST_BYTES]
+  shr ecx, 2
+  sub [REQUEST_LIMIT], cx
+  clc
+  ret
+1:
+  // The drive itself says why by its sense data; after any other failure there is none.
+  cmp word ptr [si + DRIVE_DMA], 0
+  mov ah, STATUS_CONTROLLER
+  stc
+  jne 2f
+  mov dword ptr [REQUEST_BYTES], 0
+cdrom_pio:
+  cmp word ptr [REQUEST_CHUNK], 16
+  jbe 1f
+  mov word ptr [REQUEST_CHUNK], 16
+1:
+  call cdrom_packet
+  mov cx, 0x8000
+  call packet_send
+  jnc cdrom_receive
+2:
+  ret
+cdrom_packet:
   call packet_clear
   mov byte ptr [EBDA_PACKET], 0x28
   mov eax, [REQUEST_LBA]
@@ -202,9 +265,8 @@ cdrom_chunk:
   mov ax, [REQUEST_CHUNK]
   xchg al, ah
   mov [EBDA_PACKET + 7], ax
-  mov cx, 0x8000
-  call packet_send
-  jc 9f
+  ret
+cdrom_receive:
 1:
   // Each data request tells its bytes in LBA mid and high.
   call ata_wait
@@ -230,6 +292,7 @@ cdrom_chunk:
 7:
   mov cx, [REQUEST_CHUNK]
   add [REQUEST_DONE], cx
+  call dma_judge
   clc
   ret
 8:

@@ -1,4 +1,5 @@
-// ATA disks by PIO: reading, writing and verifying. DS is the EBDA and SI a drive in it. Source: ATA/ATAPI-7.
+// ATA disks: reading, writing and verifying, by DMA (atadma.S) or PIO. DS is the EBDA and SI a drive in it.
+// Source: ATA/ATAPI-7.
 
 #include "bios.h"
 
@@ -9,6 +10,7 @@
 .globl ata_transfer
 ata_transfer:
   mov word ptr [REQUEST_DONE], 0
+  mov byte ptr [REQUEST_PIO], 0
   mov dx, [si + DRIVE_CONTROL]
   mov al, 0x0A
   out dx, al
@@ -49,6 +51,7 @@ ata_transfer:
   ret
 
 ata_chunk:
+  call dma_sectors
   call ata_select
   jc 9f
   mov eax, [REQUEST_LBA]
@@ -118,6 +121,11 @@ ata_setup_chs:
 ata_issue:
   inc dx
   movzx di, byte ptr [REQUEST_KIND]
+  cmp dword ptr [REQUEST_BYTES], 0
+  je 10f
+  add di, 12
+  jmp 1f
+10:
   cmp byte ptr [si + DRIVE_MULTIPLE], 1
   je 1f
   cmp di, KIND_VERIFY
@@ -133,6 +141,8 @@ ata_issue:
   sub dx, 7
   cmp byte ptr [REQUEST_KIND], KIND_VERIFY
   je 7f
+  cmp dword ptr [REQUEST_BYTES], 0
+  jne ata_dma
 3:
   call ata_wait_data
   jc 9f
@@ -163,13 +173,20 @@ ata_issue:
   mov cx, [REQUEST_CHUNK]
   add [REQUEST_DONE], cx
 8:
+  call dma_judge
   clc
 9:
   ret
-// READ, WRITE, READ VERIFY: plain, EXT; then READ MULTIPLE, WRITE MULTIPLE.
+ata_dma:
+  call dma_run
+  jnc 9b
+  mov byte ptr [REQUEST_PIO], 1
+  jmp ata_chunk
+// READ, WRITE, READ VERIFY: plain, EXT; then READ MULTIPLE, WRITE MULTIPLE; READ DMA, WRITE DMA.
 ata_commands:
   .byte 0x20, 0x30, 0x40, 0x24, 0x34, 0x42
   .byte 0xC4, 0xC5, 0x40, 0x29, 0x39, 0x42
+  .byte 0xC8, 0xCA, 0x40, 0x25, 0x35, 0x42
 
 // Count CL and block number bits 23:0 of EAX to the registers at DX; DX = the device register.
 ata_task_file:

@@ -135,6 +135,9 @@
 #define BDA_WAIT_ACTIVE 0xA0
 #define BDA_VIDEO_SAVE 0xA8
 
+// Where POST has the data of IDENTIFY, in segment 0.
+#define IDENTIFY_BUFFER 0x8000
+
 // The extended BIOS data area: the part that the PS/2 BIOS defines, then this BIOS's own.
 #define EBDA_SIZE 0x00
 #define EBDA_MOUSE_HANDLER 0x22
@@ -158,6 +161,12 @@
 #define EBDA_APM 0x280
 #define EBDA_PARTITION 0x290
 #define EBDA_APM_CONTROL 0x282
+// For DMA: the table of physical regions, 18 at most, and where bytes go that nobody wants, of which a
+// transfer has three sectors' at most on either side.
+#define EBDA_REGIONS 0x2A8
+#define EBDA_NOWHERE 0x340
+#define NOWHERE_SIZE 192
+#define NOWHERE_MOST 1536
 
 // A drive on an IDE channel, 32 bytes at EBDA_DRIVES.
 #define DRIVE_SIZE 32
@@ -180,6 +189,8 @@
 #define DRIVE_LOGICAL_HEADS 24
 #define DRIVE_INDEX 26
 #define DRIVE_IRQ 27
+// The channel's ports of the bus master, 0 for PIO.
+#define DRIVE_DMA 28
 
 // El Torito emulation, at EBDA_TORITO: laid out as the specification packet of INT 13h AH=4Bh from offset 0
 // (El Torito 1.0, "INT 13 Function 4B"), then this BIOS's own.
@@ -218,6 +229,9 @@
 #define REQUEST_PART (EBDA_REQUEST + 26)
 #define REQUEST_FIRST (EBDA_REQUEST + 22)
 #define REQUEST_LIMIT (EBDA_REQUEST + 24)
+// Whether PIO has to do what DMA could not; the bytes that go by DMA now, 0 by PIO.
+#define REQUEST_PIO (EBDA_REQUEST + 27)
+#define REQUEST_BYTES (EBDA_REQUEST + 28)
 #define KIND_READ 0
 #define KIND_WRITE 1
 #define KIND_VERIFY 2
