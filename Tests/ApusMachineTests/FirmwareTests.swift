@@ -103,11 +103,13 @@ import Testing
     let name: String
     var image: String?
     var changes: [(place: Int, bytes: [UInt8])] = []
+    /// Bytes at least; the rest is zeros.
+    var size = 0
     var testDescription: String { name }
 
     static let all: [Medium] = [
       Medium(name: "fuzz", image: "fuzz"), Medium(name: "power", image: "power"),
-      Medium(name: "torito", image: "torito"),
+      Medium(name: "disk", image: "disk", size: 4 << 20), Medium(name: "torito", image: "torito"),
       Medium(name: "cd-section", image: "torito", changes: [(19 * 2048 + 32, [0])]),
       Medium(name: "cd-no-record", image: "torito", changes: [(17 * 2048 + 7, [0x58, 0x58])]),
       Medium(name: "cd-beyond", image: "torito", changes: [(17 * 2048 + 71, [0xFF, 0xFF, 0xFF, 0])]),
@@ -128,7 +130,7 @@ import Testing
     for change in medium.changes {
       bytes.replaceSubrange(change.place..<change.place + change.bytes.count, with: change.bytes)
     }
-    let disk = MemoryDisk(sectors: (bytes.count + 511) / 512)
+    let disk = MemoryDisk(sectors: (max(bytes.count, medium.size) + 511) / 512)
     disk.bytes.replaceSubrange(0..<bytes.count, with: bytes)
     let isCD = medium.image == "torito"
     let machine = try Self.machine(
