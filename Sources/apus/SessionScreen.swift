@@ -159,6 +159,10 @@ extension Session: ScriptStage {
     for chord in chords { typist.type(chord, pace: Typist.steadyPace) }
   }
 
+  func moveMouse(right: Int, down: Int, wheel: Int, buttons: UInt8) {
+    machine.moveMouse(x: right, y: -down, wheel: wheel, buttons: buttons)
+  }
+
   func saveScreenshot(_ path: String) throws(Failure) { try HostFile.save(path, try picture()) }
 
   func saveScreenText(_ path: String?) throws(Failure) {

@@ -9,6 +9,9 @@ package struct Script: Equatable, Sendable {
     case wait(Source, text: String, limit: UInt64)
     /// Keys one after the other.
     case type([Chord])
+    /// Moves the mouse by counts, right, down and of the wheel towards the user, and holds buttons: bits 0 left,
+    /// 1 right, 2 middle.
+    case mouse(right: Int, down: Int, wheel: Int, buttons: UInt8)
     case screenshot(String)
     /// The text on the screen, to a file or to standard output.
     case screenText(String?)
@@ -67,6 +70,7 @@ package struct Script: Equatable, Sendable {
     case "type": return .type(try typed(rest))
     case "wait": return try wait(try words(rest))
     case "press": return .type(try pressed(try words(rest)))
+    case "mouse": return try mouse(try words(rest))
     case "screenshot": return .screenshot(try one(try words(rest), "a file"))
     case "screen-text":
       let words = try words(rest)
@@ -82,7 +86,7 @@ package struct Script: Equatable, Sendable {
       }
       return .exit(Int32(code))
     default:
-      let known = "wait, type, press, screenshot, screen-text, sleep or exit"
+      let known = "wait, type, press, mouse, screenshot, screen-text, sleep or exit"
       throw Refusal(reason: "'\(verb)' is not a step; expected \(known)")
     }
   }
@@ -127,6 +131,20 @@ package struct Script: Equatable, Sendable {
       chords.append(chord)
     }
     return chords
+  }
+
+  private static func mouse(_ words: [String]) throws(Refusal) -> Action {
+    let numbers = words.compactMap { Int($0) }
+    guard numbers.count == words.count, (2...4).contains(numbers.count),
+      numbers.allSatisfy({ (-10_000...10_000).contains($0) })
+    else {
+      throw Refusal(reason: "mouse: expected counts right and down, of the wheel, and buttons")
+    }
+    let (wheel, buttons) = (numbers.count > 2 ? numbers[2] : 0, numbers.count > 3 ? numbers[3] : 0)
+    guard (0...7).contains(buttons) else {
+      throw Refusal(reason: "mouse: buttons are 1 left, 2 right and 4 middle, added")
+    }
+    return .mouse(right: numbers[0], down: numbers[1], wheel: wheel, buttons: UInt8(buttons))
   }
 
   private static func words(_ line: Substring) throws(Refusal) -> [String] {

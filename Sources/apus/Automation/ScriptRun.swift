@@ -11,6 +11,7 @@ package protocol ScriptStage: AnyObject {
   /// Whether a text has come over the serial port; what comes up to its end is then past.
   func takeSerial(_ text: String) -> Bool
   func type(_ chords: [Chord])
+  func moveMouse(right: Int, down: Int, wheel: Int, buttons: UInt8)
   /// Whether everything has been typed.
   var hasTyped: Bool { get }
   func saveScreenshot(_ path: String) throws(Failure)
@@ -64,6 +65,8 @@ package struct ScriptRun {
         if !hasTypedStep { stage.type(chords) }
         hasTypedStep = true
         guard stage.hasTyped else { return nil }
+      case .mouse(let right, let down, let wheel, let buttons):
+        stage.moveMouse(right: right, down: down, wheel: wheel, buttons: buttons)
       case .screenshot(let path): try stage.saveScreenshot(path)
       case .screenText(let path): try stage.saveScreenText(path)
       case .exit(let code): return .scripted(code)

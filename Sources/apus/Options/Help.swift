@@ -37,6 +37,7 @@ package enum Help {
                                           for at most 60 seconds or as many as said, else exit code 8
       type TEXT                           as --type; blanks at its ends need double quotes around it
       press KEYS...                       F12, Enter, Ctrl+Alt+Del and so on, one after the other
+      mouse RIGHT DOWN [WHEEL [BUTTONS]]  move the mouse by counts; buttons are 1 left, 2 right and 4 middle
       screenshot FILE.png                 save a picture of the screen
       screen-text [FILE]                  print or save the text on the screen
       sleep SECONDS                       wait
@@ -45,7 +46,7 @@ package enum Help {
       A TEXT with blanks stands in double quotes, in which \\" and \\n have their usual meaning.
 
     Time and repetition:
-      The guest's time is its instruction count. While somebody is at the console an idle guest waits in
+      The guest's time follows from its instructions. While somebody is at the console an idle guest waits in
       real time; once standard input has ended it goes to its next timer at once. Input from a file
       enters at fixed instruction counts, so runs with the same files and options give the same state hash.
 

@@ -19,6 +19,8 @@ import apus
         type ls -l "x"\\n
         type " padded "
         press F12 Ctrl+Alt+Del
+        mouse -3 4
+        mouse 1 2 -1 5
         screenshot "a b.png"
         screen-text
         screen-text out.txt
@@ -28,8 +30,9 @@ import apus
           .wait(.screen, text: "login:", limit: 60_000_000_000),
           .wait(.serial, text: "two words\n", limit: 2_500_000_000),
           .type(try TypedText.chords("ls -l \\\"x\\\"\\n")),
-          .type(try TypedText.chords(" padded ")), .type(chords), .screenshot("a b.png"), .screenText(nil),
-          .screenText("out.txt"), .sleep(250_000_000), .exit(7),
+          .type(try TypedText.chords(" padded ")), .type(chords),
+          .mouse(right: -3, down: 4, wheel: 0, buttons: 0), .mouse(right: 1, down: 2, wheel: -1, buttons: 5),
+          .screenshot("a b.png"), .screenText(nil), .screenText("out.txt"), .sleep(250_000_000), .exit(7),
         ])
     #expect(try steps("") == [] && steps("\r\n# x\r\nexit 0\r\n") == [.exit(0)])
   }
@@ -37,7 +40,8 @@ import apus
   @Test(arguments: [
     "wait", "wait screen", "wait disk x", "wait screen \"\"", "wait screen a b", "wait screen a 1 2",
     "wait screen \"a", "wait screen \"a\"b", "wait screen \"\\q\"", "type", "type <F99>", "type é", "press",
-    "press F99", "screenshot", "screenshot a b", "screen-text a b", "sleep", "sleep soon", "sleep -1", "exit",
+    "press F99", "mouse", "mouse 1", "mouse a 1", "mouse 1 2 3 8", "mouse 1 2 3 4 5", "screenshot",
+    "screenshot a b", "screen-text a b", "sleep", "sleep soon", "sleep -1", "exit",
     "exit 256", "exit -1", "Wait screen a", "frobnicate",
   ])
   func refusalsNameFileAndLine(_ line: String) {
@@ -64,6 +68,9 @@ private final class Stage: ScriptStage {
   func screenText() -> String { screen }
   func takeSerial(_ text: String) -> Bool { serial.take(text) }
   func type(_ chords: [Chord]) { typed += chords }
+  func moveMouse(right: Int, down: Int, wheel: Int, buttons: UInt8) {
+    saved.append("mouse \(right) \(down) \(wheel) \(buttons)")
+  }
   func saveScreenshot(_ path: String) throws(Failure) {
     guard path != "bad" else { throw .badInput(path, "cannot be opened") }
     saved.append(path)

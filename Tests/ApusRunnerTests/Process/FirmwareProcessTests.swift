@@ -44,6 +44,37 @@ import apus
     #expect(result.output == expected)
   }
 
+  /// Packets of the mouse by INT 15h C2h between keys by INT 16h. QEMU's mouse reports 127 counts at most at a time
+  /// and takes a wheel's turn away from the user for a positive one.
+  @Test func theMouseIsWhatItIsUnderQEMU() throws {
+    let steps = [
+      "wait serial ready 10", "press a", "sleep 0.1", "press F12", "sleep 0.1", "press Up", "sleep 0.1",
+      "mouse 10 5", "sleep 0.1", "mouse -300 20", "sleep 0.1", "mouse 0 0 -1", "sleep 0.1", "mouse 0 0 0 1",
+      "sleep 0.1", "mouse 0 0", "sleep 0.1", "press Tab", "sleep 0.1", "press Up", "sleep 0.1", "press F12",
+      "sleep 0.1", "press Esc", "wait serial end 5", "exit 0",
+    ]
+    let result = Child.run([
+      scratch.file("input.img", try committed("testroms/bios/input.img")), "--debugcon",
+      "file:\(scratch.path)/console", "--script",
+      scratch.file("s", Array(steps.joined(separator: "\n").utf8)),
+    ])
+    #expect(result.status == 0, "\(result.errors)")
+    func lines(_ bytes: [UInt8]) -> [String] {
+      String(decoding: bytes, as: UTF8.self).split { $0.isNewline }.map(String.init)
+    }
+    let expected = lines(try committed("testroms/bios/input.txt"))
+    let found = lines(Scratch.read(scratch.path + "/console"))
+    #expect(
+      found.filter { !$0.hasPrefix("mouse +") && !$0.hasPrefix("mouse -") }
+        == expected.filter { !$0.hasPrefix("mouse +") && !$0.hasPrefix("mouse -") })
+    #expect(
+      found.filter { $0.hasPrefix("mouse +") || $0.hasPrefix("mouse -") } == [
+        "mouse +10 -5 wheel +0 buttons 0", "mouse -256 -20 wheel +0 buttons 0",
+        "mouse -44 +0 wheel +0 buttons 0",
+        "mouse +0 +0 wheel -1 buttons 0", "mouse +0 +0 wheel +0 buttons 1", "mouse +0 +0 wheel +0 buttons 0",
+      ])
+  }
+
   @Test func theScreenShowsWhatTheBIOSSays() throws {
     let blank = scratch.file("blank.img", [UInt8](repeating: 0, count: 1 << 20))
     let script = scratch.file("s", Array("wait screen \"No bootable device\" 10\nexit 0\n".utf8))
