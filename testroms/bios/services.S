@@ -1,17 +1,7 @@
 // Exercises the BIOS services from a boot sector and says on the screen and at port E9h what they did.
 // The image is a diskette's first sectors; the first loads the rest with INT 13h.
 
-.intel_syntax noprefix
-#define ret .byte 0xC3
-#define call call16
-.macro call16 target
-  .byte 0xE8
-  .word \target - . - 2
-.endm
-.macro say text
-  call print
-  .asciz "\text"
-.endm
+#include "guest.h"
 
 .text
 .code16
@@ -33,41 +23,12 @@ start:
   int 0x13
   jc failed
   jmp tests
+#include "print.inc"
 failed:
   say "cannot load\r\n"
   hlt
 drive: .byte 0
 
-print:
-  pop si
-1:
-  lodsb
-  test al, al
-  jz 2f
-  call put
-  jmp 1b
-2:
-  jmp si
-put:
-  out 0xE9, al
-  mov ah, 0x0E
-  mov bx, 7
-  int 0x10
-  ret
-// Prints AX in hexadecimal.
-hex:
-  mov cx, 4
-1:
-  rol ax, 4
-  push ax
-  and al, 15
-  cmp al, 10
-  sbb al, 0x69
-  .byte 0x2F
-  call put
-  pop ax
-  loop 1b
-  ret
 line:
   say "\r\n"
   ret
