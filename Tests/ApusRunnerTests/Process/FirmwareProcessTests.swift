@@ -85,10 +85,18 @@ import apus
     #expect(alone.status == 3 && alone.errors.contains("boot signature at offset 0x1fe"))
   }
 
-  @Test func theBootMenuIsShownOnDemand() throws {
-    let script = scratch.file("s", Array("wait screen \"F12\" 10\nexit 0\n".utf8))
-    let menu = Child.run([try floppy("keys"), "-boot", "menu=on", "--script", script])
+  /// F12, a key that chooses nothing, and a floppy drive without a disk: as under QEMU.
+  @Test func theBootMenuIsThatUnderQEMU() throws {
+    let steps =
+      "wait screen F12 5\npress F12\nsleep 0.5\npress 7\nsleep 0.5\npress 1\nwait screen \"try again\" 20\nexit 0"
+    let console = scratch.path + "/console"
+    let menu = Child.run([
+      "--hda", scratch.file("empty.img", [UInt8](repeating: 0, count: 1 << 20)), "--cdrom",
+      scratch.file("cd.img", try committed("testroms/bios/torito.img")), "-boot", "menu=on", "--debugcon",
+      "file:\(console)", "--script", scratch.file("s", Array(steps.utf8)),
+    ])
     #expect(menu.status == 0, "\(menu.errors)")
+    #expect(Scratch.read(console) == (try committed("testroms/bios/boot-menu.txt")))
   }
 
   /// Every video mode and trick, against the recorded pictures, of which QEMU shows the same but for what it does
