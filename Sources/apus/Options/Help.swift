@@ -46,8 +46,8 @@ package enum Help {
       A TEXT with blanks stands in double quotes, in which \\" and \\n have their usual meaning.
 
     Time and repetition:
-      The guest's time follows from its instructions. While somebody is at the console an idle guest waits in
-      real time; once standard input has ended it goes to its next timer at once. Input from a file
+      The guest's time follows from its instructions. While somebody is at the console an idle guest waits
+      in real time; once standard input has ended it goes to its next timer at once. Input from a file
       enters at fixed instruction counts, so runs with the same files and options give the same state hash.
 
     Exit codes:

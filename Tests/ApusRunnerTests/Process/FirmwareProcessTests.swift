@@ -69,8 +69,8 @@ import apus
         == expected.filter { !$0.hasPrefix("mouse +") && !$0.hasPrefix("mouse -") })
     #expect(
       found.filter { $0.hasPrefix("mouse +") || $0.hasPrefix("mouse -") } == [
-        "mouse +10 -5 wheel +0 buttons 0", "mouse -256 -20 wheel +0 buttons 0",
-        "mouse -44 +0 wheel +0 buttons 0",
+        "mouse +10 -5 wheel +0 buttons 0", "mouse -255 -20 wheel +0 buttons 0",
+        "mouse -45 +0 wheel +0 buttons 0",
         "mouse +0 +0 wheel -1 buttons 0", "mouse +0 +0 wheel +0 buttons 1", "mouse +0 +0 wheel +0 buttons 0",
       ])
   }
