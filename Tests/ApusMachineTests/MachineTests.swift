@@ -109,6 +109,24 @@ import Testing
     #expect(sink.bytes == [0x22, 0x11, 0x22])
   }
 
+  // MARK: Stores beside code
+
+  /// A variable beside code is stored to until the store is known to be harmless, then gets code of its own, which the
+  /// same store changes.
+  @Test func storesThatWereHarmlessChangeCode() throws {
+    let variable: [UInt8] = [0x23, 0x7C]
+    let program: [UInt8] =
+      [0x31, 0xDB, 0xB9, 0x03, 0x00]  // xor bx, bx; mov cx, 3
+      + [0xC7, 0x06] + variable + [0x90, 0x90, 0xE2, 0xF8]  // next: mov word [variable], 9090h; loop next
+      + [0xC7, 0x06] + variable + [0x43, 0xC3, 0xE8, 0x0D, 0x00]  // inc bx; ret; call variable
+      + [0xC7, 0x06] + variable + [0x4B, 0xC3, 0xE8, 0x04, 0x00]  // dec bx; ret; call variable
+      + [0x88, 0xD8, 0xE6, 0xF4]  // mov al, bl; out 0F4h, al
+    for slice in [1, 1000] as [UInt64] {
+      let machine = try Machine.program(program + [0, 0]) { $0.debugExitPorts = 0xF4...0xF7 }
+      #expect(machine.run(upTo: 1000, slice: slice) == .debugExit(0))
+    }
+  }
+
   // MARK: Bad input
 
   @Test func refusesBadConfigurations() throws {
