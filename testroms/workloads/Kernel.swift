@@ -29,11 +29,10 @@ func forksAndExecs() -> UInt64 {
     let letter = UInt8(0x41 + index % 26)
     let process = require(SystemCall.fork(), "fork")
     if process == 0 {
-      let path = address(invocation.path)
       var argument: InlineArray<8, UInt8> = [0x65, 0x78, 0x69, 0x74, 0x2D, letter, 0, 0]
       withUnsafeBytes(of: &argument) { text in
-        var list: InlineArray<3, Int> = [path, address(text.baseAddress!), 0]
-        withUnsafeBytes(of: &list) { execute(path, $0.baseAddress!.assumingMemoryBound(to: Int.self)) }
+        var list: InlineArray<3, Int> = [programPath, address(text.baseAddress!), 0]
+        withUnsafeBytes(of: &list) { execute(programPath, $0.baseAddress!.assumingMemoryBound(to: Int.self)) }
       }
     }
     checksum = checksum &* 31 &+ UInt64(wait(process))

@@ -37,7 +37,8 @@ struct Workload: Sendable {
 
 /// File descriptor of the console.
 nonisolated(unsafe) private var console = 1
-nonisolated(unsafe) var invocation: Invocation! = nil
+/// Address of the path that this program was started by.
+nonisolated(unsafe) var programPath = 0
 
 private func openConsole() {
   if SystemCall.fcntl(1, 1) >= 0 { return }  // F_GETFD
@@ -144,7 +145,7 @@ private func named(_ name: UnsafePointer<UInt8>) -> Workload {
 @c(workloads_main)
 public func workloadsMain(_ stack: UnsafePointer<UInt>) {
   let started = Invocation(stack)
-  invocation = started
+  programPath = address(started.path)
   if started.count == 2, let status = exitStatus(started.arguments[1]) { exit(status) }
   openConsole()
   if started.count > 1 {

@@ -17,7 +17,7 @@ let workloads: [Workload] = [
   Workload(
     name: "qsort", checksum: 0xCE0C_271B_7FD2_D185, size: sortCount * 4, prepare: prepareSort, work: sort),
   Workload(
-    name: "ptrchase", checksum: 0x0826_7B14_AC90_CF00, size: nodeCount * 4096, prepare: prepareChase,
+    name: "ptrchase", checksum: 0x833C_06CD_23E1_0400, size: nodeCount * 4096, prepare: prepareChase,
     work: chaseNodes),
   Workload(name: "nbody", checksum: 0x1266_2673_2D1F_F32B, size: 4096, prepare: prepareBodies, work: nbody),
   Workload(name: "sse2", checksum: 0x4DE7_C9CF_C8DF_1556, size: 4096, prepare: prepareVectors, work: vectors),
