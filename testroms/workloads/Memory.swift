@@ -21,24 +21,21 @@ func prepareCopy(_ memory: UnsafeMutableRawPointer) {
 }
 
 /// 1 GiB in copies from changing places, of all alignments, so that none leaves what the one before did.
-func copyByVectors(_ memory: UnsafeMutableRawPointer) -> UInt64 {
+@inline(__always)
+private func copies(
+  _ memory: UnsafeMutableRawPointer, _ copy: (UnsafeMutableRawPointer, UnsafeRawPointer, Int) -> Void
+) -> UInt64 {
   var checksum: UInt64 = 0
   for round in 0..<1024 {
-    copyVectors(memory, memory + copySize + round, copySize)
+    copy(memory, memory + copySize + round, copySize)
     checksum = checksum &* 31 &+ (memory + round &* 1000).load(as: UInt64.self)
   }
   return checksum ^ folded(memory, words: copySize / 8)
 }
 
-/// 256 MiB by REP MOVSB, in the same manner.
-func copyByString(_ memory: UnsafeMutableRawPointer) -> UInt64 {
-  var checksum: UInt64 = 0
-  for round in 0..<256 {
-    copyString(memory, memory + copySize + round, copySize)
-    checksum = checksum &* 31 &+ (memory + round &* 4000).load(as: UInt64.self)
-  }
-  return checksum ^ folded(memory, words: copySize / 8)
-}
+func copyByVectors(_ memory: UnsafeMutableRawPointer) -> UInt64 { copies(memory) { copyVectors($0, $1, $2) } }
+
+func copyByString(_ memory: UnsafeMutableRawPointer) -> UInt64 { copies(memory) { copyString($0, $1, $2) } }
 
 let textSize = 4 << 20
 

@@ -10,7 +10,7 @@ let workloads: [Workload] = [
     name: "memcpy", checksum: 0x3FD1_E9D2_0B83_77E2, size: copySize * 2 + 4096, prepare: prepareCopy,
     work: copyByVectors),
   Workload(
-    name: "rep-movsb", checksum: 0x6096_3F6B_ED35_5747, size: copySize * 2 + 4096, prepare: prepareCopy,
+    name: "rep-movsb", checksum: 0x3FD1_E9D2_0B83_77E2, size: copySize * 2 + 4096, prepare: prepareCopy,
     work: copyByString),
   Workload(
     name: "strlen", checksum: 0xECDB_D200_4305_8E42, size: textSize, prepare: prepareTexts, work: textLengths),
