@@ -80,7 +80,8 @@ extension Suite {
     guard stop == .debugExit(0) else {
       throw .check("\(guest.name): ended by \(stop), not by debug exit 0; it said '\(output.text)'")
     }
-    let expected = "bench \(guest.number) \(guest.name) checksum \(guest.checksum)"
+    let name = "bench \(guest.number) \(guest.name)"
+    let expected = "\(name) start\r\n\(name) checksum \(guest.checksum)"
     guard output.text == expected else {
       throw .check("\(guest.name): said '\(output.text)', expected '\(expected)'")
     }

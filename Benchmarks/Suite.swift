@@ -8,9 +8,9 @@ struct Guest {
   /// The checksum it prints, 16 hexadecimal digits.
   let checksum: String
 
-  /// Whether it computes with integers. The one that does not is told from the others in the summary,
-  /// because its speed depends on the host's floating point rather than on the interpreter's design.
-  var isInteger: Bool { name != "mandelbrot-sse2" }
+  /// Whether it computes with integers in general registers. The others are told from these in the summary,
+  /// because their speed depends on the host's floating point and vectors besides the interpreter's design.
+  var isInteger: Bool { !["mandelbrot-sse2", "x87", "avx2"].contains(name) }
 }
 
 /// The image with its guests.
