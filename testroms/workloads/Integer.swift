@@ -28,7 +28,7 @@ func sieve(_ memory: UnsafeMutableRawPointer) -> UInt64 {
   return checksum
 }
 
-let shaLength = 4 << 20
+let shaLength = 16 << 20
 
 private let roundConstants: InlineArray<64, UInt32> = [
   0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,

@@ -4,7 +4,7 @@ let workloads: [Workload] = [
   Workload(name: "dhry", checksum: 0x4F0C_163C_B789_E7FD, size: 4096, prepare: prepareRecords, work: dhry),
   Workload(name: "sieve", checksum: 0x7902_3C8C_CF5D_1500, size: sieveLimit, work: sieve),
   Workload(
-    name: "sha256", checksum: 0xA117_2109_41A0_B00D, size: shaLength + 4096, prepare: prepareMessage,
+    name: "sha256", checksum: 0x2875_07F4_0317_6F1F, size: shaLength + 4096, prepare: prepareMessage,
     work: sha256),
   Workload(
     name: "memcpy", checksum: 0x3FD1_E9D2_0B83_77E2, size: copySize * 2 + 4096, prepare: prepareCopy,
