@@ -127,8 +127,6 @@ package struct CPUState {
   var pageFlags: UnsafeMutablePointer<UInt8>
   var pageGranules: UnsafeMutablePointer<UInt64>
   var pageBlocks: UnsafeMutablePointer<UInt32>
-  /// User pages that supervisor mode has entered into its TLB bank while RFLAGS.AC was set.
-  var smapEntries = 0
   var owner: Unmanaged<Processor>
   var arena: UnsafeMutablePointer<DecodedOp>
   var arenaUsed: UInt32 = 0
@@ -282,8 +280,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     precondition(MemoryLayout<CPUState>.size <= Layout.vectors)
     precondition(MemoryLayout<DecodedOp>.stride == 32)
     precondition(MemoryLayout<BlockHeader>.size <= 64)
-    precondition(
-      TLB.walkCacheOffset + TLB.walkCacheCount * MemoryLayout<PageDirectoryEntry>.stride <= TLB.bankSize)
   }
 
   @inline(__always) var raw: RawPointer { RawPointer(self) }

@@ -202,8 +202,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func prepareCaches() {
     for index in 0..<Layout.bankCount {
-      // A full log makes the first flush touch everything.
-      bank(index).storeBytes(of: TLB.jumpLogSize + 1, toByteOffset: TLB.jumpLogCount, as: Int.self)
+      // So that the first flush touches everything.
+      EntryLog(bank(index), .jumps).noteMany()
     }
     clearHarmlessStores()
     flushTranslations(.all)

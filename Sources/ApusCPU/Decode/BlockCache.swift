@@ -77,10 +77,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func findBlock() -> OpPointer? {
     let rip = pointee.rip
     let physical: UInt64
+    let isGlobal: Bool
     do throws(Exit) {
       let linear = codeLinear(rip)
       guard is64Bit ? isCanonical(rip) : rip <= UInt64(codeLimit) else { throw fault(.GP, 0) }
-      physical = try translate(linear, Access.fetch | userBit).physical
+      let translation = try translate(linear, Access.fetch | userBit)
+      physical = translation.physical
+      isGlobal = translation.isGlobal
     } catch {
       deliverException()
       return nil
@@ -94,7 +97,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         && isSecondPageValid(header)
       {
         let op = pointee.arena + Int(at) + 2
-        cacheJump(rip, op)
+        cacheJump(rip, op, isGlobal: isGlobal && header.pointee.physical2 == ~0)
         return op
       }
       at = header.pointee.nextInHash
@@ -104,7 +107,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let start = index(of: op) - 2
     if pointee.isProfiling { processor.profiler?.note(block: start) }
     insert(start, bucket)
-    cacheJump(rip, op)
+    cacheJump(rip, op, isGlobal: isGlobal && op.header.pointee.physical2 == ~0)
     return op
   }
 

@@ -4,7 +4,7 @@
 /// A hit proves everything at once: present, permitted in this bank's privilege, RAM, on one page, and for
 /// stores dirty, writable and free of decoded code. Only `fill` makes entries, from a validated region.
 enum TLB {
-  static let entryCount = 1024
+  static let entryCount = 4096
   static let entryShift = 5
   static let size = entryCount << entryShift
   static let writeTag = 8
@@ -31,15 +31,12 @@ enum TLB {
   /// In the first bank: the page-directory cache (PageWalk.swift).
   static let walkCacheOffset = returnTop + 8
   static let walkCacheCount = 64
-  /// How many entries were made in the jump cache since it was emptied, and which (16 bits each), so that emptying
-  /// it after a few costs little: boot loaders change modes for every call of the BIOS.
-  static let jumpLogCount = bankSize - 8
-  static let jumpLogOffset = jumpLogCount - 2 * jumpLogSize
-  static let jumpLogSize = 256
+  /// The logs of a bank.
+  static let logsOffset = walkCacheOffset + walkCacheCount * MemoryLayout<PageDirectoryEntry>.stride
   /// In the first bank: stores known to hit no code (BlockCache.swift).
-  static let harmlessStoresOffset = jumpLogOffset - 8 * harmlessStoresCount
+  static let harmlessStoresOffset = logsOffset + EntryLog.Table.count * EntryLog.size
   static let harmlessStoresCount = 32
-  static let bankSize = largeSetOffset + 512 + 3072
+  static let bankSize = (harmlessStoresOffset + 8 * harmlessStoresCount + 63) & ~63
 
   /// How far down the bits above the index are folded into it; at least half the index's width, so that
   /// folding twice gives back the page.
@@ -71,6 +68,60 @@ enum TLB {
   static func jumpCacheEntry(_ rip: UInt64) -> Int {
     jumpCacheOffset
       &+ Int(truncatingIfNeeded: (rip ^ (rip &>> 12)) & UInt64(jumpCacheCount - 1)) &* 16
+  }
+}
+
+/// Which entries of a table were made since it was last emptied of such entries, so that emptying it after a few costs
+/// little: an operating system that changes address spaces, or a boot loader that changes modes, does so all the time.
+struct EntryLog {
+  /// What is logged, for each bank.
+  enum Table: Int {
+    /// All of the jump cache, and what it has of pages that are not global.
+    case jumps, localJumps
+    /// Of the TLB: pages that are not global, and user pages that supervisor mode may access while RFLAGS.AC is set.
+    case localPages, smapPages
+
+    static let count = 4
+  }
+
+  private static let capacity = 256
+  /// The number of entries, capacity + 1 if there were more, and their indices of 16 bits.
+  static let size = 8 + 2 * capacity
+
+  private let storage: RawPointer
+
+  init(_ bank: RawPointer, _ table: Table) { storage = bank + TLB.logsOffset + table.rawValue * Self.size }
+
+  var isEmpty: Bool { count == 0 }
+
+  private var count: Int {
+    get { storage.load(as: Int.self) }
+    nonmutating set { storage.storeBytes(of: newValue, as: Int.self) }
+  }
+
+  func note(_ index: Int) {
+    let count = count
+    guard count < Self.capacity else { return noteMany() }
+    storage.storeBytes(of: UInt16(truncatingIfNeeded: index), toByteOffset: 8 + 2 * count, as: UInt16.self)
+    self.count = count + 1
+  }
+
+  /// What is in the table is not known.
+  func noteMany() { count = Self.capacity + 1 }
+
+  func clear() { count = 0 }
+
+  /// Empties the log with `body` for each of its entries, or for all of `all`, if there were too many.
+  @inline(__always)
+  func drain(all: Int, _ body: (Int) -> Void) {
+    let count = count
+    self.count = 0
+    guard count <= Self.capacity else {
+      for index in 0..<all { body(index) }
+      return
+    }
+    let indices = (storage + 8).assumingMemoryBound(to: UInt16.self)
+    for position in 0..<count { body(Int(indices[position])) }
   }
 }
 
@@ -417,8 +468,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     if translation.isUser && pointee.cpl != 3 && pointee.cr4 & CR4.SMAP != 0 {
       information |= TLB.smap
-      pointee.smapEntries += 1
+      EntryLog(pointee.bank, .smapPages).note(offset >> TLB.entryShift)
     }
+    if !translation.isGlobal { EntryLog(pointee.bank, .localPages).note(offset >> TLB.entryShift) }
     entry.storeBytes(of: information, toByteOffset: TLB.information, as: UInt64.self)
   }
 

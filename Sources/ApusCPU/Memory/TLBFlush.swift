@@ -20,12 +20,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     switch scope {
     case .all:
       for index in 0..<Layout.bankCount { clearTLB(bank(index)) }
-      pointee.smapEntries = 0
       clearLargeSet()
       flushJumpCaches()
     case .nonGlobal:
-      for index in 0..<2 { clearNonGlobal(bank(index)) }
-      flushJumpCaches()
+      for index in 0..<2 {
+        clearNonGlobal(bank(index))
+        flushLocalJumps(bank(index))
+      }
     case .page(let linear):
       if isInLargeSet(linear) { flushLargePage(linear) }
       for index in 0..<Layout.bankCount {
@@ -48,10 +49,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   private func clearTLB(_ bank: RawPointer) {
     for offset in entryOffsets { invalidate(bank, offset) }
+    EntryLog(bank, .localPages).clear()
+    EntryLog(bank, .smapPages).clear()
   }
 
   private func clearNonGlobal(_ bank: RawPointer) {
-    for offset in entryOffsets {
+    EntryLog(bank, .localPages).drain(all: TLB.entryCount) { index in
+      let offset = index << TLB.entryShift
       let information = (bank + offset).load(fromByteOffset: TLB.information, as: UInt64.self)
       if information & TLB.global == 0 { invalidate(bank, offset) }
     }
@@ -109,10 +113,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Drops the supervisor bank's entries for user pages, when RFLAGS.AC goes from 1 to 0 under SMAP.
   func dropSMAPEntries() {
-    guard pointee.smapEntries != 0 else { return }
-    pointee.smapEntries = 0
     let bank = bank(0)
-    for offset in entryOffsets {
+    let log = EntryLog(bank, .smapPages)
+    guard !log.isEmpty else { return }
+    log.drain(all: TLB.entryCount) { index in
+      let offset = index << TLB.entryShift
       if (bank + offset).load(fromByteOffset: TLB.information, as: UInt64.self) & TLB.smap != 0 {
         invalidate(bank, offset)
         (bank + offset).storeBytes(of: 0, toByteOffset: TLB.information, as: UInt64.self)
@@ -139,20 +144,24 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     for index in 0..<Layout.bankCount { flushJumpCache(bank(index)) }
   }
 
-  /// Empties one jump cache; cheap if nothing was entered since the last time.
+  /// Empties one jump cache; cheap if little was entered since the last time.
   func flushJumpCache(_ bank: RawPointer) {
     clearReturnStack(bank)
-    let count = bank.load(fromByteOffset: TLB.jumpLogCount, as: Int.self)
-    guard count != 0 else { return }
-    bank.storeBytes(of: 0, toByteOffset: TLB.jumpLogCount, as: Int.self)
+    EntryLog(bank, .localJumps).clear()
+    let log = EntryLog(bank, .jumps)
+    guard !log.isEmpty else { return }
     let pages = (bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
     for word in 0..<64 { pages[word] = 0 }
-    if count <= TLB.jumpLogSize {
-      let log = (bank + TLB.jumpLogOffset).assumingMemoryBound(to: UInt16.self)
-      for index in 0..<count { invalidateJump(bank + TLB.jumpCacheOffset + Int(log[index]) * 16) }
-    } else {
-      for index in 0..<TLB.jumpCacheCount { invalidateJump(bank + TLB.jumpCacheOffset + index * 16) }
-    }
+    log.drain(all: TLB.jumpCacheCount) { invalidateJump(bank + TLB.jumpCacheOffset + $0 * 16) }
+  }
+
+  /// Empties one jump cache of the code that was found through pages that are not global. Where there was none,
+  /// what the return stack has is global, too.
+  private func flushLocalJumps(_ bank: RawPointer) {
+    let log = EntryLog(bank, .localJumps)
+    guard !log.isEmpty else { return }
+    clearReturnStack(bank)
+    log.drain(all: TLB.jumpCacheCount) { invalidateJump(bank + TLB.jumpCacheOffset + $0 * 16) }
   }
 
   /// Drops a bank's entries for code that begins in the linear page at `page`.
@@ -204,16 +213,13 @@ enum JumpCache {
 }
 
 extension UnsafeMutablePointer where Pointee == CPUState {
-  /// Enters a block into the present bank's jump cache.
-  func cacheJump(_ rip: UInt64, _ op: OpPointer) {
+  /// Enters a block into the present bank's jump cache. `isGlobal`: all of it lies in global pages.
+  func cacheJump(_ rip: UInt64, _ op: OpPointer, isGlobal: Bool) {
     let offset = TLB.jumpCacheEntry(rip)
     let entry = pointee.bank + offset
-    let count = pointee.bank.load(fromByteOffset: TLB.jumpLogCount, as: Int.self)
-    if count < TLB.jumpLogSize {
-      let index = UInt16(truncatingIfNeeded: (offset - TLB.jumpCacheOffset) >> 4)
-      pointee.bank.storeBytes(of: index, toByteOffset: TLB.jumpLogOffset + 2 * count, as: UInt16.self)
-    }
-    pointee.bank.storeBytes(of: min(count, TLB.jumpLogSize) + 1, toByteOffset: TLB.jumpLogCount, as: Int.self)
+    let index = (offset - TLB.jumpCacheOffset) >> 4
+    EntryLog(pointee.bank, .jumps).note(index)
+    if !isGlobal { EntryLog(pointee.bank, .localJumps).note(index) }
     entry.storeBytes(of: rip ^ pointee.codeTag, as: UInt64.self)
     entry.storeBytes(of: RawPointer(op), toByteOffset: 8, as: RawPointer.self)
     let pages = (pointee.bank + TLB.pageSetOffset).assumingMemoryBound(to: UInt64.self)
