@@ -96,7 +96,7 @@ extension BareGuests {
   func run(_ guest: BareGuest, _ interval: Interval) throws(Failure) -> Run {
     guard let checksum = interval.checksum else { return Run() }
     guard checksum == guest.checksum else {
-      throw .check("\(guest.row.full): its checksum is \(checksum), not \(guest.checksum)")
+      throw .check("its checksum is \(checksum), not \(guest.checksum)")
     }
     return Run(seconds: interval.seconds, checksum: checksum)
   }

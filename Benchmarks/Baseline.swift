@@ -1,27 +1,27 @@
 /// What Apus gained or lost since an earlier run.
-struct Comparison {
+package struct Comparison {
   /// A row that both runs have.
-  struct Change: Equatable {
-    let row: RowName
+  package struct Change: Equatable {
+    package let row: RowName
     /// Medians of CPU time.
-    let oldSeconds: Double?
-    let newSeconds: Double?
+    package let oldSeconds: Double?
+    package let newSeconds: Double?
     /// In percent of the earlier run; negative is a gain.
-    let instructions: Double?
+    package let instructions: Double?
 
-    var seconds: Double? {
+    package var seconds: Double? {
       guard let oldSeconds, let newSeconds, oldSeconds > 0 else { return nil }
       return Statistics.change(from: oldSeconds, to: newSeconds)
     }
   }
 
-  let changes: [Change]
+  package let changes: [Change]
   /// Rows of this run that the earlier one has not.
-  let added: [RowName]
+  package let added: [RowName]
   private let name: String
   private let otherHost: String?
 
-  init(old: Results, new: Results, name: String) {
+  package init(old: Results, new: Results, name: String) {
     self.name = name
     otherHost = old.host == new.host ? nil : old.host
     var changes: [Change] = []
@@ -58,13 +58,13 @@ struct Comparison {
   private static func count(_ row: Results.Row) -> UInt64? { row.emulators[Results.apus]?.hostInstructions }
 
   /// The change of the geometric mean of a group's rows, in percent; nil if it has less than two.
-  func mean(_ group: Group, _ ratio: (Change) -> Double?) -> Double? {
+  package func mean(_ group: Group, _ ratio: (Change) -> Double?) -> Double? {
     let changes = changes.filter { $0.row.group == group && $0.row.isInMean }.compactMap(ratio)
     guard changes.count > 1 else { return nil }
     return Statistics.geometricMean(changes.map { 1 + $0 / 100 }).map { ($0 - 1) * 100 }
   }
 
-  var text: String {
+  package var text: String {
     var table = TextTable(["apus against \(name)", "then s", "now s", "time %", "host instr. %"])
     for group in Group.allCases {
       for change in changes where change.row.group == group {

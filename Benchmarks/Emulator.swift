@@ -1,28 +1,44 @@
 /// What an emulator starts.
-struct Boot {
-  let kernel: String
-  var initrd: String?
-  let commandLine: String
-  let megabytes: Int
+package struct Boot {
+  package let kernel: String
+  package var initrd: String?
+  package let commandLine: String
+  package let megabytes: Int
   /// A bare guest leaves through the debug-exit device, Linux by power-off.
-  let leavesByDebugExit: Bool
+  package let leavesByDebugExit: Bool
+
+  package init(
+    kernel: String, initrd: String? = nil, commandLine: String, megabytes: Int, leavesByDebugExit: Bool
+  ) {
+    self.kernel = kernel
+    self.initrd = initrd
+    self.commandLine = commandLine
+    self.megabytes = megabytes
+    self.leavesByDebugExit = leavesByDebugExit
+  }
 
   /// What the emulator's exit status is if the guest leaves with 0: (0 << 1) | 1 for isa-debug-exit.
-  var status: Int32 { leavesByDebugExit ? 1 : 0 }
+  package var status: Int32 { leavesByDebugExit ? 1 : 0 }
 }
 
 /// A program that runs the guests.
-struct Emulator {
-  enum Kind {
+package struct Emulator {
+  package enum Kind {
     case apus, qemu, bochs
   }
 
-  let name: String
-  let kind: Kind
-  let path: String
+  package let name: String
+  package let kind: Kind
+  package let path: String
+
+  package init(name: String, kind: Kind, path: String) {
+    self.name = name
+    self.kind = kind
+    self.path = path
+  }
 
   /// The command line, with the emulator first.
-  func command(_ boot: Boot) -> [String] {
+  package func command(_ boot: Boot) -> [String] {
     var words = [path]
     if kind == .qemu {
       words += ["-accel", "tcg", "-nographic", "-nic", "none"]
@@ -37,7 +53,7 @@ struct Emulator {
   }
 
   /// What its --version says first; empty if that fails.
-  var version: String {
+  package var version: String {
     let argument = kind == .bochs ? "--help" : "--version"
     var text = ""
     let process = ChildProcess(command: [path, argument], timeout: 10)

@@ -1,7 +1,7 @@
 import Foundation
 
 /// The host's processors, and which of them a thread may run on.
-enum HostCPU {
+package enum HostCPU {
   /// Those that this process may run on, in ascending order. None where the host does not say.
   static var allowed: [Int] {
     let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
@@ -12,7 +12,7 @@ enum HostCPU {
   }
 
   /// The numbers of a list such as "0-3,8".
-  static func list(_ text: String) -> [Int] {
+  package static func list(_ text: String) -> [Int] {
     text.split(separator: ",").flatMap { part -> [Int] in
       let ends = part.split(separator: "-").compactMap { Int($0) }
       guard let first = ends.first, let last = ends.last, first <= last else { return [] }

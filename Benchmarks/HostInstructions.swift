@@ -1,16 +1,16 @@
 /// Counts the host instructions of a process, in user mode.
-struct HostInstructions {
-  enum Counter {
+package struct HostInstructions {
+  package enum Counter {
     /// By the processor's counters, at full speed.
     case perf(String)
     /// By a translation of the process.
     case valgrind(String)
   }
 
-  let counter: Counter
+  package let counter: Counter
 
   /// Perf where the host has counters, which virtual machines often have not; else valgrind.
-  init() throws(Failure) {
+  package init() throws(Failure) {
     if let perf = PackageFiles.program("perf"), let `true` = PackageFiles.program("true") {
       let candidate = HostInstructions(counter: .perf(perf))
       if (try? candidate.count([`true`], status: 0, timeout: 10)) != nil {
@@ -24,16 +24,16 @@ struct HostInstructions {
     self.init(counter: .valgrind(valgrind))
   }
 
-  init(counter: Counter) { self.counter = counter }
+  package init(counter: Counter) { self.counter = counter }
 
-  var text: String {
+  package var text: String {
     switch counter {
     case .perf: "perf"
     case .valgrind: "valgrind"
     }
   }
 
-  func count(_ command: [String], status: Int32, timeout: Double) throws(Failure) -> UInt64 {
+  package func count(_ command: [String], status: Int32, timeout: Double) throws(Failure) -> UInt64 {
     let process = ChildProcess(command: prefix + command, timeout: timeout)
     var count: UInt64?
     let ending = try process.run { line, _ in count = self.count(line) ?? count }
@@ -54,7 +54,7 @@ struct HostInstructions {
   }
 
   /// The count that a line says: `1234,,instructions:u,…` of perf, `==9== I   refs:      1,234` of valgrind.
-  func count(_ line: String) -> UInt64? {
+  package func count(_ line: String) -> UInt64? {
     switch counter {
     case .perf:
       let fields = line.split(separator: ",", omittingEmptySubsequences: false)

@@ -1,6 +1,6 @@
 /// What a line on a guest's console says about its progress. The bare guests print `bench N NAME start` and
 /// `bench N NAME checksum HEX`, the workloads `mark NAME start` and `mark NAME end CHECKSUM NANOSECONDS`.
-enum Mark: Equatable {
+package enum Mark: Equatable {
   case start(String)
   case end(String, checksum: String)
   /// The guest cannot do this work: the processor has not the instructions, or the guest not the program.
@@ -8,7 +8,7 @@ enum Mark: Equatable {
 
   /// Nil for any other line. The mark may follow other text: QEMU's firmware leaves the cursor in a line that
   /// it has begun.
-  init?(line: String) {
+  package init?(line: String) {
     let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
     for index in words.indices.reversed() {
       let rest = Array(words[(index + 1)...])
@@ -36,20 +36,28 @@ enum Mark: Equatable {
 }
 
 /// What the emulator took for the work between two marks.
-struct Interval: Equatable {
-  let name: String
+package struct Interval: Equatable {
+  package let name: String
   /// Nil if the work is absent.
-  let checksum: String?
-  let seconds: Double
+  package let checksum: String?
+  package let seconds: Double
+
+  package init(name: String, checksum: String?, seconds: Double) {
+    self.name = name
+    self.checksum = checksum
+    self.seconds = seconds
+  }
 }
 
 /// Makes intervals of marks and the CPU times at which they came.
-struct MarkTimer {
-  private(set) var intervals: [Interval] = []
+package struct MarkTimer {
+  package private(set) var intervals: [Interval] = []
   private var open: (name: String, seconds: Double)?
 
+  package init() {}
+
   /// Throws if this mark cannot follow those before.
-  mutating func add(_ mark: Mark, at seconds: Double) throws(Failure) {
+  package mutating func add(_ mark: Mark, at seconds: Double) throws(Failure) {
     switch mark {
     case .start(let name):
       if let open { throw .check("'\(name)' starts before the end of '\(open.name)'") }
@@ -68,7 +76,7 @@ struct MarkTimer {
   }
 
   /// The intervals, which must be `names`, each once.
-  func finish(_ names: [String]) throws(Failure) -> [Interval] {
+  package func finish(_ names: [String]) throws(Failure) -> [Interval] {
     if let open { throw .check("'\(open.name)' does not end") }
     for name in names where !intervals.contains(where: { $0.name == name }) {
       throw .check("'\(name)' does not start")

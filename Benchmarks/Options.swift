@@ -1,21 +1,21 @@
 /// The command line.
-struct Options: Equatable {
+package struct Options: Equatable {
   /// Nil if it is not said: five, or with `count` none.
-  var runs: Int?
+  package var runs: Int?
   /// Names of rows and groups; empty for all.
-  var only: [String] = []
-  var json: String?
-  var baseline: String?
-  var apus: String?
+  package var only: [String] = []
+  package var json: String?
+  package var baseline: String?
+  package var apus: String?
   /// Nil for all that are installed; else names and, after '=', paths.
-  var peers: [String]?
-  var guests: String?
-  var cpu: Int?
-  var timeout = 600
-  var count = false
-  var wantsHelp = false
+  package var peers: [String]?
+  package var guests: String?
+  package var cpu: Int?
+  package var timeout = 600
+  package var count = false
+  package var wantsHelp = false
 
-  static let help = """
+  package static let help = """
     Usage: ApusBenchmarks [OPTION]...
 
     Times Apus and, round by round beside it, other emulators: CPU seconds of the emulator's process, user and
@@ -70,7 +70,7 @@ struct Options: Equatable {
     "--baseline",
   ]
 
-  init(_ arguments: [String]) throws(Failure) {
+  package init(_ arguments: [String]) throws(Failure) {
     var rest = arguments[...]
     while let argument = rest.popFirst() {
       switch argument {

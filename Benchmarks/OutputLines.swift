@@ -1,15 +1,17 @@
 /// Cuts what an emulator prints into lines and keeps the last of them.
-struct OutputLines {
+package struct OutputLines {
   /// Of an emulator that failed, as many lines are shown.
-  static let tailLength = 20
+  package static let tailLength = 20
   /// A guest that never ends its line shall not fill the memory.
-  static let longestLine = 4096
+  package static let longestLine = 4096
 
-  private(set) var tail: [String] = []
+  package private(set) var tail: [String] = []
   private var line: [UInt8] = []
 
+  package init() {}
+
   /// The lines that these bytes complete.
-  mutating func append(_ bytes: some Sequence<UInt8>) -> [String] {
+  package mutating func append(_ bytes: some Sequence<UInt8>) -> [String] {
     var lines: [String] = []
     for byte in bytes {
       if byte == UInt8(ascii: "\n") || line.count == Self.longestLine {
@@ -21,7 +23,7 @@ struct OutputLines {
   }
 
   /// The last line if nothing ended it; nil if it is empty.
-  mutating func finish() -> String? { line.isEmpty ? nil : end() }
+  package mutating func finish() -> String? { line.isEmpty ? nil : end() }
 
   private mutating func end() -> String {
     if line.last == UInt8(ascii: "\r") { line.removeLast() }

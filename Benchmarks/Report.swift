@@ -26,10 +26,8 @@ struct Report {
     }
     var table = TextTable(header)
     for row in rows { table.add(cells(row)) }
-    let averaged = rows.filter(\.row.isInMean)
-    if averaged.count > 1, rows.contains(where: { Results.apus(in: $0)?.seconds.isEmpty == false }) {
-      table.add(meanCells(averaged))
-    }
+    let averaged = rows.filter { $0.row.isInMean && Results.apus(in: $0)?.seconds.isEmpty == false }
+    if averaged.count > 1 { table.add(meanCells(averaged)) }
     return table.text
   }
 

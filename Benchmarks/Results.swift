@@ -1,63 +1,63 @@
 import Foundation
 
 /// What all runs of all rows gave; the file of `--json` and `--baseline`.
-struct Results: Codable {
+package struct Results: Codable {
   /// What one emulator took for a row.
-  struct Measured: Codable {
+  package struct Measured: Codable {
     /// CPU time, user and system mode, one value for each round.
-    var seconds: [Double] = []
+    package var seconds: [Double] = []
     /// The greatest resident memory of the process. Empty where nothing asked for it.
-    var peakKilobytes: [Int] = []
+    package var peakKilobytes: [Int] = []
     /// Of the whole process, in user mode; from `--count`.
-    var hostInstructions: UInt64?
+    package var hostInstructions: UInt64?
     /// The emulator's processor or the guest has not what the row needs.
-    var isAbsent = false
+    package var isAbsent = false
   }
 
-  struct Row: Codable {
-    var row: RowName
-    var checksum: String?
+  package struct Row: Codable {
+    package var row: RowName
+    package var checksum: String?
     /// Counted in this program, where Apus runs the bare guests.
-    var guestInstructions: UInt64?
+    package var guestInstructions: UInt64?
     /// By the emulator's name.
-    var emulators: [String: Measured] = [:]
+    package var emulators: [String: Measured] = [:]
 
     /// The emulator's times, or none.
-    func seconds(_ emulator: String) -> [Double] { emulators[emulator]?.seconds ?? [] }
+    package func seconds(_ emulator: String) -> [Double] { emulators[emulator]?.seconds ?? [] }
   }
 
-  struct EmulatorRecord: Codable {
-    var name: String
-    var path: String
-    var version: String
+  package struct EmulatorRecord: Codable {
+    package var name: String
+    package var path: String
+    package var version: String
   }
 
-  struct Skipped: Codable {
-    var rows: String
-    var reason: String
+  package struct Skipped: Codable {
+    package var rows: String
+    package var reason: String
   }
 
   /// Apus as a process, and Apus in the process of this program.
-  static let apus = "apus"
-  static let inProcess = "apus-in-process"
+  package static let apus = "apus"
+  package static let inProcess = "apus-in-process"
 
-  private(set) var format = 2
+  package private(set) var format = 2
   /// The host's processor, as it names itself.
-  var host = ""
+  package var host = ""
   /// The host CPU that the emulators were pinned to.
-  var cpu: Int?
-  var emulators: [EmulatorRecord] = []
-  var rows: [Row] = []
-  var skipped: [Skipped] = []
+  package var cpu: Int?
+  package var emulators: [EmulatorRecord] = []
+  package var rows: [Row] = []
+  package var skipped: [Skipped] = []
 
   /// Whose times stand for Apus's in a row: those of the process, unless it ran in this program alone.
-  static func apus(in row: Row) -> Measured? {
+  package static func apus(in row: Row) -> Measured? {
     if let process = row.emulators[apus], !process.seconds.isEmpty || process.isAbsent { return process }
     return row.emulators[inProcess] ?? row.emulators[apus]
   }
 
   /// Adds one run. A row's checksum must be that of all other runs.
-  mutating func add(_ name: RowName, _ emulator: String, _ run: Run) throws(Failure) {
+  package mutating func add(_ name: RowName, _ emulator: String, _ run: Run) throws(Failure) {
     let index = position(name)
     if let checksum = run.checksum {
       if let known = rows[index].checksum, known != checksum {
@@ -77,7 +77,7 @@ struct Results: Codable {
     rows[index].emulators[emulator] = measured
   }
 
-  mutating func add(hostInstructions: UInt64, _ name: RowName, _ emulator: String) {
+  package mutating func add(hostInstructions: UInt64, _ name: RowName, _ emulator: String) {
     rows[position(name)].emulators[emulator, default: Measured()].hostInstructions = hostInstructions
   }
 
@@ -87,7 +87,7 @@ struct Results: Codable {
     return rows.count - 1
   }
 
-  func write(_ path: String) throws(Failure) {
+  package func write(_ path: String) throws(Failure) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     do {
@@ -100,7 +100,7 @@ struct Results: Codable {
   }
 
   /// What `--json` wrote earlier.
-  init(reading path: String) throws(Failure) {
+  package init(reading path: String) throws(Failure) {
     let data = Data(try PackageFiles.read(path))
     do { self = try JSONDecoder().decode(Results.self, from: data) } catch {
       throw .file("\(path): is not what --json writes")
@@ -108,14 +108,24 @@ struct Results: Codable {
     guard format == 2 else { throw .file("\(path): its format is \(format), this program reads 2") }
   }
 
-  init() {}
+  package init() {}
 }
 
 /// One run of a row.
-struct Run: Equatable {
+package struct Run: Equatable {
   /// Nil if what the row needs is absent.
-  var seconds: Double?
-  var peakKilobytes: Int?
-  var checksum: String?
-  var guestInstructions: UInt64?
+  package var seconds: Double?
+  package var peakKilobytes: Int?
+  package var checksum: String?
+  package var guestInstructions: UInt64?
+
+  package init(
+    seconds: Double? = nil, peakKilobytes: Int? = nil, checksum: String? = nil,
+    guestInstructions: UInt64? = nil
+  ) {
+    self.seconds = seconds
+    self.peakKilobytes = peakKilobytes
+    self.checksum = checksum
+    self.guestInstructions = guestInstructions
+  }
 }

@@ -1,5 +1,5 @@
 /// The kinds of rows.
-enum Group: String, Codable, CaseIterable {
+package enum Group: String, Codable, CaseIterable {
   /// The guests of `testroms/benchmarks`, without an operating system.
   case bare
   /// Programs under Linux that compute.
@@ -9,7 +9,7 @@ enum Group: String, Codable, CaseIterable {
   /// Linux from its start to its first program and to power-off.
   case boots
 
-  var title: String {
+  package var title: String {
     switch self {
     case .bare: "bare guests"
     case .compute: "compute workloads"
@@ -20,16 +20,21 @@ enum Group: String, Codable, CaseIterable {
 }
 
 /// What a row of the table measures.
-struct RowName: Hashable, Codable {
-  let group: Group
-  let name: String
+package struct RowName: Hashable, Codable {
+  package let group: Group
+  package let name: String
+
+  package init(group: Group, name: String) {
+    self.group = group
+    self.name = name
+  }
 
   /// As `--only` takes it where the name alone could be another row, too.
-  var full: String { "\(group.rawValue)/\(name)" }
+  package var full: String { "\(group.rawValue)/\(name)" }
 
   /// Whether it has a part in the geometric mean of its group. Of the bare guests only the integer ones have:
   /// the speed of the others is that of the emulated floating point and vector registers.
-  var isInMean: Bool {
+  package var isInMean: Bool {
     switch group {
     case .bare: !["mandelbrot-sse2", "x87", "avx2"].contains(name)
     case .compute, .system: true
@@ -38,7 +43,7 @@ struct RowName: Hashable, Codable {
   }
 
   /// In the order in which the guest runs them.
-  static let workloads =
+  package static let workloads =
     [
       "dhry", "sieve", "sha256", "memcpy", "rep-movsb", "strlen", "qsort", "ptrchase", "nbody", "sse2",
     ].map { RowName(group: .compute, name: $0) }
@@ -46,12 +51,12 @@ struct RowName: Hashable, Codable {
 }
 
 /// The rows that `--only` names.
-struct Selection {
+package struct Selection {
   /// Names of rows, with or without their group, or of groups; empty for all.
-  let names: [String]
+  package let names: [String]
 
   /// Throws if a name is none of those of `rows`.
-  init(_ names: [String], among rows: [RowName]) throws(Failure) {
+  package init(_ names: [String], among rows: [RowName]) throws(Failure) {
     self.names = names
     for name in names where !rows.contains(where: { Self.matches(name, $0) }) {
       throw .usage(
@@ -60,7 +65,7 @@ struct Selection {
     }
   }
 
-  func contains(_ row: RowName) -> Bool { names.isEmpty || names.contains { Self.matches($0, row) } }
+  package func contains(_ row: RowName) -> Bool { names.isEmpty || names.contains { Self.matches($0, row) } }
 
   private static func matches(_ name: String, _ row: RowName) -> Bool {
     name == row.name || name == row.full || name == row.group.rawValue

@@ -1,9 +1,9 @@
 import Foundation
 
 /// Arithmetic on the times of several runs.
-enum Statistics {
+package enum Statistics {
   /// Nil if there are none.
-  static func median(_ values: [Double]) -> Double? {
+  package static func median(_ values: [Double]) -> Double? {
     guard !values.isEmpty else { return nil }
     let sorted = values.sorted()
     let middle = sorted.count / 2
@@ -11,7 +11,7 @@ enum Statistics {
   }
 
   /// How far the least and the greatest value are from the median, in percent of it.
-  static func spread(_ values: [Double]) -> ClosedRange<Double>? {
+  package static func spread(_ values: [Double]) -> ClosedRange<Double>? {
     guard let middle = median(values), middle > 0, let least = values.min(), let greatest = values.max()
     else {
       return nil
@@ -20,24 +20,24 @@ enum Statistics {
   }
 
   /// Nil if there are none, or one is not positive.
-  static func geometricMean(_ values: [Double]) -> Double? {
+  package static func geometricMean(_ values: [Double]) -> Double? {
     guard !values.isEmpty, values.allSatisfy({ $0 > 0 }) else { return nil }
     return exp(values.map { log($0) }.reduce(0, +) / Double(values.count))
   }
 
   /// From one value to another, in percent of the former.
-  static func change(from old: Double, to new: Double) -> Double { (new / old - 1) * 100 }
+  package static func change(from old: Double, to new: Double) -> Double { (new / old - 1) * 100 }
 }
 
 /// How the times of one emulator are to those of another.
-struct Ratio: Equatable {
+package struct Ratio: Equatable {
   /// Of the medians.
-  let medians: Double
+  package let medians: Double
   /// The least and the greatest ratio of one round.
-  let rounds: ClosedRange<Double>
+  package let rounds: ClosedRange<Double>
 
   /// Element by element the times of the same rounds. Nil if there are none, or not as many of both.
-  init?(_ times: [Double], to others: [Double]) {
+  package init?(_ times: [Double], to others: [Double]) {
     guard let time = Statistics.median(times), let other = Statistics.median(others),
       times.count == others.count, other > 0, others.allSatisfy({ $0 > 0 })
     else { return nil }
@@ -48,7 +48,7 @@ struct Ratio: Equatable {
   }
 
   /// The geometric mean over several rows, and of each round for the least and greatest.
-  init?(mean rows: [(times: [Double], others: [Double])]) {
+  package init?(mean rows: [(times: [Double], others: [Double])]) {
     let ratios = rows.compactMap { Ratio($0.times, to: $0.others)?.medians }
     guard !rows.isEmpty, ratios.count == rows.count, let mean = Statistics.geometricMean(ratios),
       let count = rows.map(\.times.count).min()

@@ -1,13 +1,13 @@
 /// Columns of text: the first to the left, the others to the right.
-struct TextTable {
+package struct TextTable {
   private var rows: [[String]]
 
-  init(_ header: [String]) { rows = [header] }
+  package init(_ header: [String]) { rows = [header] }
 
-  mutating func add(_ cells: [String]) { rows.append(cells) }
+  package mutating func add(_ cells: [String]) { rows.append(cells) }
 
   /// Columns with nothing below their header are left out.
-  var text: String {
+  package var text: String {
     let columns = rows[0].indices.filter { column in
       column == 0 || rows.dropFirst().contains { !$0[column].isEmpty }
     }

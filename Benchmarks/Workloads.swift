@@ -1,10 +1,10 @@
 /// The checksums that the workloads are known to give.
-struct WorkloadChecksums {
+package struct WorkloadChecksums {
   /// Nil where any will do.
   private let known: [String: String?]
 
   /// Lines `NAME CHECKSUM`, in which '-' is any.
-  init(_ text: String, path: String) throws(Failure) {
+  package init(_ text: String, path: String) throws(Failure) {
     var known: [String: String?] = [:]
     for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
       let words = line.split(separator: " ").map(String.init)
@@ -15,13 +15,13 @@ struct WorkloadChecksums {
   }
 
   /// Those of the package; none if it has no such file.
-  init() throws(Failure) {
+  package init() throws(Failure) {
     let path = try PackageFiles.path(PackageFiles.workloadChecksums)
     let bytes = PackageFiles.exists(path) ? try PackageFiles.read(path) : []
     try self.init(String(decoding: bytes, as: UTF8.self), path: path)
   }
 
-  func run(_ row: RowName, _ interval: Interval) throws(Failure) -> Run {
+  package func run(_ row: RowName, _ interval: Interval) throws(Failure) -> Run {
     guard let checksum = interval.checksum else { return Run() }
     if let expected = known[row.name] ?? nil, expected != checksum {
       throw .check("\(row.full): its checksum is \(checksum), not \(expected)")
