@@ -30,12 +30,18 @@ enum Benchmarks {
   }
 
   private static func measure(_ options: Options) throws(Failure) -> Results {
+    try Interruption.withTemporaryDirectory { (scratch) throws(Failure) in
+      try measure(options, scratch: scratch)
+    }
+  }
+
+  private static func measure(_ options: Options, scratch: String) throws(Failure) -> Results {
     let bareGuests = try BareGuests()
     let suite = try Suite(options, bareGuests)
     let pinning = try Pinning(options.cpu)
     let runner = Runner(
       pinning: pinning, timeout: Double(options.timeout), bareGuests: bareGuests,
-      workloadChecksums: try WorkloadChecksums())
+      workloadChecksums: try WorkloadChecksums(), scratch: scratch)
     var results = Results()
     results.host = HostCPU.model
     results.cpu = pinning.cpu

@@ -1,3 +1,5 @@
+import Foundation
+
 /// What an emulator starts.
 package struct Boot {
   package let kernel: String
@@ -37,7 +39,13 @@ package struct Emulator {
     self.path = path
   }
 
-  /// The command line, with the emulator first.
+  /// Bochs has no way to start a bare guest.
+  func runs(_ boot: Boot) -> Bool { kind != .bochs || !boot.leavesByDebugExit }
+
+  /// Its exit status if all is well.
+  func status(_ boot: Boot) -> Int32 { kind == .bochs ? Bochs.status : boot.status }
+
+  /// The command line of Apus or QEMU, with the emulator first.
   package func command(_ boot: Boot) -> [String] {
     var words = [path]
     if kind == .qemu {
@@ -54,11 +62,13 @@ package struct Emulator {
 
   /// What its --version says first; empty if that fails.
   package var version: String {
-    let argument = kind == .bochs ? "--help" : "--version"
+    let isBochs = kind == .bochs
     var text = ""
-    let process = ChildProcess(command: [path, argument], timeout: 10)
+    let process = ChildProcess(command: [path, isBochs ? "--help" : "--version"], timeout: 10)
     _ = try? process.run { line, _ in
-      if text.isEmpty, line.contains(where: \.isNumber) { text = line }
+      if text.isEmpty, isBochs ? line.contains("Bochs x86 Emulator") : line.contains(where: \.isNumber) {
+        text = line.trimmingCharacters(in: .whitespaces)
+      }
     }
     return text
   }

@@ -19,14 +19,20 @@ struct Runner {
   let timeout: Double
   let bareGuests: BareGuests
   let workloadChecksums: WorkloadChecksums
+  /// A directory for what must be made for an emulator.
+  let scratch: String
 
   /// What the first program of a boot prints.
   static let message = "APUS-BOOT-OK"
 
   /// One run of each of the job's rows, in their order.
   func run(_ job: Job, _ emulator: Emulator) throws(Failure) -> [(row: RowName, run: Run)] {
-    let process = ChildProcess(
-      command: pinning.prefix + emulator.command(job.boot), timeout: timeout)
+    guard emulator.runs(job.boot) else { return job.rows.map { ($0, Run()) } }
+    let command =
+      emulator.kind == .bochs
+      ? try Bochs(path: emulator.path, directory: scratch).command(job.boot, name: job.name)
+      : emulator.command(job.boot)
+    let process = ChildProcess(command: pinning.prefix + command, timeout: timeout)
     var timer = MarkTimer()
     var saidMessage = false
     do throws(Failure) {
@@ -35,8 +41,9 @@ struct Runner {
         if line.contains(Self.message) { saidMessage = true }
       }
       do throws(Failure) {
-        guard ending.status == job.boot.status else {
-          throw .check("it ended with status \(ending.status), not \(job.boot.status)")
+        let status = emulator.status(job.boot)
+        guard ending.status == status else {
+          throw .check("it ended with status \(ending.status), not \(status)")
         }
         return try runs(job, timer, saidMessage: saidMessage, ending)
       } catch {

@@ -7,7 +7,7 @@ package struct Options: Equatable {
   package var json: String?
   package var baseline: String?
   package var apus: String?
-  /// Nil for all that are installed; else names and, after '=', paths.
+  /// Nil for QEMU if it is installed; else names and, after '=', paths.
   package var peers: [String]?
   package var guests: String?
   package var cpu: Int?
@@ -44,7 +44,8 @@ package struct Options: Equatable {
     Emulators:
       --apus PATH         Apus (default: 'apus' beside this program). With it nothing runs in this program.
       --peer NAME[=PATH]  qemu (its TCG) or bochs; any other NAME=PATH is another build of Apus. May be repeated.
-                          (default: qemu and bochs, as far as they are installed)
+                          (default: qemu if it is installed.) Bochs boots from a CD that grub-mkrescue makes,
+                          runs no bare guests and takes ten times as long: half a minute for vmlinuz-cloud.
       --against PATH      the same as --peer other=PATH: two builds of Apus, side by side
       --no-peers          Apus alone
 

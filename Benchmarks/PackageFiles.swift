@@ -58,7 +58,8 @@ enum PackageFiles {
     return nil
   }
 
-  private static func resolved(_ path: String) -> String {
+  /// What a symbolic link leads to.
+  static func resolved(_ path: String) -> String {
     URL(fileURLWithPath: path).resolvingSymlinksInPath().path
   }
 }

@@ -42,6 +42,8 @@ package struct RowName: Hashable, Codable {
     }
   }
 
+  package static let boots = ["vmlinuz-cloud", "vmlinuz-amd64"].map { RowName(group: .boots, name: $0) }
+
   /// In the order in which the guest runs them.
   package static let workloads =
     [
