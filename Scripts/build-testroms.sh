@@ -28,7 +28,7 @@ version=$("$tools/swiftc" --version 2>/dev/null | sed -n 's/.*(\(swift-[^)]*\)).
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-mkdir -p "$out/teaching" "$out/benchmarks" "$out/instructions" "$out/work"
+mkdir -p "$out/teaching" "$out/benchmarks" "$out/workloads" "$out/instructions" "$out/work"
 
 assemble() {  # source, object
   "$tools/clang" -target x86_64-unknown-none-elf -c "$1" -o "$2"
@@ -85,6 +85,15 @@ build_benchmarks() {
     "$out"/work/benchmarks-*.o -o "$out/benchmarks/benchmarks.elf"
 }
 
+# A Linux program: it may use SSE registers.
+build_workloads() {
+  cd "$root/testroms/workloads"
+  for source in *.S; do assemble "$source" "$out/work/workloads-${source%.S}.o"; done
+  compile workloads "$out/work/workloads-main.o" -O ./*.swift
+  "$tools/ld.lld" -static --no-pie --gc-sections -z noexecstack --strip-all -T workloads.ld \
+    "$out"/work/workloads-*.o -o "$out/workloads/workloads.elf"
+}
+
 embed() {
   {
     cat <<'HEADER'
@@ -108,6 +117,7 @@ HEADER
 
 build_teaching
 build_benchmarks
+build_workloads
 "$root/testroms/instructions/build.sh" "$tools" "$out/instructions"
 embed
 echo "$version" > "$out/TOOLCHAIN"
@@ -124,6 +134,7 @@ place() {  # built file, committed file
 }
 place "$out/teaching/teaching.rom" testroms/teaching/teaching.rom
 place "$out/benchmarks/benchmarks.elf" testroms/benchmarks/benchmarks.elf
+place "$out/workloads/workloads.elf" testroms/workloads/workloads.elf
 for image in "$out"/instructions/*.elf; do place "$image" "testroms/instructions/${image##*/}"; done
 place "$out/BuiltInGuest.swift" Sources/ApusMachine/BuiltInGuest.swift
 [ "$check" = yes ] || cp "$out/TOOLCHAIN" testroms/TOOLCHAIN

@@ -8,8 +8,11 @@
 #   initramfs-shell-amd64.cpio  the same for vmlinuz-amd64 (only with --generic)
 #   initramfs-programs.cpio  runs coreutils, OpenSSL and Python's own tests, compares what they print with
 #                           what they print on this computer, then powers off (only with --programs)
+#   initramfs-workloads.cpio  runs testroms/workloads/workloads.elf, which tells when each of its workloads begins
+#                           and ends, then powers off (only with --workloads)
 #
-# Usage: Scripts/fetch-debian-guest.sh [--generic] [--programs] [DIRECTORY]     (default: .build/guests)
+# Usage: Scripts/fetch-debian-guest.sh [--generic] [--programs] [--workloads] [DIRECTORY]
+#                                                                               (default: .build/guests)
 #
 # Needs a Debian or Ubuntu host (apt-get, dpkg-deb) whose package lists are up to date and offer these
 # packages; no root. The same packages give the same files, byte for byte.
@@ -19,11 +22,13 @@ cd "$(dirname "$0")/.."
 
 generic=no
 programs=no
+workloads=no
 while :; do
   case "${1:-}" in
   --generic) generic=yes ;;
   --programs) programs=yes ;;
-  -*) echo "usage: $0 [--generic] [--programs] [DIRECTORY]" >&2; exit 2 ;;
+  --workloads) workloads=yes ;;
+  -*) echo "usage: $0 [--generic] [--programs] [--workloads] [DIRECTORY]" >&2; exit 2 ;;
   *) break ;;
   esac
   shift
@@ -218,6 +223,26 @@ INIT
   mv "$work/initramfs-programs.cpio" "$out/initramfs-programs.cpio"
 }
 
+# workloads: the archive of the program for timing, and of the gzip that it runs.
+workloads() {
+  fetch gzip
+  libraries gzip
+  root="$work/workloads"
+  mkdir -p "$root/bin" "$root/dev" "$root/lib/x86_64-linux-gnu" "$root/lib64" "$root/tmp"
+  cp testroms/workloads/workloads.elf "$root/init"
+  for file in "$work"/gzip/bin/gzip "$work"/gzip/usr/bin/gzip; do
+    if [ -f "$file" ]; then cp "$file" "$root/bin/gzip"; fi
+  done
+  objects "$root/bin/gzip" >"$work/objects" || { echo "$0: a library of gzip is in no package fetched" >&2; exit 1; }
+  while read -r name; do
+    cp "$libraries/$name" "$root/lib/x86_64-linux-gnu/"
+  done <"$work/objects"
+  cp "$loader" "$root/lib64/ld-linux-x86-64.so.2"
+  chmod 755 "$root/lib64/ld-linux-x86-64.so.2" "$root/init" "$root/bin/gzip"
+  archive "$root" >"$work/initramfs-workloads.cpio"
+  mv "$work/initramfs-workloads.cpio" "$out/initramfs-workloads.cpio"
+}
+
 fetch_busybox
 
 skeleton "$work/message"
@@ -233,4 +258,5 @@ archive "$work/message" >"$out/initramfs-message.cpio"
 guest linux-image-cloud-amd64 cloud ''
 if [ $generic = yes ]; then guest linux-image-amd64 amd64 -amd64; fi
 if [ $programs = yes ]; then programs; fi
+if [ $workloads = yes ]; then workloads; fi
 ls -l "$out"

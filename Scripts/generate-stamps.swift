@@ -371,6 +371,8 @@ func defineControlForms() {
   plain("blockEnd()", flags: false)
   base("linkFar")
   plain("linkFar()", flags: false)
+  base("countEntry")
+  plain("countEntry()", flags: false)
   base("Jcc_J")
   for cc in conditions { plain("Jcc_J(, CC_\(cc).self)", flags: true) }
   for w in 0..<4 {
@@ -555,13 +557,18 @@ struct Run {
 }
 var runs: [Run] = []
 
-/// The forms that Frequent.runs can name: `MOV_rm UInt64 AddressB` is `MOV_rm(, UInt64.self, AddressB.self)`.
+/// What Frequent.runs and profiles call a form: `MOV_rm UInt64 AddressB` is `MOV_rm(, UInt64.self, AddressB.self)`.
+func name(of form: Form) -> String {
+  form.comment.replacingOccurrences(of: ".self", with: "").replacingOccurrences(of: "(, ", with: " ")
+    .replacingOccurrences(of: ",", with: "").replacingOccurrences(of: "()", with: "")
+    .replacingOccurrences(of: ")", with: "")
+}
+
+/// The forms that Frequent.runs can name.
 func formNames() -> [String: Int] {
   var names: [String: Int] = [:]
   for (index, form) in forms.enumerated() where form.piece != nil {
-    let name = form.comment.replacingOccurrences(of: ".self", with: "").replacingOccurrences(of: "(, ", with: " ")
-      .replacingOccurrences(of: ",", with: "").replacingOccurrences(of: "()", with: "")
-      .replacingOccurrences(of: ")", with: "")
+    let name = name(of: form)
     if names[name] == nil { names[name] = index }
   }
   return names
@@ -1121,6 +1128,10 @@ outputs["FormFacts.swift"] =
   + array("formRuns", "UInt16", (0...forms.count).map { form in runs.firstIndex { $0.forms[0] >= form } ?? runs.count })
   + array("runSeconds", "UInt16", runs.map { $0.forms[1] })
   + array("runThirds", "UInt16", runs.map { $0.forms.count > 2 ? $0.forms[2] : 0xFFFF })
+
+outputs["FormNames.swift"] =
+  notice + "/// What forms are called, in their order.\nlet formNameText: StaticString = \"\"\"\n"
+  + forms.map { "  " + name(of: $0) + "\n" }.joined() + "  \"\"\"\n"
 
 /// Writes the stamps as many short arrays: the type checker needs minutes and gigabytes for a literal of
 /// hundreds of closures. Some arrays share a file.

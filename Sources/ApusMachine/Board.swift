@@ -44,6 +44,8 @@ package final class Board {
   var ports = PortMap()
   var memoryMap = MemoryMapRouter()
   package var deadlines = DeadlineTable()
+  /// Counts what reaches devices, if somebody asked for it.
+  var accesses: AccessCounts?
   /// Set by `connect`.
   var processor: Processor?
   /// The time of the last access: what devices are told never decreases.

@@ -47,12 +47,14 @@ extension Board: SystemBus {
 
   /// PCI, the last device, gets what nobody attached: a base address register may decode any port.
   private func read(_ number: Int, _ port: UInt16, _ width: Int, _ now: VirtualTime) -> UInt32 {
+    accesses?.note(number, port: port, isWrite: false)
     let value = devices[number].readPort(port, width: width, at: now)
     settle(number, now)
     return value
   }
 
   private func write(_ number: Int, _ port: UInt16, _ value: UInt32, _ width: Int, _ now: VirtualTime) {
+    accesses?.note(number, port: port, isWrite: true)
     devices[number].writePort(port, value, width: width, at: now)
     if port == 0x70 { nmiGate.mask(rtc.isNMIMasked, at: now) }
     settle(number, now)
@@ -65,10 +67,12 @@ extension Board: SystemBus {
     let now = now
     if let base = localAPIC.mmioBase, physical &- base <= 0x1000 - UInt64(width) {
       let value = localAPIC.readMemory(physical - base, width: width, at: now)
+      accesses?.note(apicNumber, isWrite: false)
       settle(apicNumber, now)
       return value
     }
     if let entry = memoryMap.entry(physical, width: width), !isSplit(physical, width) {
+      accesses?.note(entry.device, isWrite: false)
       let offset = physical - entry.range.lowerBound
       let value = devices[entry.device].readMemory(offset, width: width, at: now)
       settle(entry.device, now)
@@ -85,11 +89,13 @@ extension Board: SystemBus {
   package func writePhysical(_ physical: UInt64, _ value: UInt64, width: Int) {
     let now = now
     if let base = localAPIC.mmioBase, physical &- base <= 0x1000 - UInt64(width) {
+      accesses?.note(apicNumber, isWrite: true)
       localAPIC.writeMemory(physical - base, value, width: width, at: now)
       settle(apicNumber, now)
       return
     }
     if let entry = memoryMap.entry(physical, width: width), !isSplit(physical, width) {
+      accesses?.note(entry.device, isWrite: true)
       devices[entry.device].writeMemory(physical - entry.range.lowerBound, value, width: width, at: now)
       settle(entry.device, now)
       return

@@ -38,6 +38,10 @@ public final class Machine {
     processor = Processor(
       ram: ram, regions: board.shadow.regions, bus: board, model: configuration.cpuModel)
     board.connect(processor)
+    if configuration.isProfiled {
+      processor.beginProfile()
+      board.accesses = AccessCounts()
+    }
     try start()
   }
 
@@ -264,8 +268,13 @@ public final class Machine {
   /// What the machine has done so far.
   public var statistics: Statistics {
     Statistics(
-      instructions: processor.instructions, blocksDecoded: processor.blocksDecoded,
-      tlbFills: processor.tlbFills)
+      instructions: processor.instructions, blocksDecoded: processor.counters.blocksDecoded,
+      tlbFills: processor.counters.tlbFills)
+  }
+  /// What has been executed so far; nil unless the configuration asks for it.
+  package var profile: MachineProfile? {
+    guard let counted = processor.profile, let accesses = board.accesses else { return nil }
+    return MachineProfile(processor: counted, accesses: accesses.named(board.names))
   }
   /// The processor's registers as text for people.
   public var report: String { processor.report }

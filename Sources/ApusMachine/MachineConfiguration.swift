@@ -91,6 +91,8 @@ public struct MachineConfiguration {
   public var tripleFaultResets = false
   /// Whether `Machine.run` itself passes the time in which the processor is halted, rather than return.
   public var skipsIdle = false
+  /// Whether what is executed is counted, block by block. The guest does not notice; it runs slower.
+  public var isProfiled = false
   /// The processor's model.
   public var cpuModel = CPUModel.max
 

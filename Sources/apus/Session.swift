@@ -347,6 +347,10 @@ final class Session {
       if [.success, .scripted(0), .limitReached].contains(code) { code = .diskFailure }
     }
     if options.stats { reportStatistics() }
+    if let rows = options.profileRows, let profile = machine.profile {
+      let report = ProfileReport(profile, rows: rows, instructions: machine.instructions)
+      for line in report.lines { Host.report(line) }
+    }
     if options.stateHash { Host.report("state-hash: \(Text.hex(machine.stateHash()))") }
     if case .debugExit = code, code.status == options.successCode { return ExitCode.success.status }
     return code.status

@@ -20,6 +20,7 @@ struct Setup {
     console = ConsoleOutput(raw: options.rawConsole, exitText: options.exitOn)
     configuration.memorySize = options.memorySize
     configuration.debugExitPorts = options.debugExitPorts
+    configuration.isProfiled = options.profileRows != nil
     configuration.rebootStops = options.noReboot
     configuration.showsBootMenu = options.showsBootMenu
     configuration.cpuModel = options.cpuModel

@@ -14,7 +14,7 @@ import Testing
     ((try? String(contentsOf: directory.appendingPathComponent("checksums.txt"), encoding: .utf8)) ?? "")
     .split(separator: "\n").map(String.init)
 
-  @Test func thereAreTwelve() { #expect(Self.guests.count == 12) }
+  @Test func thereAreFourteen() { #expect(Self.guests.count == 14) }
 
   @Test(arguments: guests)
   func givesItsChecksum(_ line: String) throws {

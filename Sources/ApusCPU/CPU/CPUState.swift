@@ -155,9 +155,12 @@ package struct CPUState {
   var eferWritable: UInt64 = 0
   var xcr0Supported: UInt64 = 0
 
-  // Counters for `--stats`; never read by the guest.
-  var blocksDecoded: UInt64 = 0
-  var tlbFills: UInt64 = 0
+  // For `--stats` and `--profile`; never read by the guest.
+  var counters = ExecutionProfile.Counters()
+  /// Blocks get an op that counts.
+  var isProfiling = false
+  /// By form, where slow forms are counted.
+  var slowCounts: UnsafeMutablePointer<UInt64>?
 }
 
 /// Why the processor stopped for good.

@@ -140,6 +140,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func deliver(_ vector: UInt8, code: UInt32?, _ source: EventSource) throws(Exit) {
     pointee.isDelivering = source != .software
     pointee.suppressStepTrap = true
+    if pointee.isProfiling { processor.profiler?.note(vector, source) }
     defer { pointee.isDelivering = false }
     if isLongMode {
       try deliverLong(vector, code, source)

@@ -35,6 +35,17 @@ enum HandlerTables {
   /// The code address of the handler of the run at `index`.
   static func run(_ index: Int) -> UInt64 { runAddresses[index] }
 
+  /// How many ops the handler of `op` does.
+  static func runLength(of op: DecodedOp) -> Int {
+    guard op.handler != fast(op.form), let index = runs(op.form).first(where: { run($0) == op.handler })
+    else {
+      return 1
+    }
+    return runThirds[index] == UInt16.max ? 2 : 3
+  }
+
+  static func slow(_ form: Int) -> SlowHandler { slowHandlers[form] }
+
   private static let runAddresses: [UInt64] = runHandlers.map { address(of: $0) }
 
   private static let addresses: [UInt64] = {
@@ -71,6 +82,19 @@ enum FormTables {
   static func isBranch(_ form: UInt16) -> Bool {
     form >= Form.Jcc_J && form < Form.Jcc_J + 16 || form == Form.JMP_J || form == Form.CALL_J64
   }
+
+  /// Whether the op has branch targets and so is its block's last.
+  static func endsBlock(_ form: UInt16) -> Bool { form == Form.blockEnd || isBranch(form) || isFused(form) }
+
+  /// Whether the op does the work of a compare and a branch.
+  static func isFused(_ form: UInt16) -> Bool { fusedForms.contains(form) }
+
+  private static let fusedForms: Set<UInt16> = {
+    var forms: Set<UInt16> = []
+    for form in formFusedAny where form != 0 { forms.formUnion(form...(form + 15)) }
+    for form in formFusedZero where form != 0 { forms.formUnion(form...(form + 1)) }
+    return forms
+  }()
 
   /// The form that does the work of two adjacent ops, a compare and a conditional branch.
   static func fused(_ compare: OpPointer, _ branch: OpPointer) -> UInt16? {

@@ -50,8 +50,10 @@ public final class Processor {
   package let bus: any SystemBus
   /// A PC needs at most 17: thirteen segments that may be shadowed, RAM in three pieces, ROM.
   private static let regionLimit = 24
-  private let slowTable: UnsafeMutablePointer<UInt>
+  let slowTable: UnsafeMutablePointer<UInt>
   private let specialOps: UnsafeMutablePointer<DecodedOp>
+  /// Counts what is executed, if somebody asked for it.
+  var profiler: Profiler?
 
   /// A processor in its reset state over `ram`, with `regions` mapping physical addresses to it.
   package init(ram: GuestRAM, regions: [MemoryRegion], bus: any SystemBus, model: CPUModel = .max) {
@@ -125,8 +127,8 @@ public final class Processor {
   /// Retired instructions since the processor was made.
   package var instructions: UInt64 { now - cpu.pointee.idle }
   package var stopCode: StopCode { cpu.pointee.stop }
-  package var blocksDecoded: UInt64 { cpu.pointee.blocksDecoded }
-  package var tlbFills: UInt64 { cpu.pointee.tlbFills }
+  /// Counts of what the guest does not see.
+  package var counters: ExecutionProfile.Counters { cpu.pointee.counters }
   package var isHalted: Bool { cpu.pointee.halted }
 
   /// Runs until virtual time `deadline`, or until there is a reason to stop earlier. It never runs past it:

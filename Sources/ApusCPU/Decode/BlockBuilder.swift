@@ -5,11 +5,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// its first op, or nil after delivering the exception that fetching its first instruction raised. The
   /// block is in the arena but in no list yet.
   func decodeBlock(_ physical: UInt64, _ maximum: Int) -> OpPointer? {
-    pointee.blocksDecoded &+= 1
+    pointee.counters.blocksDecoded &+= 1
     let start = pointee.arenaUsed
     let first = pointee.arena + Int(start) + 2
     var decoder = Decoder(self, physical: physical)
     var builder = BlockBuilder(cpu: self, first: first)
+    if pointee.isProfiling && maximum > 1 { builder.countEntries() }
     decoder.maySpan = true
     while true {
       decoder.decode(builder.next)
@@ -66,7 +67,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       return nil
     }
     let op = decodeBlock(physical, 1)
-    pointee.blocksDecoded &-= 1
+    pointee.counters.blocksDecoded &-= 1
     pointee.arenaUsed = start
     guard let op else { return nil }
     // No link may be made from it.
@@ -106,6 +107,13 @@ struct BlockBuilder {
   var endsUndefined: Bool { last.map { $0.pointee.form == Form.UD || $0.pointee.form == Form.GP } ?? false }
 
   var isNearlyFull: Bool { next - first > Int(BlockCache.maxOps) - 12 }
+
+  /// Makes the block begin with an op that counts how often it is entered.
+  mutating func countEntries() {
+    next.pointee = DecodedOp(form: Form.countEntry)
+    next.pointee.slot = 2
+    next += 1
+  }
 
   /// Takes the op at `next` into the block. A hint leaves only its count.
   mutating func accept(isHint: Bool) {

@@ -102,6 +102,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if pointee.arenaCapacity - pointee.arenaUsed < BlockCache.maxOps + 16 { emptyBlockCache() }
     guard let op = decodeBlock(physical, BlockCache.maxInstructions) else { return nil }
     let start = index(of: op) - 2
+    if pointee.isProfiling { processor.profiler?.note(block: start) }
     insert(start, bucket)
     cacheJump(rip, op)
     return op
@@ -235,6 +236,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let header = header(start)
     guard header.pointee.isValid else { return }
     header.pointee.isValid = false
+    pointee.counters.blocksDropped &+= 1
     let bucket = hash(header.pointee.physical, header.pointee.rip)
     if pointee.blockHeads[bucket] == start {
       pointee.blockHeads[bucket] = header.pointee.nextInHash
@@ -294,6 +296,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// block is executing.
   func emptyBlockCache() {
     pointee.flushCount &+= 1
+    pointee.counters.cacheEmptied &+= 1
+    if let profiler = processor.profiler {
+      profiler.harvest(self)
+      profiler.forgetBlocks()
+    }
     for bucket in 0..<BlockCache.hashCount { pointee.blockHeads[bucket] = 0 }
     var region = pointee.regions
     for _ in 0..<pointee.regionCount {

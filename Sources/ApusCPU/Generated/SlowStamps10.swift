@@ -2,6 +2,7 @@
 // swift-format-ignore-file
 
 let slowStamps160: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CMPSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPXCHG8B(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPXCHG8B(op, UInt32.self) } },
@@ -25,10 +26,10 @@ let slowStamps160: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPD2PS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPD2PS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPD2PS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPI2PD(op) } },
 ]
 
 let slowStamps161: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPI2PD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPI2PS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPS2DQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPS2DQ(cpu, op) } },
@@ -52,10 +53,10 @@ let slowStamps161: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSS2SI(cpu, op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSS2SI(cpu, op, UInt64.self) } },
 ]
 
 let slowStamps162: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSS2SI(cpu, op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTTPD2DQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTTPD2DQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTTPD2DQ(cpu, op) } },
@@ -79,10 +80,10 @@ let slowStamps162: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt64.self) } },
 ]
 
 let slowStamps163: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.EXTRACTPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.EXTRACTPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.F2XM1(op) } },
@@ -106,10 +107,10 @@ let slowStamps163: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMIP(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP(op) } },
 ]
 
 let slowStamps164: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMPP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP_m64(op) } },
@@ -133,10 +134,10 @@ let slowStamps164: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIADD_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOMP_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOMP_m32(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOM_m16(op) } },
 ]
 
 let slowStamps165: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOM_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOM_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIDIVR_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIDIVR_m32(op) } },
@@ -160,10 +161,10 @@ let slowStamps165: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUBR_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUB_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUB_m32(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLD1(op) } },
 ]
 
 let slowStamps166: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLD1(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLDCW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLDENV(op, UInt16.self) } },
@@ -187,10 +188,10 @@ let slowStamps166: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNCLEX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNINIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNOP(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
 ]
 
 let slowStamps167: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt64.self) } },
@@ -214,10 +215,10 @@ let slowStamps167: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSIN(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSINCOS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSQRT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP1(op) } },
 ]
 
 let slowStamps168: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP1(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_m64(op) } },
@@ -241,10 +242,10 @@ let slowStamps168: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMIP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMPP(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FWAIT(op) } },
 ]
 
 let slowStamps169: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FWAIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXAM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXCH(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -268,10 +269,10 @@ let slowStamps169: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.GF2P8MULB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.GF2P8MULB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.HADDPD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.HADDPD(cpu, op) } },
 ]
 
 let slowStamps170: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.HADDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.HADDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.HADDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.HADDPS(cpu, op) } },
@@ -295,10 +296,10 @@ let slowStamps170: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INS(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.INSERTPS(cpu, op) } },
 ]
 
 let slowStamps171: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.INSERTPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.INSERTPS(cpu, op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT1(op) } },
@@ -322,10 +323,10 @@ let slowStamps171: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt64.self) } },
 ]
 
 let slowStamps172: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt64.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JrCXZ(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAHF(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -349,10 +350,10 @@ let slowStamps172: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LMSW(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt32.self) } },
 ]
 
 let slowStamps173: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt64.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOP(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPE(op) } },
@@ -376,10 +377,10 @@ let slowStamps173: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt32.self) } },
 ]
 
 let slowStamps174: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MOVDDUP(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MOVDDUP(cpu, op) } },
@@ -403,10 +404,10 @@ let slowStamps174: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt64.self) } },
 ]
 
 let slowStamps175: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MOVSHDUP(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MOVSHDUP(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MOVSHDUP(cpu, op) } },
@@ -430,6 +431,5 @@ let slowStamps175: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULX(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULX(op, UInt64.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MWAIT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt8.self) } },
 ]
 

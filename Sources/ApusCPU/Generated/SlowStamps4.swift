@@ -103,13 +103,14 @@ let slowStamps67: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in Body<Slow>.JMP_J(cpu, op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in Body<Slow>.blockEnd(cpu, op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in Body<Slow>.linkFar(cpu, op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in Body<Slow>.countEntry(cpu, op) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_O.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_NO.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_B.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_NB.self) } },
 ]
 
 let slowStamps68: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_NB.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_Z.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_NZ.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.Jcc_J(cpu, op, &f, CC_BE.self) } },
@@ -133,10 +134,10 @@ let slowStamps68: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_S.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NS.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_P.self, UInt8.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NP.self, UInt8.self) } },
 ]
 
 let slowStamps69: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NP.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_L.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NL.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_LE.self, UInt8.self) } },
@@ -160,10 +161,10 @@ let slowStamps69: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_O.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NO.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_B.self, UInt8.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NB.self, UInt8.self) } },
 ]
 
 let slowStamps70: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NB.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_Z.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NZ.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_BE.self, UInt8.self) } },
@@ -187,10 +188,10 @@ let slowStamps70: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_S.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NS.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_P.self, UInt8.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NP.self, UInt8.self) } },
 ]
 
 let slowStamps71: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NP.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_L.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NL.self, UInt8.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_LE.self, UInt8.self) } },
@@ -214,10 +215,10 @@ let slowStamps71: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_O.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
 ]
 
 let slowStamps72: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt8.self, AddressS.self) } },
@@ -241,10 +242,10 @@ let slowStamps72: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_S.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt8.self, AddressS.self) } },
 ]
 
 let slowStamps73: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt8.self, AddressS.self) } },
@@ -268,10 +269,10 @@ let slowStamps73: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_O.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
 ]
 
 let slowStamps74: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_Z.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt8.self, AddressS.self) } },
@@ -295,10 +296,10 @@ let slowStamps74: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_S.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NS.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_P.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NP.self, UInt8.self, AddressS.self) } },
 ]
 
 let slowStamps75: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NP.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_L.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt8.self, AddressS.self) } },
@@ -322,10 +323,10 @@ let slowStamps75: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt8.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
 ]
 
 let slowStamps76: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt8.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt8.self, AddressS.self) } },
@@ -349,10 +350,10 @@ let slowStamps76: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC_deadCF.self, UInt8.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC_deadCF.self, UInt8.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt8.self, ifZero: true) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt8.self, ifZero: false) } },
 ]
 
 let slowStamps77: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt8.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_O.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NO.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_B.self, UInt16.self) } },
@@ -376,10 +377,10 @@ let slowStamps77: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_Z.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NZ.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_BE.self, UInt16.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NBE.self, UInt16.self) } },
 ]
 
 let slowStamps78: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NBE.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_S.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NS.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_P.self, UInt16.self) } },
@@ -403,10 +404,10 @@ let slowStamps78: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_L.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NL.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_LE.self, UInt16.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NLE.self, UInt16.self) } },
 ]
 
 let slowStamps79: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NLE.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_O.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NO.self, UInt16.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_B.self, UInt16.self) } },
@@ -430,6 +431,5 @@ let slowStamps79: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
 ]
 

@@ -2,6 +2,7 @@
 // swift-format-ignore-file
 
 let slowStamps80: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
@@ -25,10 +26,10 @@ let slowStamps80: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
 ]
 
 let slowStamps81: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
@@ -52,10 +53,10 @@ let slowStamps81: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
 ]
 
 let slowStamps82: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
@@ -79,10 +80,10 @@ let slowStamps82: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
 ]
 
 let slowStamps83: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_O.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt16.self, AddressS.self) } },
@@ -106,10 +107,10 @@ let slowStamps83: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
 ]
 
 let slowStamps84: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NBE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_S.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NS.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_P.self, UInt16.self, AddressS.self) } },
@@ -133,10 +134,10 @@ let slowStamps84: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_L.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NL.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_LE.self, UInt16.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
 ]
 
 let slowStamps85: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NLE.self, UInt16.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt16.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, ADD.self, UInt16.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.ALUJZ_ri(cpu, op, &f, SUB.self, UInt16.self, ifZero: true) } },
@@ -160,10 +161,10 @@ let slowStamps85: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_S.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NS.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_P.self, UInt32.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NP.self, UInt32.self) } },
 ]
 
 let slowStamps86: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NP.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_L.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NL.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_LE.self, UInt32.self) } },
@@ -187,10 +188,10 @@ let slowStamps86: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_O.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NO.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_B.self, UInt32.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NB.self, UInt32.self) } },
 ]
 
 let slowStamps87: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NB.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_Z.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NZ.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_BE.self, UInt32.self) } },
@@ -214,10 +215,10 @@ let slowStamps87: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_S.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NS.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_P.self, UInt32.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NP.self, UInt32.self) } },
 ]
 
 let slowStamps88: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NP.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_L.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_NL.self, UInt32.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_ri(cpu, op, &f, CC_LE.self, UInt32.self) } },
@@ -241,10 +242,10 @@ let slowStamps88: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_O.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
 ]
 
 let slowStamps89: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_rm(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -268,10 +269,10 @@ let slowStamps89: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_S.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
 ]
 
 let slowStamps90: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mr(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -295,10 +296,10 @@ let slowStamps90: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_O.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
 ]
 
 let slowStamps91: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -322,10 +323,10 @@ let slowStamps91: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_S.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NS.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_P.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
 ]
 
 let slowStamps92: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NP.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_L.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_NL.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.CMPJcc_mi(cpu, op, &f, CC_LE.self, UInt32.self, AddressS.self) } },
@@ -349,10 +350,10 @@ let slowStamps92: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_O.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NO.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_B.self, UInt32.self, AddressS.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
 ]
 
 let slowStamps93: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NB.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_Z.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_NZ.self, UInt32.self, AddressS.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in try Body<Slow>.TESTJcc_mi(cpu, op, &f, CC_BE.self, UInt32.self, AddressS.self) } },
@@ -376,10 +377,10 @@ let slowStamps93: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC_deadCF.self, UInt32.self, ifZero: true) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, INC_deadCF.self, UInt32.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt32.self, ifZero: true) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt32.self, ifZero: false) } },
 ]
 
 let slowStamps94: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.incJZ_r(cpu, op, &f, DEC_deadCF.self, UInt32.self, ifZero: false) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_O.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_NO.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_rr(cpu, op, &f, CC_B.self, UInt64.self) } },
@@ -403,10 +404,10 @@ let slowStamps94: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_Z.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NZ.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_BE.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NBE.self, UInt64.self) } },
 ]
 
 let slowStamps95: [SlowHandler] = [
+  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NBE.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_S.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_NS.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.CMPJcc_ri(cpu, op, &f, CC_P.self, UInt64.self) } },
@@ -430,6 +431,5 @@ let slowStamps95: [SlowHandler] = [
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_L.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NL.self, UInt64.self) } },
   { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_LE.self, UInt64.self) } },
-  { c, o in hot(c, o) { cpu, op, f throws(Exit) in Body<Slow>.TESTJcc_rr(cpu, op, &f, CC_NLE.self, UInt64.self) } },
 ]
 

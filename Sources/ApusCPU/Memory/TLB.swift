@@ -401,7 +401,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard !pointee.alignmentCheck else { return }
     let page = linear & ~0xFFF
     if pointee.dr7 & 0xFF != 0 && hasDataBreakpoint(page) { return }
-    pointee.tlbFills &+= 1
+    pointee.counters.tlbFills &+= 1
     let offset = TLB.entryOffset(linear)
     let entry = pointee.bank + offset
     let keepsWrite = entry.load(fromByteOffset: TLB.writeTag, as: UInt64.self) == page

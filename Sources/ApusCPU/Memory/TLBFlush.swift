@@ -14,6 +14,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func flushTranslations(_ scope: FlushScope) {
     clearWalkCache()
     switch scope {
+    case .page: pointee.counters.pageFlushes &+= 1
+    default: pointee.counters.tlbFlushes &+= 1
+    }
+    switch scope {
     case .all:
       for index in 0..<Layout.bankCount { clearTLB(bank(index)) }
       pointee.smapEntries = 0

@@ -360,6 +360,13 @@ extension OptionParser {
     options.exitOn = text
   }
 
+  mutating func setProfileRows(_ text: String) throws(Failure) {
+    guard let number = try? OptionValue.number(text), 1...1_000_000 ~= number else {
+      throw refuse("'\(text)' is not a number of rows from 1 to 1000000")
+    }
+    options.profileRows = Int(number)
+  }
+
   mutating func setSuccessCode(_ text: String) throws(Failure) {
     guard let number = try? OptionValue.number(text), number <= 255 else {
       throw refuse("'\(text)' is not an exit code from 0 to 255")

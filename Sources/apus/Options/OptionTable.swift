@@ -255,6 +255,15 @@ enum OptionTable {
         parser, _ in
         parser.options.stats = true
       },
+      OptionEntry(
+        "--profile",
+        help: "print where the guest's instructions go at the end, on standard error; it runs slower"
+      ) { parser, _ in
+        parser.options.profileRows = parser.options.profileRows ?? 20
+      },
+      OptionEntry("--profile-rows", value: "N", help: "so many rows in each table of the profile (20)") {
+        try $0.setProfileRows($1)
+      },
     ])
 
   private static let qemu = Group(

@@ -116,6 +116,8 @@ package struct Options: Equatable {
   package var exitOn: String?
   package var stateHash = false
   package var stats = false
+  /// The most rows of a table in the profile that is printed at the end; nil for none.
+  package var profileRows: Int?
   package var rawConsole = false
   package var successCode: Int32?
   /// One-line remarks about what was accepted but has no effect.
