@@ -54,10 +54,11 @@ package struct Options: Equatable {
       --baseline FILE     compare Apus with a FILE that --json wrote earlier: what each row gained or lost in CPU
                           time, and in host instructions if both have them
       --count             count host instructions of Apus's process instead of timing (with --runs: as well), once
-                          for each row, by perf, or where the host has no counters by valgrind, which is 40 to 100
-                          times slower: some 20 s for a bare guest, 5 minutes for all of them. A count hardly
-                          varies where times do. Counts bare guests; --only adds others, of which valgrind needs
-                          several minutes each (--timeout).
+                          for each row, by perf, or where the host has no counters by valgrind, which is some 30
+                          times slower: 7 s for most bare guests, 30 s for avx2, two minutes for x87, five minutes
+                          for all. A count hardly varies where times do. Counts bare guests; --only adds others:
+                          a workload takes a minute and is counted with the boot of its Linux, a boot alone takes
+                          one to five.
       --help              show this
 
     Exit status: 0 all is well, even if rows were skipped; 1 a checksum was wrong, the number of guest
