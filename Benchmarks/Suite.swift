@@ -1,66 +1,84 @@
 import Foundation
 
-/// One of the guests in the image.
-struct Guest {
-  /// What `bench=` selects it by.
-  let number: Int
-  let name: String
-  /// The checksum it prints, 16 hexadecimal digits.
-  let checksum: String
-
-  /// Whether it computes with integers in general registers. The others are told from these in the summary,
-  /// because their speed depends on the host's floating point and vectors besides the interpreter's design.
-  var isInteger: Bool { !["mandelbrot-sse2", "x87", "avx2"].contains(name) }
-}
-
-/// The image with its guests.
+/// What is to be run: jobs, and emulators for them.
 struct Suite {
-  let path: String
-  let image: [UInt8]
-  let guests: [Guest]
+  let apus: Emulator?
+  let peers: [Emulator]
+  let jobs: [Job]
+  /// Run in this program, besides.
+  let inProcess: [BareGuest]
+  private(set) var skipped: [Results.Skipped]
 
-  private static let relativePath = "testroms/benchmarks/benchmarks.elf"
+  /// Apus first; none at all without it.
+  var emulators: [Emulator] { apus.map { [$0] + peers } ?? [] }
 
-  init(_ options: Options) throws(Failure) {
-    if let image = options.image { path = image } else { path = try Self.find() }
-    image = try Self.read(path)
-    let list = URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent("checksums.txt")
-    let text = String(decoding: try Self.read(list.path), as: UTF8.self)
-    var all: [Guest] = []
-    for line in text.split(whereSeparator: \.isNewline) {
-      let fields = line.split(separator: " ")
-      guard fields.count == 3, let number = Int(fields[0]) else {
-        throw .file("\(list.path): '\(line)' is not 'NUMBER NAME CHECKSUM'")
-      }
-      all.append(Guest(number: number, name: String(fields[1]), checksum: String(fields[2])))
+  /// Jobs whose times say something that runs in this program do not.
+  var timed: [Job] {
+    jobs.filter { job in
+      if case .bare = job.kind { return !peers.isEmpty || inProcess.isEmpty }
+      return true
     }
-    for name in options.only where !all.contains(where: { $0.name == name }) {
-      throw .usage("--only: no guest '\(name)'; there are: " + all.map(\.name).joined(separator: ", "))
-    }
-    guests = all.filter { options.only.isEmpty || options.only.contains($0.name) }
-    guard !guests.isEmpty else { throw .file("\(list.path): names no guest") }
   }
 
-  /// The image of the package that the current directory is in, else of the one this program was built in:
-  /// `swift run --package-path` leaves the current directory alone.
-  private static func find() throws(Failure) -> String {
-    let starts = [FileManager.default.currentDirectoryPath, Bundle.main.executablePath].compactMap { $0 }
-    for start in starts {
-      var directory = URL(fileURLWithPath: start).resolvingSymlinksInPath()
-      while true {
-        let candidate = directory.appendingPathComponent(relativePath)
-        if FileManager.default.fileExists(atPath: candidate.path) { return candidate.path }
-        guard directory.pathComponents.count > 1 else { break }
-        directory.deleteLastPathComponent()
-      }
+  /// The same with a process for each row: a count is of a whole process.
+  var counted: [Job] {
+    jobs.flatMap { job in
+      guard case .workloads = job.kind, let initrd = job.boot.initrd else { return [job] }
+      return job.rows.map { LinuxGuests.workloads([$0], kernel: job.boot.kernel, initrd: initrd) }
     }
-    throw .file("\(relativePath) is not here; run this in the package's directory, or give --image FILE")
   }
 
-  private static func read(_ path: String) throws(Failure) -> [UInt8] {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw .file("\(path): cannot be read")
+  init(_ options: Options, _ bareGuests: BareGuests) throws(Failure) {
+    let all = bareGuests.guests.map(\.row) + RowName.workloads + RowName.boots
+    let only =
+      options.only.isEmpty && options.count && options.runs == nil ? [Group.bare.rawValue] : options.only
+    let selection = try Selection(only, among: all)
+    let hasApus = try Self.findApus(options)
+    apus = hasApus.emulator
+    peers = try Self.findPeers(options)
+    var linux = try LinuxGuests(options.guests)
+    let selected = bareGuests.guests.filter { selection.contains($0.row) }
+    jobs =
+      selected.map { guest in
+        Job(kind: .bare(guest), name: guest.row.full, rows: [guest.row], boot: bareGuests.boot(guest))
+      }
+      + linux.workloads(RowName.workloads.filter(selection.contains))
+      + linux.boots(RowName.boots.filter(selection.contains))
+    skipped = linux.skipped
+    if let missing = hasApus.missing {
+      skipped.append(.init(rows: "all that runs Apus as a process", reason: missing))
     }
-    return Array(data)
+    if options.peers == nil, peers.isEmpty {
+      skipped.append(.init(rows: "qemu", reason: "qemu-system-x86_64 is not installed"))
+    }
+    inProcess = options.apus == nil ? selected : []
+  }
+
+  private static func findApus(_ options: Options) throws(Failure) -> (emulator: Emulator?, missing: String?)
+  {
+    let path = options.apus ?? PackageFiles.apus
+    if let program = PackageFiles.program(path) {
+      return (Emulator(name: Results.apus, kind: .apus, path: program), nil)
+    }
+    guard options.apus == nil else { throw .file("\(path): is not an executable file") }
+    return (nil, "\(path) is not there (swift build -c release --product apus)")
+  }
+
+  private static let installed = ["qemu": "qemu-system-x86_64", "bochs": "bochs"]
+
+  private static func findPeers(_ options: Options) throws(Failure) -> [Emulator] {
+    var emulators: [Emulator] = []
+    for peer in options.peers ?? ["qemu"] {
+      let parts = peer.split(separator: "=", maxSplits: 1).map(String.init)
+      let path = parts.count == 2 ? parts[1] : installed[parts[0]] ?? parts[0]
+      let kind: Emulator.Kind = parts[0] == "qemu" ? .qemu : parts[0] == "bochs" ? .bochs : .apus
+      if let program = PackageFiles.program(path) {
+        if kind == .bochs { try Bochs.check(program) }
+        emulators.append(Emulator(name: parts[0], kind: kind, path: program))
+      } else if options.peers != nil {
+        throw .file(parts.count == 2 ? "\(path): is not an executable file" : "\(path) is not installed")
+      }
+    }
+    return emulators
   }
 }
