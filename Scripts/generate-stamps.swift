@@ -116,8 +116,13 @@ struct Form {
 /// parameters, `f` the flags where it uses any.
 struct Piece {
   var probe = ""
+  /// Empty where the probe does it.
   var call: String
   var throwsExit: Bool
+  /// Of a function of a `VectorForm`, which does not tell the next op.
+  var isVector = false
+  /// Writes all flags without looking at them.
+  var replacesFlags = false
 }
 
 var forms: [Form] = []
@@ -135,10 +140,23 @@ func base(_ name: String) {
 }
 func hole() { forms.append(Form(comment: "", fast: nil, slow: udSlow)) }
 
+/// Begins a stamp that replaces all flags before it can miss. The optimiser gives a function whose arguments are not
+/// used a copy without them and makes the function a thunk; this uses them, for one comparison instead of a jump.
+let keepsArguments = "guard c != o else { return missed(c, o, r, s, k) }; "
+
+/// What a stamp asks before its body looks at flags (see `isQuick`); `f` are the flags.
+func flagProbe(_ body: String) -> String {
+  let looksAtOverflow = ["O", "NO", "L", "NL", "LE", "NLE"].contains { body.contains("CC_\($0).self") }
+  guard looksAtOverflow, !body.hasPrefix("CMPJ"), !body.hasPrefix("TESTJ") else { return "" }
+  return "guard isQuick(f.kind) else { return missed(c, o, r, s, k) }; "
+}
+
 /// A stamp whose body cannot fault.
 func plain(_ body: String, effect: Int = 2, flags: Bool) {
   let f = flags ? ", &f" : ""
-  let head = flags ? "var f = LazyFlags(r, s, k); let n = " : "return go(c, "
+  let probe = flagProbe(body)
+  let keeps = effect == 1 ? keepsArguments : ""
+  let head = flags ? "\(keeps)var f = LazyFlags(r, s, k); \(probe)let n = " : "return go(c, "
   func call(_ access: String, _ pointer: String) -> String {
     let open = body.firstIndex(of: "(")!
     return "Body<\(access)>.\(body[..<open])(\(pointer)\(f)\(body[body.index(after: open)...])"
@@ -153,7 +171,9 @@ func plain(_ body: String, effect: Int = 2, flags: Bool) {
     ? "{ c, o in hot(c, o) { cpu, op, f throws(Exit) in \(call("Slow", "cpu, op")) } }"
     : "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in \(call("Slow", "cpu, op")) } }"
   forms.append(
-    Form(comment: body, fast: fast, slow: slow, effect: effect, piece: Piece(call: fastCall, throwsExit: false)))
+    Form(
+      comment: body, fast: fast, slow: slow, effect: effect,
+      piece: Piece(probe: probe, call: fastCall, throwsExit: false, replacesFlags: effect == 1)))
 }
 
 /// What a stamp asks before its body runs (see `Fast.reaches`): whether the accesses of the body hit the TLB.
@@ -177,6 +197,15 @@ func probe(_ body: String) -> String {
   } else if name == "LEAVE64" {
     conditions.append("Fast.reaches(cpu(c), cpu(c)[.rbp], 8, Access.read)")
   }
+  // What a computed jump leads to.
+  let address = addresses.first { body.contains($0) }
+  if name == "RET64" {
+    conditions.append("Fast.returns(cpu(c), to: Fast.known(cpu(c), cpu(c)[.rsp]))")
+  } else if name == "JMP_r64" || name == "CALL_r64" {
+    conditions.append("Fast.leads(cpu(c), to: cpu(c).register(op(o).fields.base))")
+  } else if let address, name == "JMP_m64" || name == "CALL_m64" {
+    conditions.append("Fast.leads(cpu(c), to: Fast.known(cpu(c), \(address).unchecked(cpu(c), op(o))))")
+  }
   if conditions.isEmpty { return "" }
   return "guard \(conditions.joined(separator: ", ")) else { return missed(c, o, r, s, k) }; "
 }
@@ -190,10 +219,10 @@ func memory(_ body: String, slowBody: String? = nil, flags: Bool) {
   let f = flags ? ", &f" : ""
   let fastCall = call(body, "Fast", "cpu(c), op(o)", f)
   let slowCall = call(slowBody ?? body, "Slow", "cpu, op", f)
-  let probe = probe(body)
+  let probe = probe(body) + flagProbe(body)
   let fast =
     flags
-    ? "{ c, o, r, s, k in \(probe)var f = LazyFlags(r, s, k); let n: OpPointer; do throws(Exit) { n = try \(fastCall) } "
+    ? "{ c, o, r, s, k in var f = LazyFlags(r, s, k); \(probe)let n: OpPointer; do throws(Exit) { n = try \(fastCall) } "
       + "catch { return missed(c, o, r, s, k) }; return go(c, n, f) }"
     : "{ c, o, r, s, k in \(probe)let n: OpPointer; do throws(Exit) { n = try \(fastCall) } "
       + "catch { return missed(c, o, r, s, k) }; return go(c, n, LazyFlags(r, s, k)) }"
@@ -455,7 +484,8 @@ let hotVectors: [String: HotVector] = {
     "PCMPEQW", "PCMPEQD", "PCMPEQQ", "PCMPGTB", "PCMPGTW", "PCMPGTD", "PMULLW", "PMULHW", "PMULUDQ", "PMULLD", "PMADDWD",
     "PMINUB", "PMAXUB", "PMINSW", "PMAXSW", "PMINSD", "PMAXSD", "PMINUD", "PMAXUD", "PUNPCKLBW", "PUNPCKLWD",
     "PUNPCKLDQ", "PUNPCKLQDQ", "PUNPCKHBW", "PUNPCKHWD", "PUNPCKHDQ", "PUNPCKHQDQ", "UNPCKLPS", "UNPCKHPS", "PSHUFD",
-    "SHUFPS", "SHUFPD", "PACKUSWB", "PACKSSDW",
+    "SHUFPS", "SHUFPD", "PACKUSWB", "PACKSSDW", "PSHUFB", "PALIGNR", "VPBLENDD", "VPERMD", "VPERMQ", "VPERM2I128",
+    "VPSLLVD", "VPSLLVQ", "VPSRLVD", "VPSRLVQ", "VPSRAVD",
   ] { hot[name] = HotVector() }
   for name in ["PSLLW_I", "PSLLD_I", "PSLLQ_I", "PSRLW_I", "PSRLD_I", "PSRLQ_I", "PSRAW_I", "PSRAD_I", "MOVHLPS", "MOVLHPS", "PMOVMSKB", "MOVMSKPD", "MOVMSKPS", "VZEROUPPER"] {
     hot[name] = HotVector(ready: bytes(0))
@@ -483,6 +513,8 @@ let hotVectors: [String: HotVector] = {
     hot["\(name)SS"] = HotVector(ready: bytes(4), host: "hostScalarSingle(, Host\(operation).self)")
     hot["\(name)SD"] = HotVector(ready: bytes(8), host: "hostScalarDouble(, Host\(operation).self)")
   }
+  hot["SQRTSS"] = HotVector(ready: bytes(4), host: "hostSquareRootSingle()")
+  hot["SQRTSD"] = HotVector(ready: bytes(8), host: "hostSquareRootDouble()")
   for prefix in ["", "U"] {
     hot["\(prefix)COMISS"] = HotVector(ready: bytes(4), host: "hostCompareSingle(, &f)")
     hot["\(prefix)COMISD"] = HotVector(ready: bytes(8), host: "hostCompareDouble(, &f)")
@@ -536,23 +568,99 @@ func hotVector(_ name: String, _ hot: HotVector, _ encoding: String, _ address: 
   let guarded = "guard \(form).isReady(cpu(c), op(o), \(access)\(ready))"
   let miss = "else { return missed(c, o, r, s, k) }; "
   var fast = "{ c, o, r, s, k in "
+  var piece = Piece(probe: "\(guarded) \(miss)", call: "\(form).\(name)(cpu(c), op(o)\(type))", throwsExit: true, isVector: true)
   if let host = hot.host {
     let call = host.replacingOccurrences(of: "(", with: "(cpu(c), op(o)").replacingOccurrences(of: ", width", with: type)
     let flags = host.contains("&f")
     if flags { fast += "var f = LazyFlags(r, s, k); " }
+    piece = Piece(probe: "\(guarded), \(form).\(call) \(miss)", call: "", throwsExit: false, isVector: true)
     fast += "\(guarded), \(form).\(call) \(miss)return go(c, op(o) + 1, \(flags ? "f" : "LazyFlags(r, s, k)")) }"
   } else {
     fast += "\(guarded) \(miss)do throws(Exit) { try \(form).\(name)(cpu(c), op(o)\(type)) } "
       + "catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) }"
   }
-  forms.append(Form(comment: name, fast: fast, slow: slow))
+  let comment = "\(name) \(encoding) \(address ?? "Register")\(type)"
+  forms.append(Form(comment: comment, fast: fast, slow: slow, piece: piece))
 }
 
 // MARK: Runs
 
+/// The fields of an op that name registers, in the order of their bits in `RegisterUse.reads`.
+let operandFields = ["destination", "source", "base", "index"]
+
+/// Which registers a body reads, and what it writes to `destination`, if a run can hand that on to a later op.
+struct RegisterUse {
+  /// Bits 3:0 the fields that name general registers, as `operandFields` has them, bits 7:4 those that name vectors.
+  var reads = 0
+  /// 1: 32 or 64 bits of a general register; 2: a vector.
+  var writes = 0
+}
+
+func registerUse(of form: Form) -> RegisterUse {
+  guard let piece = form.piece else { return RegisterUse() }
+  let address = form.comment.contains("AddressB") ? 4 : form.comment.contains("AddressF") ? 12 : 0
+  if piece.isVector { return vectorUse(of: form, address) }
+  guard let name = form.comment.split(separator: "(").first else { return RegisterUse() }
+  // The width of what is written is the last that is named.
+  let width = widths.max { position($0, in: form.comment) < position($1, in: form.comment) }!
+  let isWide = (width == "UInt32" || width == "UInt64") && position(width, in: form.comment) >= 0
+  let writes = isWide && !form.comment.contains("CMP.self") && !form.comment.contains("TEST.self") ? 1 : 0
+  switch name {
+  case "rr", "IMUL_rr", "CMOVcc_rr": return RegisterUse(reads: 3, writes: writes)
+  case "ri", "r", "ALUJZ_ri", "incJZ_r": return RegisterUse(reads: 1, writes: writes)
+  case "rm", "IMUL_rm", "CMOVcc_rm": return RegisterUse(reads: 1 | address, writes: writes)
+  case "MOV_rr", "MOVZX_rr", "MOVSX_rr": return RegisterUse(reads: 2, writes: writes)
+  case "MOV_rm", "MOVZX_rm", "MOVSX_rm", "LEA_rm": return RegisterUse(reads: address, writes: writes)
+  case "MOV_ri": return RegisterUse(writes: writes)
+  case "mr", "MOV_mr": return RegisterUse(reads: 2 | address)
+  case "mi", "m", "MOV_mi", "CMPJcc_mi", "TESTJcc_mi", "JMP_m64", "CALL_m64": return RegisterUse(reads: address)
+  case "CMPJcc_rr", "TESTJcc_rr": return RegisterUse(reads: 3)
+  case "CMPJcc_ri", "TESTJcc_ri": return RegisterUse(reads: 1)
+  case "CMPJcc_rm": return RegisterUse(reads: 1 | address)
+  case "CMPJcc_mr": return RegisterUse(reads: 2 | address)
+  case "JMP_r64", "CALL_r64": return RegisterUse(reads: 4)
+  default: return RegisterUse()
+  }
+}
+
+/// Vectors: the first source is in `source`, the second in `base` where it is a register.
+func vectorUse(of form: Form, _ address: Int) -> RegisterUse {
+  let name = form.comment.split(separator: " ")[0]
+  let second = address == 0 ? 4 << 4 : address
+  if name.hasSuffix("_WV") || name == "MOVD_EV" { return RegisterUse(reads: 1 << 4 | address) }
+  if name.hasSuffix("_I") { return RegisterUse(reads: 4 << 4) }
+  if name.contains("COMIS") { return RegisterUse(reads: 1 << 4 | second, writes: 0) }
+  if name.hasPrefix("CVTT") { return RegisterUse(reads: second, writes: 1) }
+  if name.hasPrefix("CVTSI") || name == "MOVD" { return RegisterUse(reads: address == 0 ? 4 : address, writes: 2) }
+  if name.contains("MOVMSK") { return RegisterUse(reads: 4 << 4, writes: 1) }
+  let isUnary =
+    ["MOVAPS", "MOVUPS", "MOVQ", "PSHUFD"].contains(name) || name.hasPrefix("CVTS") || name.contains("BROADCAST")
+  if isUnary { return RegisterUse(reads: second, writes: 2) }
+  if ["VZEROUPPER", "VEXTRACTI128"].contains(name) { return RegisterUse() }
+  return RegisterUse(reads: 2 << 4 | second, writes: 2)
+}
+
+/// Where `word` last occurs, -1 if it does not.
+func position(_ word: String, in text: String) -> Int {
+  text.range(of: word, options: .backwards).map { text.distance(from: text.startIndex, to: $0.lowerBound) } ?? -1
+}
+
+/// That a field of an op names the register that an earlier op of the run writes.
+struct Forwarding {
+  /// Index in the run.
+  var member: Int
+  /// Index in `operandFields`.
+  var field: Int
+  var from: Int
+
+  /// Of 0 to 63; `HandlerTables.forwards` takes it apart.
+  var code: Int { member << 4 | field << 2 | from }
+}
+
 struct Run {
-  /// Two or three.
+  /// Two to four.
   var forms: [Int]
+  var forwardings: [Forwarding]
   var stamp: String
 }
 var runs: [Run] = []
@@ -574,38 +682,75 @@ func formNames() -> [String: Int] {
   return names
 }
 
-/// Stamps that do the work of two or three ops one after the other. The later ops stay where they are, so the
+/// `b.source = a.destination, c.base = b.destination`: which ops of a run take what from which.
+func forwardings(_ text: String, _ place: String) -> [Forwarding] {
+  text.components(separatedBy: ", ").map { condition in
+    let sides = condition.components(separatedBy: " = ").map { $0.components(separatedBy: ".") }
+    guard sides.count == 2, sides.allSatisfy({ $0.count == 2 }), sides[1][1] == "destination",
+      let member = ["a", "b", "c", "d"].firstIndex(of: sides[0][0]),
+      let from = ["a", "b", "c"].firstIndex(of: sides[1][0]),
+      let field = operandFields.firstIndex(of: sides[0][1]), from < member
+    else { fail("\(place): '\(condition)' is not such as 'b.source = a.destination'") }
+    return Forwarding(member: member, field: field, from: from)
+  }
+}
+
+/// Stamps that do the work of two to four ops one after the other. The later ops stay where they are, so the
 /// first one's slow form, and a later body that misses the TLB, go on as if there were no run.
 func defineRuns(_ file: String) {
   guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { fail("cannot read \(file)") }
   let names = formNames()
   for (number, line) in text.components(separatedBy: "\n").enumerated() where !line.hasPrefix("#") && !line.isEmpty {
-    let members = line.components(separatedBy: " | ").map { names[$0] }
-    let pieces = members.map { $0.flatMap { forms[$0].piece } }
-    guard 2...3 ~= members.count, !pieces.contains(where: { $0 == nil }) else {
-      fail("\(file):\(number + 1): not two or three forms with fast stamps")
+    let place = "\(file):\(number + 1)"
+    let parts = line.components(separatedBy: " where ")
+    let members = parts[0].components(separatedBy: " | ").map { names[$0] }
+    let pieces = members.compactMap { $0.flatMap { forms[$0].piece } }
+    guard 2...4 ~= members.count, pieces.count == members.count else {
+      fail("\(place): not two to four forms with fast stamps")
     }
-    let isUsingFlags = pieces.contains { $0!.call.contains("&f") }
-    var stamp = "{ c, o, r, s, k in \(isUsingFlags ? "var" : "let") f = LazyFlags(r, s, k); let n: OpPointer; "
-    for (index, piece) in pieces.enumerated() {
-      let op = ["o", "p", "q"][index]
-      let miss = "missed(c, \(op), f.result, f.source, f.kind)"
-      if index > 0 { stamp += "let \(op) = o + \(index == 1 ? "" : "\(index) * ")MemoryLayout<DecodedOp>.stride; " }
-      let result = index == pieces.count - 1 ? "n" : "_"
-      let body = piece!.throwsExit
-        ? "do throws(Exit) { \(result) = try \(piece!.call) } catch { return \(miss) }; "
-        : "\(result) = \(piece!.call); "
-      stamp += (piece!.probe.replacingOccurrences(of: "missed(c, o, r, s, k)", with: miss) + body)
-        .replacingOccurrences(of: "op(o)", with: "op(\(op))")
+    let forwardings = parts.count > 1 ? forwardings(parts[1], place) : []
+    runs.append(Run(forms: members.map { $0! }, forwardings: forwardings, stamp: runStamp(pieces, forwardings)))
+  }
+  // Of the runs that begin with the same two forms, the longest come first, and of those the most particular.
+  func order(_ run: Run) -> [Int] {
+    run.forms[..<2] + [-run.forms.count] + run.forms[2...] + [-run.forwardings.count] + run.forwardings.map(\.code)
+  }
+  runs.sort { order($0).lexicographicallyPrecedes(order($1)) }
+}
+
+func runStamp(_ pieces: [Piece], _ forwardings: [Forwarding]) -> String {
+  let isUsingFlags = pieces.contains { $0.call.contains("&f") || $0.probe.contains("&f") }
+  let first = pieces.firstIndex { $0.replacesFlags || $0.throwsExit || !$0.probe.isEmpty }
+  var stamp = "{ c, o, r, s, k in " + (first.map { pieces[$0].replacesFlags } ?? false ? keepsArguments : "")
+  stamp += "\(isUsingFlags ? "var" : "let") f = LazyFlags(r, s, k); let n: OpPointer; "
+  for (index, piece) in pieces.enumerated() {
+    let op = ["o", "p", "q", "u"][index]
+    var reference = "op(\(op))"
+    if index > 0 { stamp += "let \(op) = o + \(index == 1 ? "" : "\(index) * ")MemoryLayout<DecodedOp>.stride; " }
+    let taken = forwardings.filter { $0.member == index }
+    if !taken.isEmpty {
+      reference = "\(op)View"
+      stamp += "var \(reference) = ForwardedOp(op(\(op))); "
+      for forwarding in taken {
+        stamp += "\(reference).\(operandFields[forwarding.field]) = \(["o", "p", "q"][forwarding.from])Slot; "
+      }
     }
-    runs.append(Run(forms: members.map { $0! }, stamp: stamp + "return go(c, n, f) }"))
+    // Before the op's register is stored: the compiler must not think that the store changed the op.
+    if forwardings.contains(where: { $0.from == index }) {
+      stamp += "let \(op)Slot = \(reference).fields.destination; "
+    }
+    let miss = "missed(c, \(op), f.result, f.source, f.kind)"
+    let isLast = index == pieces.count - 1
+    let result = piece.isVector ? "" : isLast ? "n = " : "_ = "
+    var body =
+      piece.throwsExit
+      ? "do throws(Exit) { \(result)try \(piece.call) } catch { return \(miss) }; "
+      : piece.call.isEmpty ? "" : "\(result)\(piece.call); "
+    if piece.isVector && isLast { body += "n = op(o).next; " }
+    stamp += (piece.probe.replacingOccurrences(of: "missed(c, o, r, s, k)", with: miss) + body)
+      .replacingOccurrences(of: "op(o)", with: reference)
   }
-  // Of the runs that begin with a form, the longest come first.
-  runs.sort {
-    $0.forms[0] != $1.forms[0]
-      ? $0.forms[0] < $1.forms[0]
-      : $0.forms.count != $1.forms.count ? $0.forms.count > $1.forms.count : $0.forms.lexicographicallyPrecedes($1.forms)
-  }
+  return stamp + "return go(c, n, f) }"
 }
 
 // MARK: Aliases
@@ -1126,8 +1271,14 @@ outputs["FormFacts.swift"] =
   + aliases.sorted { $0.key < $1.key }.map { "  (\($0.key), \($0.value)),\n" }.joined() + "]\n\n"
   + array("formFusedZero", "UInt16", forms.indices.map { fusedZero[$0] ?? 0 })
   + array("formRuns", "UInt16", (0...forms.count).map { form in runs.firstIndex { $0.forms[0] >= form } ?? runs.count })
+  + array("formReads", "UInt8", forms.map { registerUse(of: $0).reads })
+  + array("formWrites", "UInt8", forms.map { registerUse(of: $0).writes })
+  + array(
+    "runForwardings", "UInt64",
+    runs.map { run in run.forwardings.enumerated().reduce(0) { $0 | ($1.element.code | 64) << (7 * $1.offset) } })
   + array("runSeconds", "UInt16", runs.map { $0.forms[1] })
   + array("runThirds", "UInt16", runs.map { $0.forms.count > 2 ? $0.forms[2] : 0xFFFF })
+  + array("runFourths", "UInt16", runs.map { $0.forms.count > 3 ? $0.forms[3] : 0xFFFF })
 
 outputs["FormNames.swift"] =
   notice + "/// What forms are called, in their order.\nlet formNameText: StaticString = \"\"\"\n"

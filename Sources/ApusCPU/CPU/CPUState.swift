@@ -100,8 +100,6 @@ package struct CPUState {
   var hadRF = false
   /// The fault on its way is #DB as a trap: see `gather`.
   var isFaultTrap = false
-  /// RIP is that of a branch to a target that is not canonical: the lookup raises its #GP.
-  var refusesBranch = false
   /// Instructions retired in the block before the op whose slow form runs.
   var currentCount: UInt8 = 0
 
@@ -291,10 +289,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     withUnsafeMutablePointer(to: &field) { RawPointer($0) }
   }
 
-  /// The register or other operand-file slot at byte offset `slot`.
+  /// The register or other operand-file slot at byte offset `slot`. A slot is read and written at several widths, so
+  /// its memory has no type: through typed pointers a store of one width and a load of another would not be known to
+  /// be of the same memory.
   @inline(__always)
   func register<T: OperandWidth>(_ slot: UInt8, _ type: T.Type = T.self) -> T {
-    (raw + Int(slot)).assumingMemoryBound(to: T.self).pointee
+    raw.load(fromByteOffset: Int(slot), as: T.self)
   }
 
   /// Writes a register; a 32-bit write clears bits 63:32 (SDM Vol. 1, "General-Purpose Registers in 64-Bit
@@ -302,9 +302,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(__always)
   func setRegister<T: OperandWidth>(_ slot: UInt8, _ value: T) {
     if T.self == UInt32.self {
-      (raw + Int(slot)).assumingMemoryBound(to: UInt64.self).pointee = UInt64(truncatingIfNeeded: value)
+      raw.storeBytes(of: UInt64(truncatingIfNeeded: value), toByteOffset: Int(slot), as: UInt64.self)
     } else {
-      (raw + Int(slot)).assumingMemoryBound(to: T.self).pointee = value
+      raw.storeBytes(of: value, toByteOffset: Int(slot), as: T.self)
     }
   }
 

@@ -58,8 +58,8 @@ final class Profiler {
     let bytes: [UInt8]
   }
 
-  /// Of the blocks in the arena: where their headers are.
-  private var starts: [UInt32] = []
+  /// Of the blocks in the arena: where their headers are, and the bytes they were decoded from.
+  private var decoded: [(start: UInt32, bytes: [UInt8])] = []
   private var blocks: [Key: ExecutionProfile.Block] = [:]
   var exceptions = [UInt64](repeating: 0, count: 256)
   var interrupts = [UInt64](repeating: 0, count: 256)
@@ -73,17 +73,16 @@ final class Profiler {
 
   deinit { slowCounts.deallocate() }
 
-  func note(block start: UInt32) { starts.append(start) }
+  func note(block start: UInt32, _ cpu: CPU) { decoded.append((start, code(cpu, cpu.header(start).pointee))) }
 
   /// Takes the counts of the blocks in the arena, before they go or to look at them.
   func harvest(_ cpu: CPU) {
-    for start in starts {
+    for (start, bytes) in decoded {
       let first = cpu.pointee.arena + Int(start) + 2
       let entries = UInt64(bitPattern: first.pointee.displacement)
       guard entries != 0 else { continue }
       first.pointee.displacement = 0
       let header = cpu.header(start).pointee
-      let bytes = code(cpu, header)
       let key = Key(rip: header.rip, physical: header.physical, codeMode: header.codeMode, bytes: bytes)
       if blocks[key] == nil {
         let ops = Self.ops(first)
@@ -101,7 +100,7 @@ final class Profiler {
     if source == .external { interrupts[Int(vector)] &+= 1 } else { exceptions[Int(vector)] &+= 1 }
   }
 
-  func forgetBlocks() { starts.removeAll(keepingCapacity: true) }
+  func forgetBlocks() { decoded.removeAll(keepingCapacity: true) }
 
   private func code(_ cpu: CPU, _ header: BlockHeader) -> [UInt8] {
     guard let offset = cpu.hostOffset(header.physical) else { return [] }
@@ -196,10 +195,32 @@ extension ExecutionProfile {
           guard longest >= 2, start + 2 <= ops.count else { return [] }
           return (2...longest).compactMap { length -> Count? in
             guard start + length <= ops.count else { return nil }
-            return (FormNames.name(ops[start..<(start + length)]), block.entries)
+            let run = ops[start..<(start + length)]
+            return (FormNames.name(run) + Self.forwardings(Array(run)), block.entries)
           }
         }
       })
+  }
+}
+
+extension ExecutionProfile {
+  /// Which ops read what an earlier one has written, as Frequent.runs writes it.
+  private static func forwardings(_ run: [DecodedOp]) -> String {
+    let letters = ["a", "b", "c", "d"]
+    let fields = ["destination", "source", "base", "index"]
+    var conditions: [String] = []
+    for later in run.indices.dropFirst() where later < letters.count {
+      for field in fields.indices {
+        let writer = run[..<later].lastIndex { earlier in
+          guard let kind = FormTables.written(earlier.form) else { return false }
+          return FormTables.reads(run[later].form, field, kind)
+            && earlier.destination == run[later].operand(field)
+        }
+        guard let writer else { continue }
+        conditions.append("\(letters[later]).\(fields[field]) = \(letters[writer]).destination")
+      }
+    }
+    return conditions.isEmpty ? "" : " where " + conditions.joined(separator: ", ")
   }
 }
 

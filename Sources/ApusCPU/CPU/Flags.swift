@@ -80,7 +80,7 @@ enum RFLAGS {
 @inline(__always) func widthMask(_ log2: UInt32) -> UInt64 { ~0 &>> UInt64(64 &- (8 &<< log2)) }
 
 extension LazyFlags {
-  /// CF, with the common kinds inline.
+  /// CF, the common kinds first. All inline: a handler that may call a function saves registers on every way.
   @inline(__always)
   var carry: Bool {
     if kind == FlagKind.sub + 3 { return (result &+ source) < source }
@@ -91,7 +91,20 @@ extension LazyFlags {
     if kind &- FlagKind.add < 4 { return result < source }
     if kind &- FlagKind.logic < 4 { return false }
     if kind & FlagKind.carryGiven != 0 { return kind & FlagKind.carry != 0 }
-    return carrySlow(result, source, kind)
+    return classCarry
+  }
+
+  /// CF of the kind's class, whatever CF the kind gives.
+  @inline(__always)
+  fileprivate var classCarry: Bool {
+    let log2 = kind & 3
+    switch kind & FlagKind.classMask {
+    case FlagKind.image, FlagKind.inc, FlagKind.dec, FlagKind.mixed, FlagKind.shr: return source & 1 != 0
+    case FlagKind.add: return result < source
+    case FlagKind.sub: return ((result &+ source) & widthMask(log2)) < source
+    case FlagKind.shl: return (source &>> (UInt64(8 << log2) - 1)) & 1 != 0
+    default: return false
+    }
   }
 
   /// AF, in its place in RFLAGS; for every kind but `image`. `shift` is what shifts leave there.
@@ -133,19 +146,6 @@ extension LazyFlags {
   }
 }
 
-/// CF of a kind's class, whatever CF the kind gives.
-@inline(never)
-func carrySlow(_ result: UInt64, _ source: UInt64, _ kind: UInt32) -> Bool {
-  let log2 = kind & 3
-  switch kind & FlagKind.classMask {
-  case FlagKind.image, FlagKind.inc, FlagKind.dec, FlagKind.mixed, FlagKind.shr: return source & 1 != 0
-  case FlagKind.add: return result < source
-  case FlagKind.sub: return ((result &+ source) & widthMask(log2)) < source
-  case FlagKind.shl: return (source &>> (UInt64(8 << log2) - 1)) & 1 != 0
-  default: return false
-  }
-}
-
 /// The six arithmetic flags as an RFLAGS image: the one place where lazy flags become real. `shift` is AF after a
 /// shift.
 @inline(never)
@@ -153,7 +153,7 @@ func flagImage(_ result: UInt64, _ source: UInt64, _ kind: UInt32, _ shift: UInt
   let log2 = kind & 3
   let top = UInt64(8 << log2) - 1
   if kind & FlagKind.classMask == FlagKind.image { return withGiven(source, kind) }
-  var image = carrySlow(result, source, kind) ? RFLAGS.CF : 0
+  var image = LazyFlags(result, source, kind).classCarry ? RFLAGS.CF : 0
   if result & widthMask(log2) == 0 { image |= RFLAGS.ZF }
   if (result >> top) & 1 != 0 { image |= RFLAGS.SF }
   if parity(result) { image |= RFLAGS.PF }
@@ -253,6 +253,51 @@ extension ConditionCode {
   }
 }
 
+/// Of conditions that look at OF: whether `holdsQuickly` knows them for this kind. Stamps ask, because the rest is left
+/// to the slow form.
+@inline(__always)
+func isQuick(_ kind: UInt32) -> Bool {
+  let quick: UInt32 = 1 << FlagKind.image | 12 << FlagKind.sub | 15 << FlagKind.logic
+  return _fastPath(kind < 16 && quick &>> kind & 1 != 0)
+}
+
+extension ConditionCode {
+  /// The condition for lazy flags without a call; for codes that look at OF only where `isQuick` holds.
+  @inline(__always)
+  static func holdsQuickly(_ flags: LazyFlags) -> Bool {
+    if code == 4 { return flags.result == 0 }
+    if code == 5 { return flags.result != 0 }
+    if _fastPath(flags.kind == FlagKind.sub + 2) {
+      return afterCompare(
+        UInt32(truncatingIfNeeded: flags.result &+ flags.source), UInt32(truncatingIfNeeded: flags.source))
+    }
+    if _fastPath(flags.kind == FlagKind.sub + 3) {
+      return afterCompare(flags.result &+ flags.source, flags.source)
+    }
+    let isImage = flags.kind & FlagKind.classMask == FlagKind.image
+    switch code & ~1 {
+    case 2: return flags.carry != (code & 1 != 0)
+    case 6: return (flags.carry || flags.result == 0) != (code & 1 != 0)
+    case 8: return (isImage ? flags.source & RFLAGS.SF != 0 : flags.isNegative) != (code & 1 != 0)
+    case 10: return (isImage ? flags.source & RFLAGS.PF != 0 : parity(flags.result)) != (code & 1 != 0)
+    default: return isImage ? conditionHolds(code, flags.source) : afterLogic(flags)
+    }
+  }
+
+  /// The condition after a logical operation of any width.
+  @inline(__always)
+  private static func afterLogic(_ flags: LazyFlags) -> Bool {
+    let sign: UInt64 = flags.isNegative ? 1 << 63 : 0
+    return afterLogic(sign | (flags.result == 0 ? 0 : 1))
+  }
+}
+
+extension LazyFlags {
+  /// The sign bit of the result, at the kind's width.
+  @inline(__always)
+  fileprivate var isNegative: Bool { (result &>> (UInt64(8 &<< (kind & 3)) &- 1)) & 1 != 0 }
+}
+
 @inline(never)
 func conditionSlow(_ code: UInt32, _ result: UInt64, _ source: UInt64, _ kind: UInt32) -> Bool {
   // No condition looks at AF.
@@ -260,6 +305,7 @@ func conditionSlow(_ code: UInt32, _ result: UInt64, _ source: UInt64, _ kind: U
 }
 
 /// Condition `code` for an RFLAGS image.
+@inline(__always)
 func conditionHolds(_ code: UInt32, _ image: UInt64) -> Bool {
   let sign = image & RFLAGS.SF != 0
   let overflow = image & RFLAGS.OF != 0

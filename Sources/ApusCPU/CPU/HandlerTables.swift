@@ -17,19 +17,54 @@ enum HandlerTables {
   @inline(__always)
   static func fast(_ form: UInt16) -> UInt64 { addresses[Int(form)] }
 
-  /// The handlers for an op of form `first` together with the one or two ops behind it.
+  /// The runs that begin with these two forms: they are in the order of first and second forms.
   @inline(__always)
-  static func runs(_ first: UInt16) -> Range<Int> {
-    Int(formRuns[Int(first)])..<Int(formRuns[Int(first) + 1])
+  static func runs(_ first: UInt16, _ second: UInt16) -> Range<Int> {
+    let end = Int(formRuns[Int(first) + 1])
+    var low = Int(formRuns[Int(first)])
+    var high = end
+    while low < high {
+      let middle = (low + high) >> 1
+      if runSeconds[middle] < second { low = middle + 1 } else { high = middle }
+    }
+    var last = low
+    while last < end && runSeconds[last] == second { last += 1 }
+    return low..<last
   }
 
-  /// How many ops the run at `index` takes in, if they are those from `op` to at most `last`; 0 if not.
+  /// How many ops the run at `index` takes in, if they are those from `op`, which are its first two, to at most `last`;
+  /// 0 if not.
   @inline(__always)
   static func runLength(_ index: Int, _ op: OpPointer, _ last: OpPointer) -> Int {
-    guard op < last, (op + 1).pointee.form == runSeconds[index] else { return 0 }
-    let third = runThirds[index]
-    if third == UInt16.max { return 2 }
-    return op + 1 < last && (op + 2).pointee.form == third ? 3 : 0
+    let length = runLength(index)
+    guard last - op >= length - 1, length < 3 || (op + 2).pointee.form == runThirds[index],
+      length < 4 || (op + 3).pointee.form == runFourths[index]
+    else { return 0 }
+    return forwards(index, op) ? length : 0
+  }
+
+  @inline(__always)
+  private static func runLength(_ index: Int) -> Int {
+    runThirds[index] == UInt16.max ? 2 : runFourths[index] == UInt16.max ? 3 : 4
+  }
+
+  /// Whether the ops from `op` on name the same registers where the run at `index` hands a value on.
+  @inline(__always)
+  private static func forwards(_ index: Int, _ op: OpPointer) -> Bool {
+    var rest = runForwardings[index]
+    while rest != 0 {
+      let slot = (op + Int(rest >> 4 & 3)).pointee.operand(Int(rest >> 2 & 3))
+      guard slot == (op + Int(rest & 3)).pointee.destination else { return false }
+      rest >>= 7
+    }
+    return true
+  }
+
+  /// How often the run at `index` hands a value on.
+  @inline(__always)
+  static func forwardingCount(_ index: Int) -> Int {
+    let code = runForwardings[index]
+    return (64 - code.leadingZeroBitCount) / 7
   }
 
   /// The code address of the handler of the run at `index`.
@@ -37,11 +72,8 @@ enum HandlerTables {
 
   /// How many ops the handler of `op` does.
   static func runLength(of op: DecodedOp) -> Int {
-    guard op.handler != fast(op.form), let index = runs(op.form).first(where: { run($0) == op.handler })
-    else {
-      return 1
-    }
-    return runThirds[index] == UInt16.max ? 2 : 3
+    guard op.handler != fast(op.form), let index = runAddresses.firstIndex(of: op.handler) else { return 1 }
+    return runLength(index)
   }
 
   static func slow(_ form: Int) -> SlowHandler { slowHandlers[form] }
@@ -72,6 +104,20 @@ enum FormTables {
   static func flagEffect(_ form: UInt16) -> FlagEffect {
     FlagEffect(rawValue: formFlagEffects[Int(form)]) ?? .barrier
   }
+
+  /// A kind of register that a run can hand on from one op to another.
+  enum RegisterKind: UInt8 {
+    case general = 1
+    case vector = 2
+  }
+
+  /// Whether a form reads the register of this kind that a field (see `DecodedOp.operand`) names.
+  static func reads(_ form: UInt16, _ field: Int, _ kind: RegisterKind) -> Bool {
+    formReads[Int(form)] >> (kind == .vector ? field + 4 : field) & 1 != 0
+  }
+
+  /// What the register is that a form writes, if a run can hand it on.
+  static func written(_ form: UInt16) -> RegisterKind? { RegisterKind(rawValue: formWrites[Int(form)]) }
 
   static func deadFlagForm(_ form: UInt16) -> UInt16? {
     let variant = formDeadVariants[Int(form)]

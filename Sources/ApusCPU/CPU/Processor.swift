@@ -66,7 +66,7 @@ public final class Processor {
     specialOps.initialize(repeating: DecodedOp(form: Form.exit), count: 3)
     specialOps[0].handler = HandlerTables.address(of: exitHandler)
     specialOps[1] = DecodedOp(form: Form.lookup)
-    specialOps[1].handler = HandlerTables.address(of: slowOnly)
+    specialOps[1].handler = HandlerTables.address(of: lookupHandler)
     // What an empty entry of the return stack points to.
     UnsafeMutableRawPointer(specialOps + 2).assumingMemoryBound(to: BranchTargets.self).initialize(
       to: BranchTargets(

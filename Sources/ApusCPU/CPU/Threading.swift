@@ -30,6 +30,20 @@ func missed(_ c: RawPointer, _ o: RawPointer, _ result: UInt64, _ source: UInt64
 /// The fast handler of ops that have only a slow form.
 let slowOnly: FastHandler = { c, o, r, s, k in missed(c, o, r, s, k) }
 
+/// The handler of the lookup op, to which slow forms that leave their block lead: the jump cache knows most places.
+let lookupHandler: FastHandler = { c, o, r, s, k in
+  let cpu = c.assumingMemoryBound(to: CPUState.self)
+  let rip = cpu.pointee.rip
+  let entry = cpu.pointee.bank + TLB.jumpCacheEntry(rip)
+  guard _fastPath(entry.load(as: UInt64.self) == rip ^ cpu.pointee.codeTag), cpu.pointee.budget >= 0,
+    cpu.pointee.attention == 0
+  else { return missed(c, o, r, s, k) }
+  // Where the tag of an empty entry matches, it leads here again.
+  let next = entry.load(fromByteOffset: 8, as: RawPointer.self)
+  guard _fastPath(next != o) else { return missed(c, o, r, s, k) }
+  return go(c, OpPointer(bound: next), LazyFlags(r, s, k))
+}
+
 /// Ends threaded execution: the handler of the exit op.
 let exitHandler: FastHandler = { c, o, r, s, k in
   c.assumingMemoryBound(to: CPUState.self).flags = LazyFlags(r, s, k)

@@ -199,22 +199,34 @@ struct BlockBuilder {
   func setHandlers() {
     guard let last else { return }
     var op = last
-    // The handlers that run from one, two and three ops further on to the end.
-    var ahead = (0, 0, 0)
+    // What it costs from one to four ops further on to the end.
+    var ahead = (0, 0, 0, 0)
     while true {
       op.pointee.handler = HandlerTables.fast(op.pointee.form)
-      var fewest = ahead.0
-      for index in HandlerTables.runs(op.pointee.form) {
-        let length = HandlerTables.runLength(index, op, last)
-        let rest = length == 3 ? ahead.2 : ahead.1
-        if length != 0 && rest < fewest {
-          fewest = rest
-          op.pointee.handler = HandlerTables.run(index)
+      var least = ahead.0 + HandlerCost.entry
+      if op < last {
+        for index in HandlerTables.runs(op.pointee.form, (op + 1).pointee.form) {
+          let length = HandlerTables.runLength(index, op, last)
+          guard length != 0 else { continue }
+          let cost =
+            (length == 4 ? ahead.3 : length == 3 ? ahead.2 : ahead.1) + HandlerCost.entry
+            - HandlerTables.forwardingCount(index) * HandlerCost.forwarding
+          if cost < least {
+            least = cost
+            op.pointee.handler = HandlerTables.run(index)
+          }
         }
       }
-      ahead = (fewest + 1, ahead.0, ahead.1)
+      ahead = (least, ahead.0, ahead.1, ahead.2)
       if op == first { return }
       op -= 1
     }
   }
+}
+
+/// What handlers cost, roughly and in proportion: entering one, and what is gained where an op gets its operand from
+/// the op before it rather than from the register file.
+private enum HandlerCost {
+  static let entry = 3
+  static let forwarding = 2
 }

@@ -61,11 +61,6 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// The slow form of the lookup op: the block at RIP, or the exit op if the slice is over or the run loop
   /// has to look.
   func lookup() -> OpPointer {
-    if pointee.refusesBranch {
-      pointee.refusesBranch = false
-      _ = fault(.GP, 0)
-      deliverException()
-    }
     while pointee.budget >= 0 && pointee.attention == 0 && pointee.stop == .none {
       if let block = findBlock() { return block }
     }
@@ -105,7 +100,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if pointee.arenaCapacity - pointee.arenaUsed < BlockCache.maxOps + 16 { emptyBlockCache() }
     guard let op = decodeBlock(physical, BlockCache.maxInstructions) else { return nil }
     let start = index(of: op) - 2
-    if pointee.isProfiling { processor.profiler?.note(block: start) }
+    if pointee.isProfiling { processor.profiler?.note(block: start, self) }
     insert(start, bucket)
     cacheJump(rip, op, isGlobal: isGlobal && op.header.pointee.physical2 == ~0)
     return op

@@ -47,6 +47,17 @@ package struct DecodedOp {
   static let addressSize32: UInt8 = 0x20
   static let addressSizeMask: UInt8 = 0x30
 
+  /// The fields that name registers, by number: destination, source, base, index.
+  @inline(__always)
+  func operand(_ number: Int) -> UInt8 {
+    switch number {
+    case 0: destination
+    case 1: source
+    case 2: base
+    default: index
+    }
+  }
+
   @inline(__always) var isMemory: Bool { addressing & DecodedOp.inMemory != 0 }
   /// Whether a memory operand is in one of the flat segments of 64-bit mode: then a TLB hit proves the access.
   @inline(__always) var isFlat: Bool { segmentIndex >= Int(SegmentName.flat.rawValue) }
@@ -59,6 +70,40 @@ package struct DecodedOp {
 }
 
 typealias OpPointer = UnsafeMutablePointer<DecodedOp>
+
+/// Where instruction bodies read an op.
+protocol OpReference {
+  /// Where it is, in its block.
+  var pointer: OpPointer { get }
+  var fields: DecodedOp { get }
+}
+
+extension UnsafeMutablePointer: OpReference where Pointee == DecodedOp {
+  @inline(__always) var pointer: OpPointer { self }
+  @inline(__always) var fields: DecodedOp { pointee }
+}
+
+/// An op some of whose operands are known to be what an op just before it wrote: the stamp of a run sets those, so
+/// that the compiler hands the value on instead of storing it to the register file and loading it from there.
+struct ForwardedOp: OpReference {
+  let pointer: OpPointer
+  var destination: UInt8?
+  var source: UInt8?
+  var base: UInt8?
+  var index: UInt8?
+
+  @inline(__always)
+  init(_ pointer: OpPointer) { self.pointer = pointer }
+
+  @inline(__always) var fields: DecodedOp {
+    var op = pointer.pointee
+    if let destination { op.destination = destination }
+    if let source { op.source = source }
+    if let base { op.base = base }
+    if let index { op.index = index }
+    return op
+  }
+}
 
 /// The second slot of an op that branches to known targets: where to go. At first both point to the link
 /// ops in the two slots that follow, which find the target block and write its address here.
@@ -87,18 +132,23 @@ struct BlockHeader {
   var isValid: Bool
 }
 
-extension OpPointer {
+extension OpReference {
+  /// The op in the slot after it.
+  @inline(__always) var next: OpPointer { pointer + 1 }
+
   @inline(__always) var targets: UnsafeMutablePointer<BranchTargets> {
-    UnsafeMutableRawPointer(self + 1).assumingMemoryBound(to: BranchTargets.self)
+    UnsafeMutableRawPointer(pointer + 1).assumingMemoryBound(to: BranchTargets.self)
   }
   /// The header of the block this op belongs to.
   @inline(__always) var header: UnsafeMutablePointer<BlockHeader> {
-    UnsafeMutableRawPointer(self - Int(pointee.slot)).assumingMemoryBound(to: BlockHeader.self)
+    UnsafeMutableRawPointer(pointer - Int(pointer.pointee.slot)).assumingMemoryBound(to: BlockHeader.self)
   }
   /// RIP of the instruction.
-  @inline(__always) var rip: UInt64 { header.pointee.rip &+ pointee.offset }
+  @inline(__always) var rip: UInt64 { header.pointee.rip &+ pointer.pointee.offset }
   /// RIP of the instruction after it, before wrapping to the code size.
-  @inline(__always) var nextRIP: UInt64 { header.pointee.rip &+ pointee.offset &+ pointee.length }
+  @inline(__always) var nextRIP: UInt64 {
+    header.pointee.rip &+ pointer.pointee.offset &+ pointer.pointee.length
+  }
 }
 
 /// What blocks are decoded for, bits of `CPUState.codeMode`.

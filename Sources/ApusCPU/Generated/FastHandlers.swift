@@ -159,5 +159,9 @@ let fastHandlers: [FastHandler] = {
   all += fastStamps153
   all += fastStamps154
   all += fastStamps155
+  all += fastStamps156
+  all += fastStamps157
+  all += fastStamps158
+  all += fastStamps159
   return all
 }()

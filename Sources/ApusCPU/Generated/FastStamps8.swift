@@ -52,10 +52,22 @@ let fastStamps129: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PADDW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PALIGNR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 
 let fastStamps130: [FastHandler] = [
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PALIGNR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PALIGNR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PALIGNR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PALIGNR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PALIGNR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PALIGNR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PALIGNR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PALIGNR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -68,6 +80,9 @@ let fastStamps130: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PAND(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps131: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -80,9 +95,6 @@ let fastStamps130: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PANDN(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPEQB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps131: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPEQB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPEQB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -95,6 +107,9 @@ let fastStamps131: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PCMPEQB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPEQD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps132: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPEQD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPEQD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -107,9 +122,6 @@ let fastStamps131: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PCMPEQD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPEQQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps132: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPEQQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPEQQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -122,6 +134,9 @@ let fastStamps132: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PCMPEQQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPEQW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps133: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPEQW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPEQW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -134,9 +149,6 @@ let fastStamps132: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PCMPEQW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPGTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps133: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPGTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPGTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -149,6 +161,9 @@ let fastStamps133: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PCMPGTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPGTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps134: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPGTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPGTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -161,9 +176,6 @@ let fastStamps133: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PCMPGTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PCMPGTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps134: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PCMPGTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PCMPGTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -176,6 +188,9 @@ let fastStamps134: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PCMPGTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMADDWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps135: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMADDWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMADDWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -188,9 +203,6 @@ let fastStamps134: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMADDWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMAXSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps135: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMAXSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMAXSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -203,6 +215,9 @@ let fastStamps135: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMAXSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMAXSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps136: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMAXSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMAXSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -215,9 +230,6 @@ let fastStamps135: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMAXSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMAXUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps136: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMAXUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMAXUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -230,6 +242,9 @@ let fastStamps136: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMAXUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMAXUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps137: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMAXUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMAXUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -242,9 +257,6 @@ let fastStamps136: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMAXUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMINSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps137: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMINSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMINSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -257,6 +269,9 @@ let fastStamps137: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMINSD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMINSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps138: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMINSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMINSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -269,9 +284,6 @@ let fastStamps137: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMINSW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMINUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps138: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMINUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMINUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -284,6 +296,9 @@ let fastStamps138: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMINUB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMINUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps139: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PMINUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PMINUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
@@ -296,9 +311,6 @@ let fastStamps138: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMINUD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMOVMSKB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps139: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PMOVMSKB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMOVMSKB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMULHW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -311,6 +323,9 @@ let fastStamps139: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMULHW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PMULHW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps140: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMULHW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -323,9 +338,6 @@ let fastStamps139: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps140: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMULLD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMULLW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -338,6 +350,9 @@ let fastStamps140: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMULLW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PMULLW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps141: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMULLW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -350,9 +365,6 @@ let fastStamps140: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps141: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PMULUDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.POR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -365,7 +377,22 @@ let fastStamps141: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.POR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.POR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps142: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.POR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSHUFB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSHUFB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSHUFB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSHUFB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSHUFB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PSHUFB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSHUFB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSHUFB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSHUFB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -379,7 +406,7 @@ let fastStamps141: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 
-let fastStamps142: [FastHandler] = [
+let fastStamps143: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSHUFD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSLLD_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -404,32 +431,5 @@ let fastStamps142: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSRLQ_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSRLQ_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSRLW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps143: [FastHandler] = [
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSRLW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSRLW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in missed(c, o, r, s, k) },
-  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 

@@ -2,6 +2,33 @@
 // swift-format-ignore-file
 
 let fastStamps144: [FastHandler] = [
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSRLW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSRLW_I(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSUBB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps145: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSUBD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PSUBQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -28,7 +55,7 @@ let fastStamps144: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 
-let fastStamps145: [FastHandler] = [
+let fastStamps146: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PSUBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKHBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -55,7 +82,7 @@ let fastStamps145: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 
-let fastStamps146: [FastHandler] = [
+let fastStamps147: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKHDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKHQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -82,7 +109,7 @@ let fastStamps146: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 
-let fastStamps147: [FastHandler] = [
+let fastStamps148: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKHWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKLBW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -109,7 +136,7 @@ let fastStamps147: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKLDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 
-let fastStamps148: [FastHandler] = [
+let fastStamps149: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKLDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PUNPCKLQDQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -136,7 +163,7 @@ let fastStamps148: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.PUNPCKLWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 
-let fastStamps149: [FastHandler] = [
+let fastStamps150: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.PUNPCKLWD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.PXOR(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -163,7 +190,7 @@ let fastStamps149: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.SHUFPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 
-let fastStamps150: [FastHandler] = [
+let fastStamps151: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.SHUFPD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.SHUFPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -178,6 +205,25 @@ let fastStamps150: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.SHUFPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.SHUFPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<RegisterSource>.hostSquareRootDouble(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostSquareRootDouble(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostSquareRootDouble(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostSquareRootDouble(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressB>>.hostSquareRootDouble(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<MemorySource<AddressF>>.hostSquareRootDouble(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<RegisterSource>.hostSquareRootSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostSquareRootSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps152: [FastHandler] = [
+  { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostSquareRootSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostSquareRootSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressB>>.hostSquareRootSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<MemorySource<AddressF>>.hostSquareRootSingle(cpu(c), op(o)) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), Legacy<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -188,9 +234,6 @@ let fastStamps150: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressB>>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps151: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX256<MemorySource<AddressF>>.hostPackedDouble(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read), Legacy<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -199,6 +242,9 @@ let fastStamps151: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX128<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressB>>.hostPackedSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps153: [FastHandler] = [
   { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read), VEX128<MemorySource<AddressF>>.hostPackedSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read), VEX256<RegisterSource>.hostPackedSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -215,9 +261,6 @@ let fastStamps151: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressB>>.hostScalarSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps152: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4), Legacy<MemorySource<AddressF>>.hostScalarSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 4), VEX128<RegisterSource>.hostScalarSingle(cpu(c), op(o), HostSubtract.self) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -226,6 +269,9 @@ let fastStamps152: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<RegisterSource>.hostCompareDouble(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressB>>.hostCompareDouble(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
+]
+
+let fastStamps154: [FastHandler] = [
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 8), Legacy<MemorySource<AddressF>>.hostCompareDouble(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in var f = LazyFlags(r, s, k); guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8), VEX128<RegisterSource>.hostCompareDouble(cpu(c), op(o), &f) else { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, f) },
@@ -242,9 +288,6 @@ let fastStamps152: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard Legacy<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressB>>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps153: [FastHandler] = [
   { c, o, r, s, k in guard Legacy<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<MemorySource<AddressF>>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -253,6 +296,9 @@ let fastStamps153: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps155: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.UNPCKHPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard Legacy<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try Legacy<RegisterSource>.UNPCKLPS(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -269,9 +315,6 @@ let fastStamps153: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VBROADCASTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VBROADCASTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
-]
-
-let fastStamps154: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VBROADCASTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.write, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VEXTRACTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -280,7 +323,18 @@ let fastStamps154: [FastHandler] = [
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VINSERTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VINSERTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps156: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 16) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VINSERTI128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VPBLENDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.VPBLENDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.VPBLENDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPBLENDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPBLENDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPBLENDD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 1) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VPBROADCASTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 1) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.VPBROADCASTB(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -298,7 +352,7 @@ let fastStamps154: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPBROADCASTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]
 
-let fastStamps155: [FastHandler] = [
+let fastStamps157: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 4) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPBROADCASTD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 8) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VPBROADCASTQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
@@ -316,6 +370,64 @@ let fastStamps155: [FastHandler] = [
   { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 2) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPBROADCASTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read, size: 2) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPBROADCASTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read, size: 2) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPBROADCASTW(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPERM2I128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPERM2I128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPERM2I128(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPERMD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPERMD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps158: [FastHandler] = [
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPERMD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPERMQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPERMQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPERMQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VPSLLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.VPSLLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.VPSLLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPSLLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPSLLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPSLLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VPSLLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.VPSLLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.VPSLLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPSLLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPSLLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPSLLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VPSRAVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.VPSRAVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+]
+
+let fastStamps159: [FastHandler] = [
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.VPSRAVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPSRAVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPSRAVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPSRAVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VPSRLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.VPSRLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.VPSRLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPSRLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPSRLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPSRLVD(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VPSRLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressB>>.VPSRLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX128<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<MemorySource<AddressF>>.VPSRLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in missed(c, o, r, s, k) },
+  { c, o, r, s, k in guard VEX256<RegisterSource>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<RegisterSource>.VPSRLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressB>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressB>>.VPSRLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
+  { c, o, r, s, k in guard VEX256<MemorySource<AddressF>>.isReady(cpu(c), op(o), Access.read) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX256<MemorySource<AddressF>>.VPSRLVQ(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
   { c, o, r, s, k in missed(c, o, r, s, k) },
   { c, o, r, s, k in guard VEX128<RegisterSource>.isReady(cpu(c), op(o), Access.read, size: 0) else { return missed(c, o, r, s, k) }; do throws(Exit) { try VEX128<RegisterSource>.VZEROUPPER(cpu(c), op(o)) } catch { return missed(c, o, r, s, k) }; return go(c, op(o) + 1, LazyFlags(r, s, k)) },
 ]

@@ -21,5 +21,21 @@ let runHandlers: [FastHandler] = {
   all += runStamps15
   all += runStamps16
   all += runStamps17
+  all += runStamps18
+  all += runStamps19
+  all += runStamps20
+  all += runStamps21
+  all += runStamps22
+  all += runStamps23
+  all += runStamps24
+  all += runStamps25
+  all += runStamps26
+  all += runStamps27
+  all += runStamps28
+  all += runStamps29
+  all += runStamps30
+  all += runStamps31
+  all += runStamps32
+  all += runStamps33
   return all
 }()

@@ -207,5 +207,8 @@ let slowHandlers: [SlowHandler] = {
   all += slowStamps201
   all += slowStamps202
   all += slowStamps203
+  all += slowStamps204
+  all += slowStamps205
+  all += slowStamps206
   return all
 }()

@@ -2,6 +2,118 @@
 // swift-format-ignore-file
 
 let slowStamps160: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AAD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AAM(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.AAS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADCX(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADCX(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ADDSUBPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ADDSUBPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.ADDSUBPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ADDSUBPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ADDSUBPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.ADDSUBPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADOX(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ADOX(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.AESDEC(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.AESDECLAST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.AESDECLAST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.AESDECLAST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.AESDEC(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.AESDEC(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.AESENC(cpu, op) } },
+]
+
+let slowStamps161: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.AESENCLAST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.AESENCLAST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.AESENCLAST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.AESENC(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.AESENC(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.AESIMC(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.AESIMC(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.AESKEYGENASSIST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.AESKEYGENASSIST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ANDN(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ANDN(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ARPL(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BEXTR(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BEXTR(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.BLENDPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.BLENDPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.BLENDPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.BLENDPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.BLENDPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.BLENDPS(cpu, op) } },
+]
+
+let slowStamps162: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.BLENDVPD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.BLENDVPS(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSI(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSI(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSMSK(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSMSK(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSR(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BLSR(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BOUND(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BOUND(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BOUND(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BZHI(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.BZHI(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Ap(op, UInt16.self) } },
+]
+
+let slowStamps163: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Ap(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Ap(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_E(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_E(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_E(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_J(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_J(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_J(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Mp(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Mp(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CALL_Mp(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLAC(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLC(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLFLUSH(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLI(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CLTS(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMC(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CMPS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CMPS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CMPS(op, UInt32.self) } },
+]
+
+let slowStamps164: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.CMPS(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CMPSD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CMPSD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CMPSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CMPSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CMPXCHG8B(op, UInt16.self) } },
@@ -22,13 +134,13 @@ let slowStamps160: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPD2DQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPD2DQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPD2DQ(cpu, op) } },
+]
+
+let slowStamps165: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPD2PI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPD2PS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTPD2PS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.CVTPD2PS(cpu, op) } },
-]
-
-let slowStamps161: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPI2PD(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.CVTPI2PS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTPS2DQ(cpu, op) } },
@@ -49,13 +161,13 @@ let slowStamps161: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTSS2SI(cpu, op, UInt32.self) } },
+]
+
+let slowStamps166: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTSS2SI(cpu, op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSS2SI(cpu, op, UInt32.self) } },
-]
-
-let slowStamps162: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTSS2SI(cpu, op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.CVTTPD2DQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.CVTTPD2DQ(cpu, op) } },
@@ -76,13 +188,13 @@ let slowStamps162: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.DPPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.DPPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.DPPS(cpu, op) } },
+]
+
+let slowStamps167: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.EMMS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt32.self) } },
-]
-
-let slowStamps163: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.ENTER(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.EXTRACTPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.EXTRACTPS(cpu, op) } },
@@ -103,13 +215,13 @@ let slowStamps163: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNBE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVNU(op) } },
+]
+
+let slowStamps168: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCMOVU(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMIP(op) } },
-]
-
-let slowStamps164: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMPP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FCOMP_m32(op) } },
@@ -130,13 +242,13 @@ let slowStamps164: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FDIV_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FFREE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FFREEP(op) } },
+]
+
+let slowStamps169: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIADD_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIADD_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOMP_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOMP_m32(op) } },
-]
-
-let slowStamps165: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOM_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FICOM_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIDIVR_m16(op) } },
@@ -157,13 +269,13 @@ let slowStamps165: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISTTP_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIST_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FIST_m32(op) } },
+]
+
+let slowStamps170: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUBR_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUBR_m32(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUB_m16(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FISUB_m32(op) } },
-]
-
-let slowStamps166: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLD1(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FLDCW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -184,13 +296,13 @@ let slowStamps166: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_ST0(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_m32(op) } },
+]
+
+let slowStamps171: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FMUL_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNCLEX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNINIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNOP(op) } },
-]
-
-let slowStamps167: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FNSAVE(op, UInt32.self) } },
@@ -211,13 +323,13 @@ let slowStamps167: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FRSTOR(op, UInt64.self) } },
+]
+
+let slowStamps172: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSCALE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSIN(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSINCOS(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSQRT(op) } },
-]
-
-let slowStamps168: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP1(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_STi(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSTP_m32(op) } },
@@ -238,13 +350,13 @@ let slowStamps168: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FSUB_m64(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FTST(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOM(op) } },
+]
+
+let slowStamps173: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMI(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMIP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMP(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FUCOMPP(op) } },
-]
-
-let slowStamps169: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FWAIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXAM(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.FXCH(op) } },
@@ -265,13 +377,13 @@ let slowStamps169: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.GF2P8AFFINEQB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.GF2P8AFFINEQB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.GF2P8AFFINEQB(cpu, op) } },
+]
+
+let slowStamps174: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.GF2P8MULB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.GF2P8MULB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.GF2P8MULB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.HADDPD(cpu, op) } },
-]
-
-let slowStamps170: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.HADDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.HADDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.HADDPS(cpu, op) } },
@@ -292,13 +404,13 @@ let slowStamps170: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.IN(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps175: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INS(op, UInt8.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INS(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INS(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-]
-
-let slowStamps171: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.INSERTPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.INSERTPS(cpu, op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.INT(op) } },
@@ -319,117 +431,5 @@ let slowStamps171: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt32.self) } },
-]
-
-let slowStamps172: [SlowHandler] = [
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt64.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JrCXZ(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAHF(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LDMXCSR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LLDT(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LMSW(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt8.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt16.self) } },
-]
-
-let slowStamps173: [SlowHandler] = [
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt32.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt64.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOP(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPE(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPNE(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LTR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MASKMOVDQU(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MASKMOVDQU(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MASKMOVQ(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MONITOR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt16.self) } },
-]
-
-let slowStamps174: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MOVDDUP(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MOVDDUP(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MOVDDUP(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVDQ2Q(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX_EV(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX_EV(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ2DQ(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX_WV(op) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt8.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt16.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt32.self) } },
-]
-
-let slowStamps175: [SlowHandler] = [
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MOVSHDUP(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MOVSHDUP(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MOVSHDUP(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MOVSLDUP(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MOVSLDUP(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MOVSLDUP(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_CR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_DR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RC(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RD(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_SE(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MPSADBW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MPSADBW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MPSADBW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULX(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULX(op, UInt64.self) } },
-  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MWAIT(op) } },
 ]
 

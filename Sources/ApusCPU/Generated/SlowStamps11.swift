@@ -2,6 +2,118 @@
 // swift-format-ignore-file
 
 let slowStamps176: [SlowHandler] = [
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_E(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JMP_Mp(op, UInt64.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.JrCXZ(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAHF(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LAR(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LDMXCSR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LEAVE(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LGDT(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LIDT(op, UInt64.self) } },
+]
+
+let slowStamps177: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LLDT(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LMSW(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LODS(op, UInt64.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOP(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPE(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.LOOPNE(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LSL(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LTR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.LxS(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MASKMOVDQU(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MASKMOVDQU(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MASKMOVQ(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MONITOR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt16.self) } },
+]
+
+let slowStamps178: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_GM(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVBE_MG(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MOVDDUP(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MOVDDUP(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MOVDDUP(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVDQ2Q(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX_EV(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVD_MMX_EV(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVNTI(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ2DQ(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX(op) } },
+]
+
+let slowStamps179: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVQ_MMX_WV(op) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt8.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt16.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt32.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MOVS(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MOVSHDUP(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MOVSHDUP(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MOVSHDUP(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MOVSLDUP(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MOVSLDUP(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MOVSLDUP(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_CR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_DR(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_ES(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RC(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_RD(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOV_SE(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.MPSADBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.MPSADBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.MPSADBW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps180: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULX(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MULX(op, UInt64.self) } },
+  { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.MWAIT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt8.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.OUT(op, UInt32.self) } },
@@ -22,13 +134,13 @@ let slowStamps176: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PABSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PABSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PABSW(cpu, op) } },
+]
+
+let slowStamps181: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKSSDW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PACKSSWB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PACKSSWB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PACKSSWB(cpu, op) } },
-]
-
-let slowStamps177: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PACKSSWB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PACKUSDW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PACKUSDW(cpu, op) } },
@@ -49,18 +161,15 @@ let slowStamps177: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDUSB_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PADDUSB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDUSB(cpu, op) } },
+]
+
+let slowStamps182: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PADDUSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDUSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PADDUSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDUSW(cpu, op) } },
-]
-
-let slowStamps178: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PADDW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PALIGNR(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PALIGNR_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PALIGNR(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PALIGNR(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PANDN_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PAND_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PAVGB(cpu, op) } },
@@ -79,10 +188,10 @@ let slowStamps178: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PCLMULQDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCLMULQDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD_MMX(op) } },
 ]
 
-let slowStamps179: [SlowHandler] = [
+let slowStamps183: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPEQW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
@@ -106,10 +215,10 @@ let slowStamps179: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PCMPGTQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPGTQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PCMPGTW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPISTRI(cpu, op) } },
 ]
 
-let slowStamps180: [SlowHandler] = [
+let slowStamps184: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPISTRI(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PCMPISTRI(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPISTRM(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PCMPISTRM(cpu, op) } },
@@ -133,10 +242,10 @@ let slowStamps180: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PEXTRD(cpu, op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PEXTRW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PEXTRW_EV(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PEXTRW_EV(cpu, op) } },
 ]
 
-let slowStamps181: [SlowHandler] = [
+let slowStamps185: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PEXTRW_EV(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PEXTRW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PEXTRW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PHADDD(cpu, op) } },
@@ -160,10 +269,10 @@ let slowStamps181: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PHSUBSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PHSUBSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PHSUBSW(cpu, op) } },
 ]
 
-let slowStamps182: [SlowHandler] = [
+let slowStamps186: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PHSUBSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PHSUBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PHSUBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PHSUBW(cpu, op) } },
@@ -187,10 +296,10 @@ let slowStamps182: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMADDUBSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMADDWD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMAXSB(cpu, op) } },
 ]
 
-let slowStamps183: [SlowHandler] = [
+let slowStamps187: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMAXSB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMAXSB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMAXSW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PMAXUB_MMX(op) } },
@@ -214,10 +323,10 @@ let slowStamps183: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVSXBQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVSXBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVSXBW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVSXBW(cpu, op) } },
 ]
 
-let slowStamps184: [SlowHandler] = [
+let slowStamps188: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVSXBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVSXDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVSXDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVSXDQ(cpu, op) } },
@@ -241,10 +350,10 @@ let slowStamps184: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVZXDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVZXWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVZXWD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVZXWD(cpu, op) } },
 ]
 
-let slowStamps185: [SlowHandler] = [
+let slowStamps189: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVZXWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVZXWQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVZXWQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVZXWQ(cpu, op) } },
@@ -268,10 +377,10 @@ let slowStamps185: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPA(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt32.self) } },
 ]
 
-let slowStamps186: [SlowHandler] = [
+let slowStamps190: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POPF(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.POP_E(op, UInt16.self) } },
@@ -290,17 +399,14 @@ let slowStamps186: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSADBW_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSADBW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSADBW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSHUFB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSHUFB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFHW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSHUFHW(cpu, op) } },
-]
-
-let slowStamps187: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFHW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFLW(cpu, op) } },
+]
+
+let slowStamps191: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSHUFLW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFLW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSHUFW(op) } },
@@ -323,113 +429,7 @@ let slowStamps187: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLD_MMX_I(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSLLD(cpu, op) } },
-]
-
-let slowStamps188: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSLLD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSLLQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSLLQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSLLQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSLLW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSLLW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSLLW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRAD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD_MMX_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRAD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRAD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRAW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAW_MMX_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRAW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRAW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRLDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLDQ(cpu, op) } },
-]
-
-let slowStamps189: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRLQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_MMX_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRLW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX_I(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBD_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBQ_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBSB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBSW_MMX(op) } },
-]
-
-let slowStamps190: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBUSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBUSB_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBUSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBUSB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBUSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBUSW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBUSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBUSW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PTEST(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PTEST(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PTEST(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHBW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHDQ_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHWD_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLDQ_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLWD_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt64.self) } },
-]
-
-let slowStamps191: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt32.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt64.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PXOR_MMX(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt8.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt16.self) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt32.self) } },
 ]
 

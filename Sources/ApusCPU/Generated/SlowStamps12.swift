@@ -2,8 +2,114 @@
 // swift-format-ignore-file
 
 let slowStamps192: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLQ_MMX_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSLLQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSLLQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSLLW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSLLW_MMX_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSLLW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSLLW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRAD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAD_MMX_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRAD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRAD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRAW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRAW_MMX_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRAW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRAW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRLDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX(op) } },
+]
+
+let slowStamps193: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLD_MMX_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRLQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLQ_MMX_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRLW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSRLW_MMX_I(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBD_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBQ_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBSB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBSW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBSW(cpu, op) } },
+]
+
+let slowStamps194: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBUSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBUSB_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBUSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBUSB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBUSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBUSW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBUSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBUSW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PSUBW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PTEST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PTEST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PTEST(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHBW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHDQ_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKHWD_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLBW_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLDQ_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUNPCKLWD_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHA(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt16.self) } },
+]
+
+let slowStamps195: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSHF(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_E(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_S(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_i(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt32.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PUSH_r(op, UInt64.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.PXOR_MMX(op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt8.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt16.self) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RCL(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.RCPPS(cpu, op) } },
+]
+
+let slowStamps196: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.RCPPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.RCPPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.RCPSS(cpu, op) } },
@@ -26,11 +132,11 @@ let slowStamps192: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDPMC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDRAND(op, UInt16.self) } },
-]
-
-let slowStamps193: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDRAND(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDRAND(op, UInt64.self) } },
+]
+
+let slowStamps197: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDSEED(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.RDSEED(op, UInt32.self) } },
@@ -53,11 +159,11 @@ let slowStamps193: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.ROUNDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDPS(cpu, op) } },
-]
-
-let slowStamps194: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.ROUNDPS(cpu, op) } },
+]
+
+let slowStamps198: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.ROUNDSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.ROUNDSS(cpu, op) } },
@@ -80,11 +186,11 @@ let slowStamps194: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SCAS(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SERIALIZE(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SGDT(op) } },
-]
-
-let slowStamps195: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHA1MSG1(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHA1MSG2(cpu, op) } },
+]
+
+let slowStamps199: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHA1NEXTE(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHA1RNDS4(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SHA256MSG1(cpu, op) } },
@@ -107,19 +213,15 @@ let slowStamps195: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SMSW(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SMSW(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SMSW(op, UInt64.self) } },
-]
-
-let slowStamps196: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SQRTPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SQRTPD(cpu, op) } },
+]
+
+let slowStamps200: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SQRTPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SQRTPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SQRTPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.SQRTPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SQRTSD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SQRTSD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.SQRTSS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.SQRTSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STAC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STC(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STD(op) } },
@@ -134,15 +236,15 @@ let slowStamps196: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.STR(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.SWAPGS(op) } },
-]
-
-let slowStamps197: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSCALL(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSENTER(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op, UInt32.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSEXIT(op, UInt64.self) } },
+]
+
+let slowStamps201: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt16.self) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in try cpu.SYSRET(op, UInt32.self) } },
@@ -161,15 +263,15 @@ let slowStamps197: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VERW(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMADDPD(cpu, op) } },
-]
-
-let slowStamps198: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFMADDPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMADDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFMADDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMADDSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMADDSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMADDSUBPD(cpu, op) } },
+]
+
+let slowStamps202: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFMADDSUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFMADDSUBPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFMADDSUBPS(cpu, op) } },
@@ -188,23 +290,19 @@ let slowStamps198: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMADDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFNMADDPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMADDSD(cpu, op) } },
-]
-
-let slowStamps199: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMADDSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMSUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFNMSUBPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMSUBPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VFNMSUBPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMSUBSD(cpu, op) } },
+]
+
+let slowStamps203: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VFNMSUBSS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VLDMXCSR(op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPBLENDD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBLENDD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPBLENDVB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPBLENDVB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERM2I128(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPD_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPD_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPD(cpu, op) } },
@@ -213,11 +311,7 @@ let slowStamps199: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPS_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPERMILPS(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMILPS(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPERMQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPGATHERDD(cpu, op) } },
-]
-
-let slowStamps200: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPGATHERDD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPGATHERDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPGATHERDQ(cpu, op) } },
@@ -229,23 +323,13 @@ let slowStamps200: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPMASKMOVD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPMASKMOVD_WV(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPMASKMOVD_WV(cpu, op) } },
+]
+
+let slowStamps204: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPMASKMOVQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPMASKMOVQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPMASKMOVQ_WV(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPMASKMOVQ_WV(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSLLVD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSLLVD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSLLVQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSLLVQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSRAVD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSRAVD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSRLVD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSRLVD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VPSRLVQ(cpu, op) } },
-]
-
-let slowStamps201: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VPSRLVQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.VSTMXCSR(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.VTESTPD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.VTESTPD(cpu, op) } },
@@ -266,12 +350,12 @@ let slowStamps201: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XGETBV(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XLAT(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
+]
+
+let slowStamps205: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTOR(op, UInt64.self) } },
-]
-
-let slowStamps202: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt16.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XRSTORS(op, UInt32.self) } },
@@ -293,12 +377,12 @@ let slowStamps202: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt32.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSAVES(op, UInt64.self) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.XSETBV(op) } },
+]
+
+let slowStamps206: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.x87NoOperation(op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.GP, 0) } },
-]
-
-let slowStamps203: [SlowHandler] = [
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.linkNear(op) } },
   { c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.lookup() } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSXD_w(op) } },

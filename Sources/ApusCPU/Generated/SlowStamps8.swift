@@ -52,10 +52,22 @@ let slowStamps129: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PADDW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PAND(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PALIGNR(cpu, op) } },
 ]
 
 let slowStamps130: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PALIGNR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PAND(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PAND(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PAND(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PAND(cpu, op) } },
@@ -68,6 +80,9 @@ let slowStamps130: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PAND(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PAND(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PANDN(cpu, op) } },
+]
+
+let slowStamps131: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PANDN(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PANDN(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PANDN(cpu, op) } },
@@ -80,9 +95,6 @@ let slowStamps130: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PANDN(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PANDN(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQB(cpu, op) } },
-]
-
-let slowStamps131: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQB(cpu, op) } },
@@ -95,6 +107,9 @@ let slowStamps131: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPEQB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPEQB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQD(cpu, op) } },
+]
+
+let slowStamps132: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQD(cpu, op) } },
@@ -107,9 +122,6 @@ let slowStamps131: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPEQD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPEQD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQQ(cpu, op) } },
-]
-
-let slowStamps132: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQQ(cpu, op) } },
@@ -122,6 +134,9 @@ let slowStamps132: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPEQQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPEQQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQW(cpu, op) } },
+]
+
+let slowStamps133: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPEQW(cpu, op) } },
@@ -134,9 +149,6 @@ let slowStamps132: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPEQW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPEQW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTB(cpu, op) } },
-]
-
-let slowStamps133: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTB(cpu, op) } },
@@ -149,6 +161,9 @@ let slowStamps133: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPGTB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPGTB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTD(cpu, op) } },
+]
+
+let slowStamps134: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTD(cpu, op) } },
@@ -161,9 +176,6 @@ let slowStamps133: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPGTD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPGTD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTW(cpu, op) } },
-]
-
-let slowStamps134: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PCMPGTW(cpu, op) } },
@@ -176,6 +188,9 @@ let slowStamps134: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPGTW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PCMPGTW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMADDWD(cpu, op) } },
+]
+
+let slowStamps135: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMADDWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMADDWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMADDWD(cpu, op) } },
@@ -188,9 +203,6 @@ let slowStamps134: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMADDWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMADDWD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXSD(cpu, op) } },
-]
-
-let slowStamps135: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXSD(cpu, op) } },
@@ -203,6 +215,9 @@ let slowStamps135: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMAXSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMAXSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXSW(cpu, op) } },
+]
+
+let slowStamps136: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXSW(cpu, op) } },
@@ -215,9 +230,6 @@ let slowStamps135: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMAXSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMAXSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXUB(cpu, op) } },
-]
-
-let slowStamps136: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXUB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXUB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXUB(cpu, op) } },
@@ -230,6 +242,9 @@ let slowStamps136: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMAXUB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMAXUB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXUD(cpu, op) } },
+]
+
+let slowStamps137: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXUD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXUD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMAXUD(cpu, op) } },
@@ -242,9 +257,6 @@ let slowStamps136: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMAXUD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMAXUD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINSD(cpu, op) } },
-]
-
-let slowStamps137: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINSD(cpu, op) } },
@@ -257,6 +269,9 @@ let slowStamps137: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMINSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMINSD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINSW(cpu, op) } },
+]
+
+let slowStamps138: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINSW(cpu, op) } },
@@ -269,9 +284,6 @@ let slowStamps137: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMINSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMINSW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINUB(cpu, op) } },
-]
-
-let slowStamps138: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINUB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINUB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINUB(cpu, op) } },
@@ -284,6 +296,9 @@ let slowStamps138: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMINUB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMINUB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINUD(cpu, op) } },
+]
+
+let slowStamps139: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINUD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINUD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMINUD(cpu, op) } },
@@ -296,9 +311,6 @@ let slowStamps138: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMINUD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMINUD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMOVMSKB(cpu, op) } },
-]
-
-let slowStamps139: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMOVMSKB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMOVMSKB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULHW(cpu, op) } },
@@ -311,21 +323,21 @@ let slowStamps139: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULHW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULHW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULHW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULHW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULHW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLD(cpu, op) } },
 ]
 
 let slowStamps140: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULHW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULHW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLD(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULLW(cpu, op) } },
@@ -338,21 +350,21 @@ let slowStamps140: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULLW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLW(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLW(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULUDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULUDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULUDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULUDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULUDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULUDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULUDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULUDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULUDQ(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULUDQ(cpu, op) } },
 ]
 
 let slowStamps141: [SlowHandler] = [
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULLW(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULUDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULUDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULUDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PMULUDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULUDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULUDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULUDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PMULUDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULUDQ(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULUDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULUDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PMULUDQ(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.POR(cpu, op) } },
@@ -365,8 +377,23 @@ let slowStamps141: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.POR(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.POR(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.POR(cpu, op) } },
+]
+
+let slowStamps142: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.POR(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.POR(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFB(cpu, op) } },
+  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFB(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSHUFD(cpu, op) } },
@@ -379,7 +406,7 @@ let slowStamps141: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFD(cpu, op) } },
 ]
 
-let slowStamps142: [SlowHandler] = [
+let slowStamps143: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSHUFD(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSLLD_I(cpu, op) } },
@@ -404,32 +431,5 @@ let slowStamps142: [SlowHandler] = [
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLQ_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLQ_I(cpu, op) } },
   { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSRLW_I(cpu, op) } },
-]
-
-let slowStamps143: [SlowHandler] = [
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSRLW_I(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSRLW_I(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBB(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try Legacy<AnySource>.PSUBD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX128<AnySource>.PSUBD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBD(cpu, op) } },
-  { c, o in cold(c, o) { cpu, op throws(Exit) in try VEX256<AnySource>.PSUBD(cpu, op) } },
 ]
 

@@ -59,7 +59,9 @@ func eagerFlags<T: OperandWidth>(_ r: T, carry: T, overflow: T, auxiliary: T) ->
 
 enum INC: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     let carry: UInt64 = flags.carry ? 1 : 0
     let r = a &+ 1
     flags = LazyFlags(r.zeroExtended, carry, FlagKind.inc + T.log2)
@@ -69,7 +71,9 @@ enum INC: UnaryOperation {
 
 enum DEC: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     let carry: UInt64 = flags.carry ? 1 : 0
     let r = a &- 1
     flags = LazyFlags(r.zeroExtended, carry, FlagKind.dec + T.log2)
@@ -80,7 +84,9 @@ enum DEC: UnaryOperation {
 /// `INC` where the block overwrites CF before anything reads it.
 enum INC_deadCF: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     let r = a &+ 1
     flags = LazyFlags(r.zeroExtended, 0, FlagKind.inc + T.log2)
     return r
@@ -90,7 +96,9 @@ enum INC_deadCF: UnaryOperation {
 /// `DEC` where the block overwrites CF before anything reads it.
 enum DEC_deadCF: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     let r = a &- 1
     flags = LazyFlags(r.zeroExtended, 0, FlagKind.dec + T.log2)
     return r
@@ -99,7 +107,9 @@ enum DEC_deadCF: UnaryOperation {
 
 enum NEG: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     let r = 0 &- a
     flags = LazyFlags(r.zeroExtended, a.zeroExtended, FlagKind.sub + T.log2)
     return r
@@ -130,47 +140,47 @@ extension Body {
   /// `IMUL Gv, Ev` with a register source.
   @inline(__always)
   static func IMUL_rr<T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, setsFlags: Bool
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: T.Type, setsFlags: Bool
   ) -> OpPointer {
-    let a: T = cpu.register(op.pointee.destination)
-    let b: T = cpu.register(op.pointee.source)
-    cpu.setRegister(op.pointee.destination, signedProduct(a, b, setsFlags: setsFlags, &flags))
-    return op + 1
+    let a: T = cpu.register(op.fields.destination)
+    let b: T = cpu.register(op.fields.source)
+    cpu.setRegister(op.fields.destination, signedProduct(a, b, setsFlags: setsFlags, &flags))
+    return op.next
   }
 
   /// `IMUL Gv, Ev` with a memory source.
   @inline(__always)
   static func IMUL_rm<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type, setsFlags: Bool
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: T.Type, _: F.Type, setsFlags: Bool
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let value = try M.load(cpu, linear, T.self)
-    let a: T = cpu.register(op.pointee.destination)
-    cpu.setRegister(op.pointee.destination, signedProduct(a, value, setsFlags: setsFlags, &flags))
-    return op + 1
+    let a: T = cpu.register(op.fields.destination)
+    cpu.setRegister(op.fields.destination, signedProduct(a, value, setsFlags: setsFlags, &flags))
+    return op.next
   }
 
   /// `IMUL Gv, Ev, I` with a register source.
   @inline(__always)
   static func IMUL_rri<T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, setsFlags: Bool
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: T.Type, setsFlags: Bool
   ) -> OpPointer {
-    let a: T = cpu.register(op.pointee.source)
-    let factor = T(truncatingIfNeeded: op.pointee.immediate)
-    cpu.setRegister(op.pointee.destination, signedProduct(a, factor, setsFlags: setsFlags, &flags))
-    return op + 1
+    let a: T = cpu.register(op.fields.source)
+    let factor = T(truncatingIfNeeded: op.fields.immediate)
+    cpu.setRegister(op.fields.destination, signedProduct(a, factor, setsFlags: setsFlags, &flags))
+    return op.next
   }
 
   /// `IMUL Gv, Ev, I` with a memory source.
   @inline(__always)
   static func IMUL_rmi<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type, setsFlags: Bool
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: T.Type, _: F.Type, setsFlags: Bool
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let value = try M.load(cpu, linear, T.self)
-    let factor = T(truncatingIfNeeded: op.pointee.immediate)
-    cpu.setRegister(op.pointee.destination, signedProduct(value, factor, setsFlags: setsFlags, &flags))
-    return op + 1
+    let factor = T(truncatingIfNeeded: op.fields.immediate)
+    cpu.setRegister(op.fields.destination, signedProduct(value, factor, setsFlags: setsFlags, &flags))
+    return op.next
   }
 
   /// The double-width product of the accumulator and `value`.
@@ -207,22 +217,23 @@ extension Body {
   /// `MUL` and one-operand `IMUL` with a register operand.
   @inline(__always)
   static func MUL_r<T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, signed: Bool, setsFlags: Bool
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: T.Type, signed: Bool, setsFlags: Bool
   ) -> OpPointer {
-    let value: T = cpu.register(op.pointee.destination)
+    let value: T = cpu.register(op.fields.destination)
     multiply(cpu, value, signed: signed, setsFlags: setsFlags, &flags)
-    return op + 1
+    return op.next
   }
 
   /// `MUL` and one-operand `IMUL` with a memory operand.
   @inline(__always)
   static func MUL_m<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type, signed: Bool, setsFlags: Bool
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: T.Type, _: F.Type, signed: Bool,
+    setsFlags: Bool
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let value = try M.load(cpu, linear, T.self)
     multiply(cpu, value, signed: signed, setsFlags: setsFlags, &flags)
-    return op + 1
+    return op.next
   }
 }
 
@@ -232,7 +243,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let divisor: T = try readE(op)
     let (high, low) = dividend(T.self)
     guard divisor != 0 && high < divisor else { throw fault(.DE) }
-    let (quotient, remainder) = divisor.dividingFullWidth((high, low))
+    let (quotient, remainder) = Self.divide(high, low, by: divisor)
     setQuotient(quotient, remainder)
   }
 
@@ -248,11 +259,18 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     let magnitude = divisor.isNegative ? 0 &- divisor : divisor
     guard high < magnitude else { throw fault(.DE) }
-    let (quotient, remainder) = magnitude.dividingFullWidth((high, low))
+    let (quotient, remainder) = Self.divide(high, low, by: magnitude)
     let isNegative = dividendIsNegative != divisor.isNegative
     let limit = T(1) << T(truncatingIfNeeded: T.bitWidth - 1)
     guard quotient < limit || (isNegative && quotient == limit) else { throw fault(.DE) }
     setQuotient(isNegative ? 0 &- quotient : quotient, dividendIsNegative ? 0 &- remainder : remainder)
+  }
+
+  /// Most dividends fit in half of their registers, and 128 bits are divided by a function.
+  private static func divide<T: OperandWidth>(
+    _ high: T, _ low: T, by divisor: T
+  ) -> (quotient: T, remainder: T) {
+    high == 0 ? low.quotientAndRemainder(dividingBy: divisor) : divisor.dividingFullWidth((high, low))
   }
 
   /// AX for bytes, else rDX:rAX.
@@ -292,10 +310,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func addWithFlag<T: OperandWidth>(_ op: OpPointer, _: T.Type, _ flag: UInt64) throws(Exit) {
     let image = arithmeticFlags
     let b: T = try readE(op)
-    let a: T = register(op.pointee.destination)
+    let a: T = register(op.fields.destination)
     let (sum, first) = a.addingReportingOverflow(b)
     let (result, second) = sum.addingReportingOverflow(image & flag != 0 ? 1 : 0)
-    setRegister(op.pointee.destination, result)
+    setRegister(op.fields.destination, result)
     flags = LazyFlags(image: first || second ? image | flag : image & ~flag)
   }
 }

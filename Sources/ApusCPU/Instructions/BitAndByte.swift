@@ -27,31 +27,31 @@ enum BTC: BitOperation {
 extension Body {
   @inline(__always)
   static func bit_rr<A: BitOperation, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: A.Type, _: T.Type
   ) -> OpPointer {
-    let bit = T(1) &<< cpu.register(op.pointee.source, T.self)
-    let a: T = cpu.register(op.pointee.destination)
+    let bit = T(1) &<< cpu.register(op.fields.source, T.self)
+    let a: T = cpu.register(op.fields.destination)
     flags = flags.replacing(carry: a & bit != 0 ? 1 : 0)
-    if A.writes { cpu.setRegister(op.pointee.destination, A.apply(a, bit)) }
-    return op + 1
+    if A.writes { cpu.setRegister(op.fields.destination, A.apply(a, bit)) }
+    return op.next
   }
 
   @inline(__always)
   static func bit_ri<A: BitOperation, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: A.Type, _: T.Type
   ) -> OpPointer {
-    let bit = T(1) &<< T(truncatingIfNeeded: op.pointee.immediate)
-    let a: T = cpu.register(op.pointee.destination)
+    let bit = T(1) &<< T(truncatingIfNeeded: op.fields.immediate)
+    let a: T = cpu.register(op.fields.destination)
     flags = flags.replacing(carry: a & bit != 0 ? 1 : 0)
-    if A.writes { cpu.setRegister(op.pointee.destination, A.apply(a, bit)) }
-    return op + 1
+    if A.writes { cpu.setRegister(op.fields.destination, A.apply(a, bit)) }
+    return op.next
   }
 
   @inline(__always)
   static func bit_mi<A: BitOperation, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
-    let bit = T(1) &<< T(truncatingIfNeeded: op.pointee.immediate)
+    let bit = T(1) &<< T(truncatingIfNeeded: op.fields.immediate)
     return try modify(cpu, op, T.self, F.self, writes: A.writes) {
       flags = flags.replacing(carry: $0 & bit != 0 ? 1 : 0)
       return A.apply($0, bit)
@@ -61,18 +61,18 @@ extension Body {
   /// The register holds a signed bit offset into a string of any length (SDM Vol. 1, "Bit Test and Modify").
   @inline(__always)
   static func bit_mr<A: BitOperation, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
-    let offset = Int64(bitPattern: cpu.register(op.pointee.source, T.self).signExtended)
+    let offset = Int64(bitPattern: cpu.register(op.fields.source, T.self).signExtended)
     let bytes = (offset &>> Int64(T.log2 + 3)) &<< Int64(T.log2)
     let bit = T(1) &<< T(truncatingIfNeeded: offset)
     let access = A.writes ? Access.modify : Access.read
     let linear: UInt64
     if F.self == AddressS.self {
       guard !M.isFast else { throw Exit() }
-      let effective = (cpu.effectiveAddress(op) &+ UInt64(bitPattern: bytes)) & op.pointee.addressMask
-      try cpu.checkSegmentOffset(op, effective)
-      linear = try cpu.linearAddress(op.pointee.segmentIndex, effective, MemoryLayout<T>.size, access)
+      let effective = (cpu.effectiveAddress(op) &+ UInt64(bitPattern: bytes)) & op.fields.addressMask
+      try cpu.checkSegmentOffset(op.pointer, effective)
+      linear = try cpu.linearAddress(op.fields.segmentIndex, effective, MemoryLayout<T>.size, access)
     } else {
       linear =
         try F.linear(cpu, op, MemoryLayout<T>.size, access, M.self) &+ UInt64(bitPattern: bytes)
@@ -86,32 +86,32 @@ extension Body {
     } else if !M.isFast {
       cpu.pointee.bounceSize = 0
     }
-    return op + 1
+    return op.next
   }
 
   @inline(__always)
   static func SETcc_r<X: ConditionCode>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type
   ) -> OpPointer {
-    cpu.setRegister(op.pointee.destination, X.holds(flags) ? UInt8(1) : 0)
-    return op + 1
+    cpu.setRegister(op.fields.destination, holds(X.self, flags) ? UInt8(1) : 0)
+    return op.next
   }
 
   @inline(__always)
   static func SETcc_m<X: ConditionCode, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, 1, Access.write, M.self)
-    try M.store(cpu, linear, X.holds(flags) ? UInt8(1) : 0)
-    return op + 1
+    try M.store(cpu, linear, holds(X.self, flags) ? UInt8(1) : 0)
+    return op.next
   }
 
   @inline(__always)
-  static func BSWAP_r<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> OpPointer {
+  static func BSWAP_r<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> OpPointer {
     // 16-bit operands are undefined; processors clear the register's low word.
-    let a: T = cpu.register(op.pointee.destination)
-    cpu.setRegister(op.pointee.destination, T.self == UInt16.self ? 0 : a.byteSwapped)
-    return op + 1
+    let a: T = cpu.register(op.fields.destination)
+    cpu.setRegister(op.fields.destination, T.self == UInt16.self ? 0 : a.byteSwapped)
+    return op.next
   }
 }
 
@@ -182,14 +182,14 @@ enum POPCNT: BitScan {
 extension Body {
   @inline(__always)
   static func scan_rr<A: BitScan, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: A.Type, _: T.Type
   ) -> OpPointer {
-    scan(cpu, op, cpu.register(op.pointee.source, T.self), A.self, &flags)
+    scan(cpu, op, cpu.register(op.fields.source, T.self), A.self, &flags)
   }
 
   @inline(__always)
   static func scan_rm<A: BitScan, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: A.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     return scan(cpu, op, try M.load(cpu, linear, T.self), A.self, &flags)
@@ -197,14 +197,14 @@ extension Body {
 
   @inline(__always)
   private static func scan<A: BitScan, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ a: T, _: A.Type, _ flags: inout LazyFlags
+    _ cpu: CPU, _ op: some OpReference, _ a: T, _: A.Type, _ flags: inout LazyFlags
   ) -> OpPointer {
-    let old: T = cpu.register(op.pointee.destination)
+    let old: T = cpu.register(op.fields.destination)
     let r = A.apply(a, old, cpu, &flags)
     // BSF and BSR of zero leave even bits 63:32 alone.
     let keeps = a == 0 && (A.self == BSF.self || A.self == BSR.self)
-    if !keeps { cpu.setRegister(op.pointee.destination, r) }
-    return op + 1
+    if !keeps { cpu.setRegister(op.fields.destination, r) }
+    return op.next
   }
 }
 
@@ -218,8 +218,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// becomes zero at every width.
   @inline(__always)
   private func accumulateCRC32<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    var rest = try readE(op, T.self).zeroExtended ^ UInt64(register(op.pointee.destination, UInt32.self))
+    var rest = try readE(op, T.self).zeroExtended ^ UInt64(register(op.fields.destination, UInt32.self))
     for _ in 0..<T.bitWidth { rest = rest &>> 1 ^ (rest & 1 != 0 ? 0x82F6_3B78 : 0) }
-    setRegister(op.pointee.destination, UInt32(truncatingIfNeeded: rest))
+    setRegister(op.fields.destination, UInt32(truncatingIfNeeded: rest))
   }
 }

@@ -1,12 +1,18 @@
 // SDM Vol. 1 ch. 5, "Control Transfer Instructions": the near ones. See FarTransfer.swift for the others.
 
 extension Body {
+  /// Whether a condition holds. A fast form knows how to tell without a call: see `isQuick`.
+  @inline(__always)
+  static func holds<X: ConditionCode>(_: X.Type, _ flags: LazyFlags) -> Bool {
+    M.isFast ? X.holdsQuickly(flags) : X.holds(flags)
+  }
+
   /// Ends the block: `retired` instructions from `op.count` on have retired, and control goes to one of two
   /// known targets.
   @inline(__always)
-  static func branch(_ taken: Bool, _ cpu: CPU, _ op: OpPointer, retired: Int64) -> OpPointer {
+  static func branch(_ taken: Bool, _ cpu: CPU, _ op: some OpReference, retired: Int64) -> OpPointer {
     let targets = op.targets
-    let budget = cpu.pointee.budget &- (Int64(op.pointee.count) &+ retired)
+    let budget = cpu.pointee.budget &- (Int64(op.fields.count) &+ retired)
     cpu.pointee.budget = budget
     if _slowPath(budget < 0) {
       cpu.pointee.rip = taken ? targets.pointee.takenRIP : targets.pointee.fallThroughRIP
@@ -18,49 +24,38 @@ extension Body {
     return targets.pointee.fallThrough
   }
 
-  /// Ends the block with a jump to a computed address, through the jump cache.
+  /// Ends the block with a jump to a computed address, through the jump cache. A fast form takes no other way:
+  /// whether RIP may become the address (SDM Vol. 3, "Canonical Addressing") is left to the slow form.
   @inline(__always)
-  static func jump(to rip: UInt64, _ cpu: CPU, _ op: OpPointer, retired: Int64) throws(Exit) -> OpPointer {
+  static func jump(
+    to rip: UInt64, _ cpu: CPU, _ op: some OpReference, retired: Int64
+  ) throws(Exit) -> OpPointer {
     let entry = cpu.pointee.bank + TLB.jumpCacheEntry(rip)
     let isCached = entry.load(as: UInt64.self) == rip ^ cpu.pointee.codeTag
-    guard _fastPath(isCached) || cpu.isCanonical(rip) else { return try refuse(cpu, op) }
-    let budget = cpu.pointee.budget &- (Int64(op.pointee.count) &+ retired)
+    if M.isFast {
+      guard _fastPath(isCached) else { throw Exit() }
+    } else {
+      guard isCached || cpu.isCanonical(rip) else { throw cpu.fault(.GP, 0) }
+    }
+    let budget = cpu.pointee.budget &- (Int64(op.fields.count) &+ retired)
     cpu.pointee.budget = budget
     // An empty entry can only match with an op that looks RIP up, so RIP must be right for it.
     cpu.pointee.rip = rip
-    if _fastPath(budget >= 0 && isCached) {
-      return OpPointer(bound: entry.load(fromByteOffset: 8, as: RawPointer.self))
-    }
-    return OpPointer(bound: budget < 0 ? cpu.pointee.exitOp : cpu.pointee.lookupOp)
+    if _slowPath(budget < 0) { return OpPointer(bound: cpu.pointee.exitOp) }
+    return isCached
+      ? OpPointer(bound: entry.load(fromByteOffset: 8, as: RawPointer.self))
+      : OpPointer(bound: cpu.pointee.lookupOp)
   }
 
-  /// Whether RIP may become `target` (SDM Vol. 3, "Canonical Addressing"): what is in the jump cache was reached.
+  /// What a `CALL` to a computed address checks before it stores anything: the target, and that the return address
+  /// has a place, which comes first (SDM Vol. 2, `CALL`). A fast form knows.
   @inline(__always)
-  static func reaches(_ cpu: CPU, _ target: UInt64) -> Bool {
-    let entry = cpu.pointee.bank + TLB.jumpCacheEntry(target)
-    return _fastPath(entry.load(as: UInt64.self) == target ^ cpu.pointee.codeTag) || cpu.isCanonical(target)
-  }
-
-  /// Ends the block with #GP(0) at `op`, whose target is not canonical. A fast form leaves it to the lookup: a
-  /// throw would make every such branch save registers.
-  @inline(__always)
-  static func refuse(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
-    if !M.isFast { throw cpu.fault(.GP, 0) }
-    cpu.pointee.budget &-= Int64(op.pointee.count)
-    cpu.pointee.rip = op.rip
-    cpu.pointee.refusesBranch = true
-    return OpPointer(bound: cpu.pointee.lookupOp)
-  }
-
-  /// As `refuse`, for a `CALL`: that the return address has a place is looked at first.
-  @inline(__always)
-  static func refuseCall(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
-    if !M.isFast {
-      let stack = cpu[.rsp] &- 8
-      try cpu.checkFlatStack(stack, 8)
-      try cpu.verify(stack, 8, Access.write)
-    }
-    return try refuse(cpu, op)
+  static func checkCall(_ cpu: CPU, _ target: UInt64) throws(Exit) {
+    if M.isFast || cpu.isCanonical(target) { return }
+    let stack = cpu[.rsp] &- 8
+    try cpu.checkFlatStack(stack, 8)
+    try cpu.verify(stack, 8, Access.write)
+    throw cpu.fault(.GP, 0)
   }
 
   /// Notes for the `RET` to come that `targets.fallThrough` leads back. A slow form has no lasting targets.
@@ -77,75 +72,74 @@ extension Body {
   /// any jump.
   @inline(__always)
   static func jump(
-    backTo rip: UInt64, stack: UInt64, _ cpu: CPU, _ op: OpPointer
+    backTo rip: UInt64, stack: UInt64, _ cpu: CPU, _ op: some OpReference
   ) throws(Exit) -> OpPointer {
     let bank = cpu.pointee.bank
     let top = bank.load(fromByteOffset: TLB.returnTop, as: Int.self)
+    let expected = Fast.expectedReturn(bank, top)
     bank.storeBytes(of: (top &- 8) & (TLB.returnStackSize - 8), toByteOffset: TLB.returnTop, as: Int.self)
-    let expected = (bank + top).load(fromByteOffset: TLB.returnStackOffset, as: RawPointer.self)
-      .assumingMemoryBound(to: BranchTargets.self)
     guard _fastPath(expected.pointee.fallThroughRIP == rip) else {
-      guard reaches(cpu, rip) else { return try refuse(cpu, op) }
+      let next = try jump(to: rip, cpu, op, retired: 1)
       cpu[.rsp] = stack
-      return try jump(to: rip, cpu, op, retired: 1)
+      return next
     }
     cpu[.rsp] = stack
-    let budget = cpu.pointee.budget &- (Int64(op.pointee.count) &+ 1)
+    let budget = cpu.pointee.budget &- (Int64(op.fields.count) &+ 1)
     cpu.pointee.budget = budget
     cpu.pointee.rip = rip
     return _fastPath(budget >= 0) ? expected.pointee.fallThrough : OpPointer(bound: cpu.pointee.exitOp)
   }
 
   @inline(__always)
-  static func JMP_J(_ cpu: CPU, _ op: OpPointer) -> OpPointer { branch(true, cpu, op, retired: 1) }
+  static func JMP_J(_ cpu: CPU, _ op: some OpReference) -> OpPointer { branch(true, cpu, op, retired: 1) }
 
   /// The end of a block that stopped for its size or because something after it must be decoded anew.
   @inline(__always)
-  static func blockEnd(_ cpu: CPU, _ op: OpPointer) -> OpPointer { branch(true, cpu, op, retired: 0) }
+  static func blockEnd(_ cpu: CPU, _ op: some OpReference) -> OpPointer { branch(true, cpu, op, retired: 0) }
 
   @inline(__always)
   static func Jcc_J<X: ConditionCode>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type
   ) -> OpPointer {
-    branch(X.holds(flags), cpu, op, retired: 1)
+    branch(holds(X.self, flags), cpu, op, retired: 1)
   }
 
   @inline(__always)
-  static func CALL_J64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+  static func CALL_J64(_ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
     try push64(cpu, op.targets.pointee.fallThroughRIP)
     noteCall(cpu, op.targets)
     return branch(true, cpu, op, retired: 1)
   }
 
   @inline(__always)
-  static func CALL_r64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
-    let target: UInt64 = cpu.register(op.pointee.base)
-    guard reaches(cpu, target) else { return try refuseCall(cpu, op) }
+  static func CALL_r64(_ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
+    let target: UInt64 = cpu.register(op.fields.base)
+    try checkCall(cpu, target)
     try push64(cpu, op.nextRIP)
-    noteCall(cpu, (op + 1).targets)
+    noteCall(cpu, op.next.targets)
     return try jump(to: target, cpu, op, retired: 1)
   }
 
   @inline(__always)
   static func CALL_m64<F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, 8, Access.read, M.self)
     let target = try M.load(cpu, linear, UInt64.self)
-    guard reaches(cpu, target) else { return try refuseCall(cpu, op) }
+    try checkCall(cpu, target)
     try push64(cpu, op.nextRIP)
-    noteCall(cpu, (op + 1).targets)
+    noteCall(cpu, op.next.targets)
     return try jump(to: target, cpu, op, retired: 1)
   }
 
   @inline(__always)
-  static func JMP_r64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
-    try jump(to: cpu.register(op.pointee.base), cpu, op, retired: 1)
+  static func JMP_r64(_ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
+    try jump(to: cpu.register(op.fields.base), cpu, op, retired: 1)
   }
 
   @inline(__always)
   static func JMP_m64<F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, 8, Access.read, M.self)
     return try jump(to: try M.load(cpu, linear, UInt64.self), cpu, op, retired: 1)
@@ -153,28 +147,28 @@ extension Body {
 
   /// `RET`, and `RET Iw` with the bytes to drop as immediate.
   @inline(__always)
-  static func RET64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+  static func RET64(_ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
     let linear = cpu[.rsp]
     if !M.isFast { try cpu.checkFlatStack(linear, 8) }
     let target = try M.load(cpu, linear, UInt64.self)
-    let stack = linear &+ 8 &+ UInt64(truncatingIfNeeded: op.pointee.immediate)
+    let stack = linear &+ 8 &+ UInt64(truncatingIfNeeded: op.fields.immediate)
     return try jump(backTo: target, stack: stack, cpu, op)
   }
 
   @inline(__always)
-  static func LEAVE64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+  static func LEAVE64(_ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
     let linear = cpu[.rbp]
     if !M.isFast { try cpu.checkFlatStack(linear, 8) }
     let frame = try M.load(cpu, linear, UInt64.self)
     cpu[.rbp] = frame
     cpu[.rsp] = linear &+ 8
-    return op + 1
+    return op.next
   }
 
   /// Leads to a block in another page: through the jump cache, because the mapping may change.
   @inline(__always)
-  static func linkFar(_ cpu: CPU, _ op: OpPointer) -> OpPointer {
-    let rip = UInt64(bitPattern: op.pointee.displacement)
+  static func linkFar(_ cpu: CPU, _ op: some OpReference) -> OpPointer {
+    let rip = UInt64(bitPattern: op.fields.displacement)
     let entry = cpu.pointee.bank + TLB.jumpCacheEntry(rip)
     cpu.pointee.rip = rip
     if _fastPath(entry.load(as: UInt64.self) == rip ^ cpu.pointee.codeTag) {
@@ -187,104 +181,136 @@ extension Body {
 
   @inline(__always)
   static func CMPJcc_rr<X: ConditionCode, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: T.Type
   ) -> OpPointer {
-    let a: T = cpu.register(op.pointee.destination)
-    let b: T = cpu.register(op.pointee.source)
+    let a: T = cpu.register(op.fields.destination)
+    let b: T = cpu.register(op.fields.source)
     _ = CMP.apply(a, b, &flags)
     return branch(X.afterCompare(a, b), cpu, op, retired: 2)
   }
 
   @inline(__always)
   static func CMPJcc_ri<X: ConditionCode, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: T.Type
   ) -> OpPointer {
-    let a: T = cpu.register(op.pointee.destination)
-    let b = T(truncatingIfNeeded: op.pointee.immediate)
+    let a: T = cpu.register(op.fields.destination)
+    let b = T(truncatingIfNeeded: op.fields.immediate)
     _ = CMP.apply(a, b, &flags)
     return branch(X.afterCompare(a, b), cpu, op, retired: 2)
   }
 
   @inline(__always)
   static func CMPJcc_rm<X: ConditionCode, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let b = try M.load(cpu, linear, T.self)
-    let a: T = cpu.register(op.pointee.destination)
+    let a: T = cpu.register(op.fields.destination)
     _ = CMP.apply(a, b, &flags)
     return branch(X.afterCompare(a, b), cpu, op, retired: 2)
   }
 
   @inline(__always)
   static func CMPJcc_mr<X: ConditionCode, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let a = try M.load(cpu, linear, T.self)
-    let b: T = cpu.register(op.pointee.source)
+    let b: T = cpu.register(op.fields.source)
     _ = CMP.apply(a, b, &flags)
     return branch(X.afterCompare(a, b), cpu, op, retired: 2)
   }
 
   @inline(__always)
   static func CMPJcc_mi<X: ConditionCode, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let a = try M.load(cpu, linear, T.self)
-    let b = T(truncatingIfNeeded: op.pointee.immediate)
+    let b = T(truncatingIfNeeded: op.fields.immediate)
     _ = CMP.apply(a, b, &flags)
     return branch(X.afterCompare(a, b), cpu, op, retired: 2)
   }
 
   @inline(__always)
   static func TESTJcc_rr<X: ConditionCode, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: T.Type
   ) -> OpPointer {
     let r: T = TEST.apply(
-      cpu.register(op.pointee.destination), cpu.register(op.pointee.source), &flags)
+      cpu.register(op.fields.destination), cpu.register(op.fields.source), &flags)
     return branch(X.afterLogic(r), cpu, op, retired: 2)
   }
 
   @inline(__always)
   static func TESTJcc_ri<X: ConditionCode, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: T.Type
   ) -> OpPointer {
     let r: T = TEST.apply(
-      cpu.register(op.pointee.destination), T(truncatingIfNeeded: op.pointee.immediate), &flags)
+      cpu.register(op.fields.destination), T(truncatingIfNeeded: op.fields.immediate), &flags)
     return branch(X.afterLogic(r), cpu, op, retired: 2)
   }
 
   @inline(__always)
   static func TESTJcc_mi<X: ConditionCode, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let a = try M.load(cpu, linear, T.self)
-    let r = TEST.apply(a, T(truncatingIfNeeded: op.pointee.immediate), &flags)
+    let r = TEST.apply(a, T(truncatingIfNeeded: op.fields.immediate), &flags)
     return branch(X.afterLogic(r), cpu, op, retired: 2)
   }
 
   /// `ADD`/`SUB` register, immediate and a branch on ZF.
   @inline(__always)
   static func ALUJZ_ri<A: BinaryOperation, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: A.Type, _: T.Type, ifZero: Bool
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: A.Type, _: T.Type, ifZero: Bool
   ) -> OpPointer {
     let r: T = A.apply(
-      cpu.register(op.pointee.destination), T(truncatingIfNeeded: op.pointee.immediate), &flags)
-    cpu.setRegister(op.pointee.destination, r)
+      cpu.register(op.fields.destination), T(truncatingIfNeeded: op.fields.immediate), &flags)
+    cpu.setRegister(op.fields.destination, r)
     return branch((r == 0) == ifZero, cpu, op, retired: 2)
   }
 
   /// `INC`/`DEC` register and a branch on ZF.
   @inline(__always)
   static func incJZ_r<U: UnaryOperation, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: U.Type, _: T.Type, ifZero: Bool
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: U.Type, _: T.Type, ifZero: Bool
   ) -> OpPointer {
-    let r = U.apply(cpu.register(op.pointee.destination, T.self), cpu, op, &flags)
-    cpu.setRegister(op.pointee.destination, r)
+    let r = U.apply(cpu.register(op.fields.destination, T.self), cpu, op, &flags)
+    cpu.setRegister(op.fields.destination, r)
     return branch((r == 0) == ifZero, cpu, op, retired: 2)
+  }
+}
+
+extension Fast {
+  /// Whether the jump cache has the code at `target`. Stamps ask before they run the body of a computed jump.
+  @inline(__always)
+  static func leads(_ cpu: CPU, to target: UInt64) -> Bool {
+    let entry = cpu.pointee.bank + TLB.jumpCacheEntry(target)
+    return _fastPath(entry.load(as: UInt64.self) == target ^ cpu.pointee.codeTag)
+  }
+
+  /// Whether a return to `target` is what the return stack expects, or the jump cache has the code there.
+  @inline(__always)
+  static func returns(_ cpu: CPU, to target: UInt64) -> Bool {
+    let bank = cpu.pointee.bank
+    let expected = expectedReturn(bank, bank.load(fromByteOffset: TLB.returnTop, as: Int.self))
+    return _fastPath(expected.pointee.fallThroughRIP == target) || leads(cpu, to: target)
+  }
+
+  @inline(__always)
+  static func expectedReturn(_ bank: RawPointer, _ top: Int) -> UnsafeMutablePointer<BranchTargets> {
+    (bank + top).load(fromByteOffset: TLB.returnStackOffset, as: RawPointer.self)
+      .assumingMemoryBound(to: BranchTargets.self)
+  }
+
+  /// The eight bytes at a linear address that the TLB is known to have.
+  @inline(__always)
+  static func known(_ cpu: CPU, _ linear: UInt64) -> UInt64 {
+    let entry = cpu.pointee.bank + TLB.entryOffset(linear)
+    let host = linear &+ entry.load(fromByteOffset: TLB.addend, as: UInt64.self)
+    return RawPointer(bitPattern: UInt(truncatingIfNeeded: host)).unsafelyUnwrapped.loadUnaligned(
+      as: UInt64.self)
   }
 }
 
@@ -301,7 +327,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Ends the block from a slow function with control at `rip`.
   @inline(__always)
   func leave(_ op: OpPointer, to rip: UInt64) -> OpPointer {
-    pointee.budget &-= Int64(op.pointee.count) &+ 1
+    pointee.budget &-= Int64(op.fields.count) &+ 1
     pointee.rip = rip
     return lookupOp
   }
@@ -331,7 +357,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// The width of a near branch outside its 64-bit form is in the op as `scale`: see the decoder.
   func CALL_J<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
-    let target = try callTarget(T(truncatingIfNeeded: op.pointee.displacement))
+    let target = try callTarget(T(truncatingIfNeeded: op.fields.displacement))
     try push(T(truncatingIfNeeded: op.nextRIP))
     return leave(op, to: target)
   }
@@ -349,7 +375,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// A near `JMP` or `Jcc` whose taken target faults: outside the limit or not canonical. The condition is
   /// in `source`, 16 for none.
   func branchBeyondLimit(_ op: OpPointer) throws(Exit) -> OpPointer {
-    let code = UInt32(op.pointee.source)
+    let code = UInt32(op.fields.source)
     if code == 16 || conditionHolds(code, arithmeticFlags) { throw fault(.GP, 0) }
     return leave(op, to: op.nextRIP & instructionPointerMask)
   }
@@ -357,7 +383,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func RET<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
     let target = try nearTarget(try peekStack(0, T.self))
     setStackPointer(
-      self[.rsp] &+ UInt64(MemoryLayout<T>.size) &+ UInt64(truncatingIfNeeded: op.pointee.immediate))
+      self[.rsp] &+ UInt64(MemoryLayout<T>.size) &+ UInt64(truncatingIfNeeded: op.fields.immediate))
     return leave(op, to: target)
   }
 
@@ -377,20 +403,20 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func LOOPNE(_ op: OpPointer) throws(Exit) -> OpPointer { try loop(op) { $0 & RFLAGS.ZF == 0 } }
 
   private func loop(_ op: OpPointer, _ condition: (UInt64) -> Bool) throws(Exit) -> OpPointer {
-    let mask = op.pointee.addressMask
+    let mask = op.fields.addressMask
     let count = (self[.rcx] &- 1) & mask
     let taken = count != 0 && condition(arithmeticFlags)
-    let target = UInt64(bitPattern: op.pointee.displacement)
+    let target = UInt64(bitPattern: op.fields.displacement)
     if taken { _ = try nearTarget(target) }
     setCounter(count, mask)
     return leave(op, to: taken ? target : op.nextRIP & instructionPointerMask)
   }
 
   func JrCXZ(_ op: OpPointer) throws(Exit) -> OpPointer {
-    guard self[.rcx] & op.pointee.addressMask == 0 else {
+    guard self[.rcx] & op.fields.addressMask == 0 else {
       return leave(op, to: op.nextRIP & instructionPointerMask)
     }
-    return leave(op, to: try nearTarget(UInt64(bitPattern: op.pointee.displacement)))
+    return leave(op, to: try nearTarget(UInt64(bitPattern: op.fields.displacement)))
   }
 
   /// Writes CX, ECX or RCX by the address mask.

@@ -2,85 +2,85 @@
 
 extension Body {
   @inline(__always)
-  static func MOV_rr<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> OpPointer {
-    cpu.setRegister(op.pointee.destination, cpu.register(op.pointee.source, T.self))
-    return op + 1
+  static func MOV_rr<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> OpPointer {
+    cpu.setRegister(op.fields.destination, cpu.register(op.fields.source, T.self))
+    return op.next
   }
 
   /// `MOV` of an immediate; only the 64-bit form has all 64 bits, in `displacement`.
   @inline(__always)
-  static func MOV_ri<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> OpPointer {
-    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: op.pointee.displacement))
-    return op + 1
+  static func MOV_ri<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> OpPointer {
+    cpu.setRegister(op.fields.destination, T(truncatingIfNeeded: op.fields.displacement))
+    return op.next
   }
 
   @inline(__always)
   static func MOV_rm<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     try MOVZX_rm(cpu, op, T.self, T.self, F.self)
   }
 
   @inline(__always)
   static func MOV_mr<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.write, M.self)
-    try M.store(cpu, linear, cpu.register(op.pointee.source, T.self))
-    return op + 1
+    try M.store(cpu, linear, cpu.register(op.fields.source, T.self))
+    return op.next
   }
 
   @inline(__always)
   static func MOV_mi<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.write, M.self)
-    try M.store(cpu, linear, T(truncatingIfNeeded: op.pointee.immediate))
-    return op + 1
+    try M.store(cpu, linear, T(truncatingIfNeeded: op.fields.immediate))
+    return op.next
   }
 
   @inline(__always)
   static func MOVZX_rr<S: OperandWidth, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _: S.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _: S.Type, _: T.Type
   ) -> OpPointer {
     cpu.setRegister(
-      op.pointee.destination, T(truncatingIfNeeded: cpu.register(op.pointee.source, S.self).zeroExtended))
-    return op + 1
+      op.fields.destination, T(truncatingIfNeeded: cpu.register(op.fields.source, S.self).zeroExtended))
+    return op.next
   }
 
   @inline(__always)
   static func MOVZX_rm<S: OperandWidth, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: S.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _: S.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<S>.size, Access.read, M.self)
     let value = try M.load(cpu, linear, S.self)
-    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: value.zeroExtended))
-    return op + 1
+    cpu.setRegister(op.fields.destination, T(truncatingIfNeeded: value.zeroExtended))
+    return op.next
   }
 
   /// `MOVSX` and `MOVSXD`.
   @inline(__always)
   static func MOVSX_rr<S: OperandWidth, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _: S.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _: S.Type, _: T.Type
   ) -> OpPointer {
-    let value: S = cpu.register(op.pointee.source)
-    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: value.signExtended))
-    return op + 1
+    let value: S = cpu.register(op.fields.source)
+    cpu.setRegister(op.fields.destination, T(truncatingIfNeeded: value.signExtended))
+    return op.next
   }
 
   @inline(__always)
   static func MOVSX_rm<S: OperandWidth, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: S.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _: S.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<S>.size, Access.read, M.self)
     let value = try M.load(cpu, linear, S.self)
-    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: value.signExtended))
-    return op + 1
+    cpu.setRegister(op.fields.destination, T(truncatingIfNeeded: value.signExtended))
+    return op.next
   }
 
   @inline(__always)
   static func LEA_rm<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let offset: UInt64
     if F.self == AddressS.self {
@@ -88,81 +88,81 @@ extension Body {
     } else {
       offset = try F.linear(cpu, op, 1, Access.read, Fast.self)
     }
-    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: offset))
-    return op + 1
+    cpu.setRegister(op.fields.destination, T(truncatingIfNeeded: offset))
+    return op.next
   }
 
   @inline(__always)
-  static func XCHG_rr<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> OpPointer {
-    let a: T = cpu.register(op.pointee.destination)
-    let b: T = cpu.register(op.pointee.source)
-    cpu.setRegister(op.pointee.destination, b)
-    cpu.setRegister(op.pointee.source, a)
-    return op + 1
+  static func XCHG_rr<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> OpPointer {
+    let a: T = cpu.register(op.fields.destination)
+    let b: T = cpu.register(op.fields.source)
+    cpu.setRegister(op.fields.destination, b)
+    cpu.setRegister(op.fields.source, a)
+    return op.next
   }
 
   @inline(__always)
   static func XCHG_mr<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
-    let register: T = cpu.register(op.pointee.source)
+    let register: T = cpu.register(op.fields.source)
     var old: T = 0
     let next = try modify(cpu, op, T.self, F.self, writes: true) {
       old = $0
       return register
     }
-    cpu.setRegister(op.pointee.source, old)
+    cpu.setRegister(op.fields.source, old)
     return next
   }
 
   @inline(__always)
   static func XADD_rr<T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: T.Type
   ) -> OpPointer {
-    let a: T = cpu.register(op.pointee.destination)
-    let b: T = cpu.register(op.pointee.source)
+    let a: T = cpu.register(op.fields.destination)
+    let b: T = cpu.register(op.fields.source)
     let sum = ADD.apply(a, b, &flags)
-    cpu.setRegister(op.pointee.source, a)
-    cpu.setRegister(op.pointee.destination, sum)
-    return op + 1
+    cpu.setRegister(op.fields.source, a)
+    cpu.setRegister(op.fields.destination, sum)
+    return op.next
   }
 
   @inline(__always)
   static func XADD_mr<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
-    let register: T = cpu.register(op.pointee.source)
+    let register: T = cpu.register(op.fields.source)
     var old: T = 0
     let next = try modify(cpu, op, T.self, F.self, writes: true) {
       old = $0
       return ADD.apply($0, register, &flags)
     }
-    cpu.setRegister(op.pointee.source, old)
+    cpu.setRegister(op.fields.source, old)
     return next
   }
 
   @inline(__always)
   static func CMPXCHG_rr<T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: T.Type
   ) -> OpPointer {
     let accumulator: T = cpu.register(GPR.rax.slot)
-    let old: T = cpu.register(op.pointee.destination)
+    let old: T = cpu.register(op.fields.destination)
     let isEqual = SUB.apply(accumulator, old, &flags) == 0
     if isEqual {
-      cpu.setRegister(op.pointee.destination, cpu.register(op.pointee.source, T.self))
+      cpu.setRegister(op.fields.destination, cpu.register(op.fields.source, T.self))
     } else {
       cpu.setRegister(GPR.rax.slot, old)
     }
-    return op + 1
+    return op.next
   }
 
   /// The destination is written in either case, so a read-only page faults (SDM Vol. 2, `CMPXCHG`).
   @inline(__always)
   static func CMPXCHG_mr<T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let accumulator: T = cpu.register(GPR.rax.slot)
-    let new: T = cpu.register(op.pointee.source)
+    let new: T = cpu.register(op.fields.source)
     var old: T = 0
     let next = try modify(cpu, op, T.self, F.self, writes: true) {
       old = $0
@@ -174,41 +174,41 @@ extension Body {
 
   @inline(__always)
   static func CMOVcc_rr<X: ConditionCode, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: T.Type
   ) -> OpPointer {
-    let a: T = cpu.register(op.pointee.destination)
-    let b: T = cpu.register(op.pointee.source)
-    cpu.setRegister(op.pointee.destination, X.holds(flags) ? b : a)
-    return op + 1
+    let a: T = cpu.register(op.fields.destination)
+    let b: T = cpu.register(op.fields.source)
+    cpu.setRegister(op.fields.destination, holds(X.self, flags) ? b : a)
+    return op.next
   }
 
   @inline(__always)
   static func CMOVcc_rm<X: ConditionCode, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: X.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, MemoryLayout<T>.size, Access.read, M.self)
     let b = try M.load(cpu, linear, T.self)
-    let a: T = cpu.register(op.pointee.destination)
-    cpu.setRegister(op.pointee.destination, X.holds(flags) ? b : a)
-    return op + 1
+    let a: T = cpu.register(op.fields.destination)
+    cpu.setRegister(op.fields.destination, holds(X.self, flags) ? b : a)
+    return op.next
   }
 
   /// `CBW`, `CWDE`, `CDQE`.
   @inline(__always)
-  static func CBW<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> OpPointer {
+  static func CBW<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> OpPointer {
     let a: T = cpu.register(GPR.rax.slot)
     let shift = Int64(64 - T.bitWidth / 2)
     let wide = (Int64(bitPattern: a.zeroExtended) &<< shift) &>> shift
     cpu.setRegister(GPR.rax.slot, T(truncatingIfNeeded: wide))
-    return op + 1
+    return op.next
   }
 
   /// `CWD`, `CDQ`, `CQO`.
   @inline(__always)
-  static func CWD<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> OpPointer {
+  static func CWD<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> OpPointer {
     let a: T = cpu.register(GPR.rax.slot)
     cpu.setRegister(GPR.rdx.slot, a.isNegative ? ~T(0) : 0)
-    return op + 1
+    return op.next
   }
 
   /// Pushes in 64-bit mode.
@@ -221,34 +221,34 @@ extension Body {
   }
 
   @inline(__always)
-  static func PUSH_r64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
-    try push64(cpu, cpu.register(op.pointee.source))
-    return op + 1
+  static func PUSH_r64(_ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
+    try push64(cpu, cpu.register(op.fields.source))
+    return op.next
   }
 
   @inline(__always)
-  static func PUSH_i64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
-    try push64(cpu, UInt64(truncatingIfNeeded: op.pointee.immediate))
-    return op + 1
+  static func PUSH_i64(_ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
+    try push64(cpu, UInt64(truncatingIfNeeded: op.fields.immediate))
+    return op.next
   }
 
   @inline(__always)
   static func PUSH_m64<F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, 8, Access.read, M.self)
     try push64(cpu, try M.load(cpu, linear, UInt64.self))
-    return op + 1
+    return op.next
   }
 
   @inline(__always)
-  static func POP_r64(_ cpu: CPU, _ op: OpPointer) throws(Exit) -> OpPointer {
+  static func POP_r64(_ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
     let linear = cpu[.rsp]
     if !M.isFast { try cpu.checkFlatStack(linear, 8) }
     let value = try M.load(cpu, linear, UInt64.self)
     cpu[.rsp] = linear &+ 8
-    cpu.setRegister(op.pointee.destination, value)
-    return op + 1
+    cpu.setRegister(op.fields.destination, value)
+    return op.next
   }
 }
 
@@ -296,11 +296,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// `PUSH` of a register outside the 64-bit form.
   func PUSH_r<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try push(register(op.pointee.source, T.self))
+    try push(register(op.fields.source, T.self))
   }
 
   func PUSH_i<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try push(T(truncatingIfNeeded: op.pointee.immediate))
+    try push(T(truncatingIfNeeded: op.fields.immediate))
   }
 
   func PUSH_E<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
@@ -309,7 +309,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func POP_r<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     let value = try pop(T.self)
-    setRegister(op.pointee.destination, value)
+    setRegister(op.fields.destination, value)
   }
 
   /// `POP Ev`: an address that uses RSP is computed after the increment (SDM Vol. 2, `POP`).
@@ -349,16 +349,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   func MOVBE_GM<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    setRegister(op.pointee.destination, try loadOperand(op, T.self).byteSwapped)
+    setRegister(op.fields.destination, try loadOperand(op, T.self).byteSwapped)
   }
 
   func MOVBE_MG<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try storeOperand(op, register(op.pointee.source, T.self).byteSwapped)
+    try storeOperand(op, register(op.fields.source, T.self).byteSwapped)
   }
 
   /// `MOVNTI`: caching hints mean nothing here.
   func MOVNTI<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    try storeOperand(op, register(op.pointee.source, T.self))
+    try storeOperand(op, register(op.fields.source, T.self))
   }
 
   /// `CMPXCHG8B`, and `CMPXCHG16B` with REX.W, which wants its operand aligned.
@@ -395,12 +395,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `MOVSXD`), Intel's a word, which is a `MOV`.
   func MOVSXD_w(_ op: OpPointer) throws(Exit) {
     let value = try loadOperand(op, UInt32.self)
-    setRegister(op.pointee.destination, UInt16(truncatingIfNeeded: value))
+    setRegister(op.fields.destination, UInt16(truncatingIfNeeded: value))
   }
 
   func XLAT(_ op: OpPointer) throws(Exit) {
-    let offset = (self[.rbx] &+ (self[.rax] & 0xFF)) & op.pointee.addressMask
-    let linear = try linearAddress(op.pointee.segmentIndex, offset, 1, Access.read)
+    let offset = (self[.rbx] &+ (self[.rax] & 0xFF)) & op.fields.addressMask
+    let linear = try linearAddress(op.fields.segmentIndex, offset, 1, Access.read)
     setRegister(GPR.rax.slot, try Slow.load(self, linear, UInt8.self))
   }
 }

@@ -92,6 +92,13 @@ private func isPlain<F: BinaryFormat>(_ a: F.Bits, _: F.Type) -> Bool {
   return magnitude == 0 || magnitude &- F.smallestNormal < F.infinity &- F.smallestNormal
 }
 
+/// Neither zero nor denormal. Operands that are this and make a result that is safely normal are plain: infinities and
+/// NaNs make none.
+@inline(__always)
+private func isNormalSized<F: BinaryFormat>(_ a: F.Bits, _: F.Type) -> Bool {
+  a & ~F.signMask >= F.smallestNormal
+}
+
 /// Whether every lane of a comparison is true.
 @inline(__always)
 private func all<S: SIMD>(_ mask: SIMDMask<S>) -> Bool {
@@ -104,6 +111,12 @@ extension HostOperation {
   fileprivate static func result(_ a: UInt32, _ b: UInt32) -> UInt32? {
     let (x, y) = (Float(bitPattern: a), Float(bitPattern: b))
     let result = apply(x, y).bitPattern
+    if rounds,
+      _fastPath(
+        isNormalSized(a, Binary32.self) && isNormalSized(b, Binary32.self) && Binary32.isSafelyNormal(result))
+    {
+      return result
+    }
     guard isPlain(a, Binary32.self), isPlain(b, Binary32.self) else { return nil }
     guard !rounds || Binary32.isSafelyNormal(result) || Binary32.isZero(result) && isExactZero(x, y) else {
       return nil
@@ -115,6 +128,12 @@ extension HostOperation {
   fileprivate static func result(_ a: UInt64, _ b: UInt64) -> UInt64? {
     let (x, y) = (Double(bitPattern: a), Double(bitPattern: b))
     let result = apply(x, y).bitPattern
+    if rounds,
+      _fastPath(
+        isNormalSized(a, Binary64.self) && isNormalSized(b, Binary64.self) && Binary64.isSafelyNormal(result))
+    {
+      return result
+    }
     guard isPlain(a, Binary64.self), isPlain(b, Binary64.self) else { return nil }
     guard !rounds || Binary64.isSafelyNormal(result) || Binary64.isZero(result) && isExactZero(x, y) else {
       return nil
@@ -191,17 +210,18 @@ extension VectorForm {
   }
 
   @inline(__always)
-  static func hostPackedSingle<O: HostOperation>(_ cpu: CPU, _ op: OpPointer, _: O.Type) -> Bool {
+  static func hostPackedSingle<O: HostOperation>(_ cpu: CPU, _ op: some OpReference, _: O.Type) -> Bool {
     hostPacked(cpu, op, rounds: O.rounds) { O.singles($0, $1) }
   }
   @inline(__always)
-  static func hostPackedDouble<O: HostOperation>(_ cpu: CPU, _ op: OpPointer, _: O.Type) -> Bool {
+  static func hostPackedDouble<O: HostOperation>(_ cpu: CPU, _ op: some OpReference, _: O.Type) -> Bool {
     hostPacked(cpu, op, rounds: O.rounds) { O.doubles($0, $1) }
   }
 
   @inline(__always)
   private static func hostPacked(
-    _ cpu: CPU, _ op: OpPointer, rounds: Bool, _ compute: (SIMD16<UInt8>, SIMD16<UInt8>) -> SIMD16<UInt8>?
+    _ cpu: CPU, _ op: some OpReference, rounds: Bool,
+    _ compute: (SIMD16<UInt8>, SIMD16<UInt8>) -> SIMD16<UInt8>?
   ) -> Bool {
     guard allowsHost(cpu, rounds), let b = reached({ () throws(Exit) in try second(cpu, op) }) else {
       return false
@@ -218,20 +238,39 @@ extension VectorForm {
   }
 
   @inline(__always)
-  static func hostScalarSingle<O: HostOperation>(_ cpu: CPU, _ op: OpPointer, _: O.Type) -> Bool {
+  static func hostScalarSingle<O: HostOperation>(_ cpu: CPU, _ op: some OpReference, _: O.Type) -> Bool {
     guard allowsHost(cpu, O.rounds), let b = reached({ () throws(Exit) in try second4(cpu, op) }),
-      let result = O.result(cpu.xmm(op.pointee.source).pointee.doublewords[0], b)
+      let result = O.result(cpu.xmm(op.fields.source).pointee.doublewords[0], b)
     else { return false }
     commitScalar(cpu, op, result)
     return true
   }
 
   @inline(__always)
-  static func hostScalarDouble<O: HostOperation>(_ cpu: CPU, _ op: OpPointer, _: O.Type) -> Bool {
+  static func hostScalarDouble<O: HostOperation>(_ cpu: CPU, _ op: some OpReference, _: O.Type) -> Bool {
     guard allowsHost(cpu, O.rounds), let b = reached({ () throws(Exit) in try second8(cpu, op) }),
-      let result = O.result(cpu.xmm(op.pointee.source).pointee.quadwords[0], b)
+      let result = O.result(cpu.xmm(op.fields.source).pointee.quadwords[0], b)
     else { return false }
     commitScalar(cpu, op, result)
+    return true
+  }
+
+  /// `SQRTSD` and `SQRTSS`: the root of a normal number is one.
+  @inline(__always)
+  static func hostSquareRootDouble(_ cpu: CPU, _ op: some OpReference) -> Bool {
+    guard allowsHost(cpu, true), let bits = reached({ () throws(Exit) in try second8(cpu, op) }),
+      isPlain(bits, Binary64.self), bits & Binary64.signMask == 0 || Binary64.isZero(bits)
+    else { return false }
+    commitScalar(cpu, op, Double(bitPattern: bits).squareRoot().bitPattern)
+    return true
+  }
+
+  @inline(__always)
+  static func hostSquareRootSingle(_ cpu: CPU, _ op: some OpReference) -> Bool {
+    guard allowsHost(cpu, true), let bits = reached({ () throws(Exit) in try second4(cpu, op) }),
+      isPlain(bits, Binary32.self), bits & Binary32.signMask == 0 || Binary32.isZero(bits)
+    else { return false }
+    commitScalar(cpu, op, Float(bitPattern: bits).squareRoot().bitPattern)
     return true
   }
 
@@ -247,13 +286,13 @@ extension VectorForm {
 extension VectorForm {
   /// Which of greater, less and equal the predicate of the op accepts, as masks.
   @inline(__always)
-  private static func accepted(_ op: OpPointer) -> (greater: UInt64, less: UInt64, equal: UInt64) {
+  private static func accepted(_ op: some OpReference) -> (greater: UInt64, less: UInt64, equal: UInt64) {
     let relations = Binary64.relations(accepting: immediate8(op) & (isVEX ? 31 : 7))
     return (0 &- (relations & 1), 0 &- (relations >> 1 & 1), 0 &- (relations >> 2 & 1))
   }
 
   @inline(__always)
-  static func hostMaskSingle(_ cpu: CPU, _ op: OpPointer) -> Bool {
+  static func hostMaskSingle(_ cpu: CPU, _ op: some OpReference) -> Bool {
     let accepted = accepted(op)
     return hostPacked(cpu, op, rounds: false) { a, b in
       let (x, y) = (a.singles, b.singles)
@@ -266,7 +305,7 @@ extension VectorForm {
   }
 
   @inline(__always)
-  static func hostMaskDouble(_ cpu: CPU, _ op: OpPointer) -> Bool {
+  static func hostMaskDouble(_ cpu: CPU, _ op: some OpReference) -> Bool {
     let accepted = accepted(op)
     return hostPacked(cpu, op, rounds: false) { a, b in
       let (x, y) = (a.doubles, b.doubles)
@@ -284,8 +323,8 @@ extension VectorForm {
 extension VectorForm {
   /// `COMISS` and `UCOMISS`, which differ for NaNs alone.
   @inline(__always)
-  static func hostCompareSingle(_ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> Bool {
-    let a = cpu.xmm(op.pointee.destination).pointee.doublewords[0]
+  static func hostCompareSingle(_ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags) -> Bool {
+    let a = cpu.xmm(op.fields.destination).pointee.doublewords[0]
     guard let b = reached({ () throws(Exit) in try second4(cpu, op) }), isPlain(a, Binary32.self),
       isPlain(b, Binary32.self)
     else { return false }
@@ -294,8 +333,8 @@ extension VectorForm {
   }
 
   @inline(__always)
-  static func hostCompareDouble(_ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> Bool {
-    let a = cpu.xmm(op.pointee.destination).pointee.quadwords[0]
+  static func hostCompareDouble(_ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags) -> Bool {
+    let a = cpu.xmm(op.fields.destination).pointee.quadwords[0]
     guard let b = reached({ () throws(Exit) in try second8(cpu, op) }), isPlain(a, Binary64.self),
       isPlain(b, Binary64.self)
     else { return false }
@@ -309,7 +348,7 @@ extension VectorForm {
   }
 
   @inline(__always)
-  static func hostCVTSI2SD<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> Bool {
+  static func hostCVTSI2SD<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> Bool {
     guard let integer = reached({ () throws(Exit) in try general(cpu, op, T.self) }) else { return false }
     let value = Int64(bitPattern: integer.signExtended)
     guard T.bitWidth == 32 || value.magnitude <= 1 << 53 || allowsHost(cpu, true) else { return false }
@@ -318,7 +357,7 @@ extension VectorForm {
   }
 
   @inline(__always)
-  static func hostCVTSI2SS<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> Bool {
+  static func hostCVTSI2SS<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> Bool {
     guard let integer = reached({ () throws(Exit) in try general(cpu, op, T.self) }) else { return false }
     let value = Int64(bitPattern: integer.signExtended)
     guard value.magnitude <= 1 << 24 || allowsHost(cpu, true) else { return false }
@@ -328,20 +367,20 @@ extension VectorForm {
 
   /// `CVTTSD2SI` of values that fit.
   @inline(__always)
-  static func hostCVTTSD2SI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> Bool {
+  static func hostCVTTSD2SI<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> Bool {
     guard let bits = reached({ () throws(Exit) in try second8(cpu, op) }) else { return false }
     return setTruncated(cpu, op, Double(bitPattern: bits), T.self)
   }
 
   @inline(__always)
-  static func hostCVTTSS2SI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> Bool {
+  static func hostCVTTSS2SI<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> Bool {
     guard let bits = reached({ () throws(Exit) in try second4(cpu, op) }) else { return false }
     return setTruncated(cpu, op, Double(Float(bitPattern: bits)), T.self)
   }
 
   @inline(__always)
   private static func setTruncated<T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ value: Double, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ value: Double, _: T.Type
   ) -> Bool {
     let limit: Double = T.bitWidth == 32 ? 0x1p31 : 0x1p63
     guard value.magnitude < limit else { return false }
@@ -349,12 +388,12 @@ extension VectorForm {
     guard Double(integer) == value || cpu.pointee.mxcsr & (MXCSR.PE | MXCSR.PM) == MXCSR.PE | MXCSR.PM else {
       return false
     }
-    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: integer))
+    cpu.setRegister(op.fields.destination, T(truncatingIfNeeded: integer))
     return true
   }
 
   @inline(__always)
-  static func hostCVTSS2SD(_ cpu: CPU, _ op: OpPointer) -> Bool {
+  static func hostCVTSS2SD(_ cpu: CPU, _ op: some OpReference) -> Bool {
     guard let bits = reached({ () throws(Exit) in try second4(cpu, op) }), isPlain(bits, Binary32.self) else {
       return false
     }
@@ -363,7 +402,7 @@ extension VectorForm {
   }
 
   @inline(__always)
-  static func hostCVTSD2SS(_ cpu: CPU, _ op: OpPointer) -> Bool {
+  static func hostCVTSD2SS(_ cpu: CPU, _ op: some OpReference) -> Bool {
     guard allowsHost(cpu, true), let bits = reached({ () throws(Exit) in try second8(cpu, op) }),
       isPlain(bits, Binary64.self)
     else { return false }

@@ -37,7 +37,9 @@ enum TEST: BinaryOperation {
 
 enum NOT: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     ~a
   }
 }

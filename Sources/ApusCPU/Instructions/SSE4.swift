@@ -122,25 +122,51 @@ extension VectorForm {
 // MARK: SSSE3
 
 extension VectorForm {
-  static func PSHUFB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PSHUFB) }
-  static func PHADDW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHADDW) }
-  static func PHADDD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHADDD) }
-  static func PHADDSW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHADDSW) }
+  static func PSHUFB(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PSHUFB)
+  }
+  static func PHADDW(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PHADDW)
+  }
+  static func PHADDD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PHADDD)
+  }
+  static func PHADDSW(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PHADDSW)
+  }
   static func PMADDUBSW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try packed(cpu, op, PackedInteger.PMADDUBSW)
   }
-  static func PHSUBW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHSUBW) }
-  static func PHSUBD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHSUBD) }
-  static func PHSUBSW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PHSUBSW) }
-  static func PSIGNB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PSIGNB) }
-  static func PSIGNW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PSIGNW) }
-  static func PSIGND(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PSIGND) }
+  static func PHSUBW(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PHSUBW)
+  }
+  static func PHSUBD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PHSUBD)
+  }
+  static func PHSUBSW(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PHSUBSW)
+  }
+  static func PSIGNB(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PSIGNB)
+  }
+  static func PSIGNW(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PSIGNW)
+  }
+  static func PSIGND(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PSIGND)
+  }
   static func PMULHRSW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try packed(cpu, op, PackedInteger.PMULHRSW)
   }
-  static func PABSB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PABSB) }
-  static func PABSW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PABSW) }
-  static func PABSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PABSD) }
+  static func PABSB(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PABSB)
+  }
+  static func PABSW(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PABSW)
+  }
+  static func PABSD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PABSD)
+  }
   static func PALIGNR(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try shuffled(cpu, op, PackedInteger.PALIGNR)
   }
@@ -149,27 +175,51 @@ extension VectorForm {
 // MARK: SSE4: packed integers
 
 extension VectorForm {
-  static func PMULDQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMULDQ) }
+  static func PMULDQ(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMULDQ)
+  }
   @inline(__always)
-  static func PCMPEQQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PCMPEQQ) }
-  static func PCMPGTQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PCMPGTQ) }
+  static func PCMPEQQ(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PCMPEQQ)
+  }
+  static func PCMPGTQ(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PCMPGTQ)
+  }
   static func PACKUSDW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try packed(cpu, op, PackedInteger.PACKUSDW)
   }
-  static func PMINSB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINSB) }
+  static func PMINSB(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMINSB)
+  }
   @inline(__always)
-  static func PMINSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINSD) }
-  static func PMINUW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINUW) }
+  static func PMINSD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMINSD)
+  }
+  static func PMINUW(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMINUW)
+  }
   @inline(__always)
-  static func PMINUD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMINUD) }
-  static func PMAXSB(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXSB) }
+  static func PMINUD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMINUD)
+  }
+  static func PMAXSB(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMAXSB)
+  }
   @inline(__always)
-  static func PMAXSD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXSD) }
-  static func PMAXUW(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXUW) }
+  static func PMAXSD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMAXSD)
+  }
+  static func PMAXUW(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMAXUW)
+  }
   @inline(__always)
-  static func PMAXUD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMAXUD) }
+  static func PMAXUD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMAXUD)
+  }
   @inline(__always)
-  static func PMULLD(_ cpu: CPU, _ op: OpPointer) throws(Exit) { try packed(cpu, op, PackedInteger.PMULLD) }
+  static func PMULLD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
+    try packed(cpu, op, PackedInteger.PMULLD)
+  }
   static func PHMINPOSUW(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
     try packed(cpu, op, PackedInteger.PHMINPOSUW)
   }

@@ -3,7 +3,7 @@
 // MARK: General registers
 
 extension VectorForm {
-  static func CVTSI2SS<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+  static func CVTSI2SS<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) throws(Exit) {
     try require(cpu)
     let integer = try general(cpu, op, T.self)
     var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
@@ -12,7 +12,7 @@ extension VectorForm {
     commitScalar(cpu, op, result)
   }
 
-  static func CVTSI2SD<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+  static func CVTSI2SD<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) throws(Exit) {
     try require(cpu)
     let integer = try general(cpu, op, T.self)
     var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
@@ -21,22 +21,22 @@ extension VectorForm {
     commitScalar(cpu, op, result)
   }
 
-  static func CVTSS2SI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+  static func CVTSS2SI<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) throws(Exit) {
     try singleToGeneral(cpu, op, T.self, truncating: false)
   }
-  static func CVTTSS2SI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+  static func CVTTSS2SI<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) throws(Exit) {
     try singleToGeneral(cpu, op, T.self, truncating: true)
   }
-  static func CVTSD2SI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+  static func CVTSD2SI<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) throws(Exit) {
     try doubleToGeneral(cpu, op, T.self, truncating: false)
   }
-  static func CVTTSD2SI<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) throws(Exit) {
+  static func CVTTSD2SI<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) throws(Exit) {
     try doubleToGeneral(cpu, op, T.self, truncating: true)
   }
 
   @inline(__always)
   private static func singleToGeneral<T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _: T.Type, truncating: Bool
+    _ cpu: CPU, _ op: some OpReference, _: T.Type, truncating: Bool
   ) throws(Exit) {
     try require(cpu)
     let source = try second4(cpu, op)
@@ -44,12 +44,12 @@ extension VectorForm {
     let mode = truncating ? RoundingMode.towardZero : context.rounding
     let result = Binary32.convertToInteger(source, as: T.Signed.self, rounding: mode, &context)
     try cpu.report(context)
-    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: result))
+    cpu.setRegister(op.fields.destination, T(truncatingIfNeeded: result))
   }
 
   @inline(__always)
   private static func doubleToGeneral<T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _: T.Type, truncating: Bool
+    _ cpu: CPU, _ op: some OpReference, _: T.Type, truncating: Bool
   ) throws(Exit) {
     try require(cpu)
     let source = try second8(cpu, op)
@@ -57,14 +57,14 @@ extension VectorForm {
     let mode = truncating ? RoundingMode.towardZero : context.rounding
     let result = Binary64.convertToInteger(source, as: T.Signed.self, rounding: mode, &context)
     try cpu.report(context)
-    cpu.setRegister(op.pointee.destination, T(truncatingIfNeeded: result))
+    cpu.setRegister(op.fields.destination, T(truncatingIfNeeded: result))
   }
 }
 
 // MARK: Between the formats
 
 extension VectorForm {
-  static func CVTSS2SD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func CVTSS2SD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try require(cpu)
     let source = try second4(cpu, op)
     var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
@@ -73,7 +73,7 @@ extension VectorForm {
     commitScalar(cpu, op, result)
   }
 
-  static func CVTSD2SS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func CVTSD2SS(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try require(cpu)
     let source = try second8(cpu, op)
     var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
@@ -82,18 +82,18 @@ extension VectorForm {
     commitScalar(cpu, op, result)
   }
 
-  static func CVTPS2PD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func CVTPS2PD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try widen(cpu, op) { Binary64.convert(single: $0, &$1) }
   }
 
-  static func CVTPD2PS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func CVTPD2PS(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try narrow(cpu, op) { Binary32.convert(double: $0, &$1) }
   }
 
   /// Doublewords of the source, half as wide as the vector, to quadwords.
   @inline(__always)
   private static func widen(
-    _ cpu: CPU, _ op: OpPointer, _ convert: (UInt32, inout FloatingPointContext) -> UInt64
+    _ cpu: CPU, _ op: some OpReference, _ convert: (UInt32, inout FloatingPointContext) -> UInt64
   ) throws(Exit) {
     try require(cpu)
     let source = isWide ? try second16(cpu, op) : SIMD16(vector64: try second8(cpu, op))
@@ -110,7 +110,7 @@ extension VectorForm {
   /// Quadwords to doublewords in the lower half of the vector; the rest becomes zero.
   @inline(__always)
   private static func narrow(
-    _ cpu: CPU, _ op: OpPointer, _ convert: (UInt64, inout FloatingPointContext) -> UInt32
+    _ cpu: CPU, _ op: some OpReference, _ convert: (UInt64, inout FloatingPointContext) -> UInt32
   ) throws(Exit) {
     try require(cpu)
     let source = try second(cpu, op)
@@ -130,26 +130,26 @@ extension VectorForm {
 // MARK: Packed doublewords
 
 extension VectorForm {
-  static func CVTDQ2PS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func CVTDQ2PS(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try packedSingle(cpu, op) { Binary32.convert(Int64(Int32(bitPattern: $1)), &$2) }
   }
 
-  static func CVTPS2DQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func CVTPS2DQ(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try packedSingle(cpu, op) { doubleword(single: $1, truncating: false, &$2) }
   }
-  static func CVTTPS2DQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func CVTTPS2DQ(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try packedSingle(cpu, op) { doubleword(single: $1, truncating: true, &$2) }
   }
 
   /// Exact, so without exceptions.
-  static func CVTDQ2PD(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func CVTDQ2PD(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try widen(cpu, op) { Binary64.convert(Int64(Int32(bitPattern: $0)), &$1) }
   }
 
-  static func CVTPD2DQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func CVTPD2DQ(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try narrow(cpu, op) { doubleword(double: $0, truncating: false, &$1) }
   }
-  static func CVTTPD2DQ(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func CVTTPD2DQ(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try narrow(cpu, op) { doubleword(double: $0, truncating: true, &$1) }
   }
 }
@@ -180,7 +180,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let low = Binary32.convert(Int64(Int32(truncatingIfNeeded: source)), &context)
     let high = Binary32.convert(Int64(Int32(truncatingIfNeeded: source &>> 32)), &context)
     // The registers are MMX registers even if the conversion faults.
-    if !op.pointee.isMemory { enterMMX() }
+    if !op.fields.isMemory { enterMMX() }
     try report(context)
     Legacy<AnySource>.commitScalar(self, op, UInt64(low) | UInt64(high) &<< 32)
   }
@@ -191,8 +191,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     var context = FloatingPointContext(mxcsr: pointee.mxcsr)
     let low = Binary64.convert(Int64(Int32(truncatingIfNeeded: source)), &context)
     let high = Binary64.convert(Int64(Int32(truncatingIfNeeded: source &>> 32)), &context)
-    if !op.pointee.isMemory { enterMMX() }
-    xmm(op.pointee.destination).pointee = SIMD16(quadwords: SIMD2(low, high))
+    if !op.fields.isMemory { enterMMX() }
+    xmm(op.fields.destination).pointee = SIMD16(quadwords: SIMD2(low, high))
   }
 
   /// The Q operand of a conversion to XMM. With a memory operand the x87 state neither matters nor changes
@@ -200,9 +200,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(__always)
   private func sourceForConversion(_ op: OpPointer) throws(Exit) -> UInt64 {
     try requireSSE()
-    if op.pointee.isMemory { return try load8(op) }
+    if op.fields.isMemory { return try load8(op) }
     try requireMMX()
-    return mmx(op.pointee.base)
+    return mmx(op.fields.base)
   }
 
   func CVTPS2PI(_ op: OpPointer) throws(Exit) { try singlesToMMX(op, truncating: false) }
@@ -222,7 +222,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let high = doubleword(
       single: UInt32(truncatingIfNeeded: source &>> 32), truncating: truncating, &context)
     try report(context)
-    setMMX(op.pointee.destination, UInt64(low) | UInt64(high) &<< 32)
+    setMMX(op.fields.destination, UInt64(low) | UInt64(high) &<< 32)
   }
 
   @inline(__always)
@@ -235,7 +235,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let low = doubleword(double: source[0], truncating: truncating, &context)
     let high = doubleword(double: source[1], truncating: truncating, &context)
     try report(context)
-    setMMX(op.pointee.destination, UInt64(low) | UInt64(high) &<< 32)
+    setMMX(op.fields.destination, UInt64(low) | UInt64(high) &<< 32)
   }
 }
 
@@ -243,7 +243,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
 extension VectorForm {
   /// Words of the source, half as wide as the vector, to singles.
-  static func VCVTPH2PS(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func VCVTPH2PS(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try require(cpu)
     let source = isWide ? try second16(cpu, op) : SIMD16(vector64: try second8(cpu, op))
     var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
@@ -256,9 +256,9 @@ extension VectorForm {
   }
 
   /// Singles to words in half the vector. The rounding mode is bits 1:0 of the immediate, or MXCSR's with bit 2.
-  static func VCVTPS2PH(_ cpu: CPU, _ op: OpPointer) throws(Exit) {
+  static func VCVTPS2PH(_ cpu: CPU, _ op: some OpReference) throws(Exit) {
     try require(cpu)
-    let source = value(cpu, op.pointee.destination).doublewords
+    let source = value(cpu, op.fields.destination).doublewords
     var mxcsr = cpu.pointee.mxcsr & ~MXCSR.FTZ
     if immediate8(op) & 4 == 0 { mxcsr = mxcsr & ~MXCSR.RC | UInt32(immediate8(op) & 3) &<< 13 }
     var rounding = FloatingPointContext(mxcsr: mxcsr)
@@ -267,12 +267,12 @@ extension VectorForm {
     var context = FloatingPointContext(mxcsr: cpu.pointee.mxcsr)
     context.raise(rounding.raised)
     let result = SIMD16(words: words)
-    guard op.pointee.isMemory else {
+    guard op.fields.isMemory else {
       try cpu.report(context)
-      return set(cpu, op.pointee.base, YMM(result))
+      return set(cpu, op.fields.base, YMM(result))
     }
     // A page fault comes before the exceptions of the conversion, which it keeps out of MXCSR.
-    let linear = try cpu.segmentedAddress(op, isWide ? 16 : 8, Access.write)
+    let linear = try cpu.segmentedAddress(op.pointer, isWide ? 16 : 8, Access.write)
     _ = try cpu.slowPointer(linear, isWide ? 16 : 8, Access.write)
     cpu.pointee.bounceSize = 0
     try cpu.report(context)

@@ -4,29 +4,31 @@
 protocol ShiftCount {
   /// True if the count may be zero, in which case no flag changes.
   static var mayBeZero: Bool { get }
-  static func count<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> UInt64
+  static func count<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> UInt64
 }
 
 /// A constant that the decoder has masked and found not to be zero.
 enum ByConstant: ShiftCount {
   @inline(__always) static var mayBeZero: Bool { false }
   @inline(__always)
-  static func count<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> UInt64 {
-    UInt64(truncatingIfNeeded: op.pointee.immediate)
+  static func count<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> UInt64 {
+    UInt64(truncatingIfNeeded: op.fields.immediate)
   }
 }
 
 enum ByCL: ShiftCount {
   @inline(__always) static var mayBeZero: Bool { true }
   @inline(__always)
-  static func count<T: OperandWidth>(_ cpu: CPU, _ op: OpPointer, _: T.Type) -> UInt64 {
+  static func count<T: OperandWidth>(_ cpu: CPU, _ op: some OpReference, _: T.Type) -> UInt64 {
     cpu.register(GPR.rcx.slot, UInt64.self) & (T.self == UInt64.self ? 63 : 31)
   }
 }
 
 enum SHL<N: ShiftCount>: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     let n = N.count(cpu, op, T.self)
     if N.mayBeZero && n == 0 { return a }
     let almost = T(truncatingIfNeeded: a.zeroExtended &<< (n &- 1))
@@ -38,7 +40,9 @@ enum SHL<N: ShiftCount>: UnaryOperation {
 
 enum SHR<N: ShiftCount>: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     let n = N.count(cpu, op, T.self)
     if N.mayBeZero && n == 0 { return a }
     let almost = a.zeroExtended &>> (n &- 1)
@@ -50,7 +54,9 @@ enum SHR<N: ShiftCount>: UnaryOperation {
 
 enum SAR<N: ShiftCount>: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     let n = N.count(cpu, op, T.self)
     if N.mayBeZero && n == 0 { return a }
     let almost = Int64(bitPattern: a.signExtended) &>> Int64(truncatingIfNeeded: n &- 1)
@@ -65,14 +71,18 @@ enum SAR<N: ShiftCount>: UnaryOperation {
 /// zero-extended.
 enum KEEP: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     a
   }
 }
 
 enum ROL<N: ShiftCount>: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     let n = N.count(cpu, op, T.self)
     if N.mayBeZero && n == 0 { return a }
     let r = rotateLeft(a, n)
@@ -85,7 +95,9 @@ enum ROL<N: ShiftCount>: UnaryOperation {
 
 enum ROR<N: ShiftCount>: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     let n = N.count(cpu, op, T.self)
     if N.mayBeZero && n == 0 { return a }
     let r = rotateLeft(a, 0 &- n)
@@ -99,7 +111,9 @@ enum ROR<N: ShiftCount>: UnaryOperation {
 /// `ROL` where the block overwrites CF and OF before anything reads them.
 enum ROL_deadFlags<N: ShiftCount>: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     rotateLeft(a, N.count(cpu, op, T.self))
   }
 }
@@ -107,7 +121,9 @@ enum ROL_deadFlags<N: ShiftCount>: UnaryOperation {
 /// `ROR` where the block overwrites CF and OF before anything reads them.
 enum ROR_deadFlags<N: ShiftCount>: UnaryOperation {
   @inline(__always)
-  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags) -> T {
+  static func apply<T: OperandWidth>(_ a: T, _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags)
+    -> T
+  {
     rotateLeft(a, 0 &- N.count(cpu, op, T.self))
   }
 }
@@ -176,22 +192,22 @@ extension SHRD: DoubleShift {}
 extension Body {
   @inline(__always)
   static func doubleShift_rr<D: DoubleShift, N: ShiftCount, T: OperandWidth>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: D.Type, _: N.Type, _: T.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: D.Type, _: N.Type, _: T.Type
   ) -> OpPointer {
     let n = N.count(cpu, op, T.self)
     let r: T = D.apply(
-      cpu.register(op.pointee.destination), cpu.register(op.pointee.source), n, &flags)
-    cpu.setRegister(op.pointee.destination, r)
-    return op + 1
+      cpu.register(op.fields.destination), cpu.register(op.fields.source), n, &flags)
+    cpu.setRegister(op.fields.destination, r)
+    return op.next
   }
 
   @inline(__always)
   static func doubleShift_mr<D: DoubleShift, N: ShiftCount, T: OperandWidth, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _ flags: inout LazyFlags, _: D.Type, _: N.Type, _: T.Type, _: F.Type
+    _ cpu: CPU, _ op: some OpReference, _ flags: inout LazyFlags, _: D.Type, _: N.Type, _: T.Type, _: F.Type
   ) throws(Exit) -> OpPointer {
     let n = N.count(cpu, op, T.self)
     return try modify(cpu, op, T.self, F.self, writes: true) {
-      D.apply($0, cpu.register(op.pointee.source), n, &flags)
+      D.apply($0, cpu.register(op.fields.source), n, &flags)
     }
   }
 }
@@ -211,8 +227,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     _ op: OpPointer, _: T.Type, _ leftCount: (UInt64, UInt64) -> UInt64
   ) throws(Exit) {
     let mask: UInt64 = T.self == UInt64.self ? 63 : 31
-    let isByCL = op.pointee.source == 1
-    let raw: UInt64 = isByCL ? register(GPR.rcx.slot) : UInt64(truncatingIfNeeded: op.pointee.immediate)
+    let isByCL = op.fields.source == 1
+    let raw: UInt64 = isByCL ? register(GPR.rcx.slot) : UInt64(truncatingIfNeeded: op.fields.immediate)
     let count = raw & mask
     let isLeft = leftCount(1, 3) == 1
     let size = UInt64(T.bitWidth) + 1

@@ -207,7 +207,7 @@ enum Fast: MemoryAccess {
   /// `reaches` for the memory operand of `op`.
   @inline(__always)
   static func reaches<T, F: AddressForm>(
-    _ cpu: CPU, _ op: OpPointer, _: T.Type, _: F.Type, _ access: UInt32
+    _ cpu: CPU, _ op: some OpReference, _: T.Type, _: F.Type, _ access: UInt32
   ) -> Bool {
     let size = MemoryLayout<T>.size
     guard _fastPath(F.isInside(cpu, op, size, access)) else { return false }

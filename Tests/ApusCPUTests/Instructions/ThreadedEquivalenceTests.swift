@@ -40,6 +40,7 @@ import Testing
       bench[13] = 5
       bench[15] = RandomProgram.rounds
       bench.state.rip = PagingBench.code
+      bench.state.cr4 |= 1 << 9  // OSFXSR
       let processor = bench.guest.processor
       processor.state = bench.state
       let start = processor.now
@@ -117,8 +118,38 @@ struct RandomProgram {
     }
   }
 
+  /// SSE2: packed integers, scalar and packed doubles, moves between the register files and to and from memory.
+  /// XMM0 to XMM7 hold whatever they hold; MXCSR as after reset, so that every result is the same everywhere.
+  private mutating func vector() {
+    let reg = next(4)
+    let rm = next(4)
+    switch next(8) {
+    case 0...2:
+      let opcodes: [UInt8] = [0xFC, 0xFD, 0xFE, 0xD4, 0xEF, 0xEB, 0xDB, 0x62, 0x6C, 0xF4]
+      bytes += [0x66, 0x0F, opcodes[next(opcodes.count)], 0xC0 | UInt8(reg << 3 | rm)]
+    case 3:
+      bytes += [
+        0x66, 0x0F, [0x72, 0x73][next(2)], 0xC0 | [2, 6][next(2)] << 3 | UInt8(rm), UInt8(next(20)),
+      ]
+    case 4:
+      bytes += [[0xF2, 0x66][next(2)], 0x0F, [0x58, 0x59, 0x5C][next(3)], 0xC0 | UInt8(reg << 3 | rm)]
+    case 5: bytes += [0x66, 0x0F, 0x70, 0xC0 | UInt8(reg << 3 | rm), UInt8(next(256))]  // pshufd
+    case 6:
+      // movups or movsd between a register and [rsi + d]
+      let prefix: [UInt8] = next(2) == 0 ? [] : [0xF2]
+      bytes += prefix + [0x0F, 0x10 | UInt8(next(2)), 0x86 | UInt8(reg << 3)] + littleEndian(next(0x1800))
+    default:
+      switch next(3) {
+      case 0: bytes += [0x66, 0x48, 0x0F, [0x6E, 0x7E][next(2)], 0xC0 | UInt8(reg << 3 | next(4))]  // movq
+      case 1: bytes += [0x0F, 0x28, 0xC0 | UInt8(reg << 3 | rm)]  // movaps
+      default: bytes += [0xF2, 0x48, 0x0F, 0x2A, 0xC0 | UInt8(reg << 3 | next(4))]  // cvtsi2sd
+      }
+    }
+  }
+
   private mutating func instruction() {
-    switch next(16) {
+    switch next(19) {
+    case 16...18: vector()
     case 0...5: arithmetic()
     case 6...8: move()
     case 9...10: memoryOperand()

@@ -172,6 +172,40 @@ import Testing
     #expect(bench[R.ax] == 0x11)
   }
 
+  /// The same for pages that are not global, called from one that is, a few of them and more than are remembered one
+  /// by one: what is global stays in the caches of code, and nothing else does.
+  @Test(arguments: [1, 3, 400]) func addressSpacesWithGlobalCaller(_ pages: Int) {
+    let bench = PagingBench(.level4)
+    let target = bench.mode.target & ~0x1F_FFFF
+    let first = bench.state.cr3
+    let second = UInt64(bench.allocateTable())
+    bench.guest.write(Int(second), values: [bench.guest.value(Int(first), UInt64.self)])
+    for (table, physical) in [(first, Self.first), (second, Self.second)] {
+      bench.state.cr3 = table
+      for page in 0..<UInt64(pages) { bench.map(target + page << 12, to: UInt64(physical)) }
+    }
+    bench.state.cr3 = first
+    bench.state.cr4 |= Control.PGE
+    bench[1, PagingBench.code] |= Entry.G
+    bench.guest.write(Self.first, [0xB8, 1, 0, 0, 0, 0xC3])  // mov eax, 1; ret
+    bench.guest.write(Self.second, [0xB8, 0, 1, 0, 0, 0xC3])  // mov eax, 256; ret
+    bench[R.bx] = target
+    bench[R.si] = second
+    bench[R.di] = first
+    /// Calls all pages and adds what they give to R8 or R9.
+    func calls(_ register: UInt8) -> [UInt8] {
+      // mov r13d, pages; mov r14, rbx
+      [0x41, 0xBD, UInt8(pages & 0xFF), UInt8(pages >> 8), 0, 0, 0x49, 0x89, 0xDE]
+        + [0x41, 0xFF, 0xD6, 0x49, 0x01, 0xC0 | register]  // call r14; add register, rax
+        + [0x49, 0x81, 0xC6, 0, 0x10, 0, 0, 0x41, 0xFF, 0xCD, 0x75, 0xEE]  // add r14, 4096; dec r13d; jnz
+    }
+    let outcome = bench.run(
+      calls(0) + calls(0) + [0x0F, 0x22, 0xDE] + calls(1) + calls(1) + [0x0F, 0x22, 0xDF] + calls(0))
+    #expect(outcome == .done)
+    #expect(bench[8] == UInt64(pages) * 3)
+    #expect(bench[9] == UInt64(pages) * 512)
+  }
+
   /// Kernel code does not become user mode's by having run: the caches of code are apart for the privileges.
   @Test func privilege() {
     let bench = PagingBench(.level4)
