@@ -83,7 +83,7 @@ package final class HPET: Device, LineSink {
   }
 
   private var isRunning: Bool { configuration.bit(0) }
-  private var isLegacyReplacement: Bool { configuration.bit(1) }
+  package var isLegacyReplacement: Bool { configuration.bit(1) }
 
   private func cycle(_ now: VirtualTime) -> UInt64 { now.cycles(at: HPET.frequency) }
 

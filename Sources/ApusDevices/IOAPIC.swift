@@ -61,6 +61,9 @@ package final class IOAPIC: Device, LineSink, InterruptMessageSource {
   /// Level-triggered in effect: SMI, NMI, INIT and ExtINT are edges whatever the trigger mode says.
   private func isLevelTriggered(_ entry: UInt64) -> Bool { entry.bit(15) && mode(entry).isVectored }
 
+  /// Whether the entry of `input` is masked.
+  package func isMasked(_ input: Int) -> Bool { redirection[input].bit(16) }
+
   /// Whether an unmasked entry sends what a processor with interrupts off takes: NMI, INIT or SMI.
   package var sendsNonMaskable: Bool {
     for entry in redirection where !entry.bit(16) && !mode(entry).isVectored && mode(entry) != .external {

@@ -85,7 +85,12 @@ package final class PIT8254: BytePortDevice {
 
   // MARK: Time
 
+  /// Whether somebody passes IRQ0's edges on. If not, nobody needs them at their time: who would know of them calls
+  /// `run` first.
+  package var isOutputHeard = true
+
   package var deadline: VirtualTime {
+    guard isOutputHeard else { return .never }
     let transition = counters[0].nextTransition(after: synced) ?? .max
     let clock = min(transition, counters[0].pendingLoad ?? .max)
     return clock == .max ? .never : .time(ofCycle: clock, at: Self.frequency)

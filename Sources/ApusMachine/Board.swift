@@ -133,7 +133,8 @@ package final class Board {
   private func attachDevices(
     _ portA: SystemControlPortA, _ configuration: MachineConfiguration
   ) throws(AttachError) {
-    // The local APIC answers wherever its base register says, so it has no fixed range.
+    // The first five have their numbers in `BoardBus.swift`. The local APIC answers wherever its base register says,
+    // so it has no fixed range.
     try attach(localAPIC)
     try attach(ioAPIC, memory: ACPITables.ioAPICBase, size: 0x1000)
     try attach(pic, ports: PIC8259Pair.portRanges)

@@ -15,6 +15,9 @@ extension Board: SystemBus {
 
   /// Number of the local APIC among the devices: the first.
   private var apicNumber: Int { 0 }
+  /// I/O APIC, 8259A and HPET, which pass on or hide what the PIT drives, and the PIT.
+  private var timerListeners: ClosedRange<Int> { 1...3 }
+  private var pitNumber: Int { 4 }
 
   // MARK: Ports
 
@@ -48,6 +51,7 @@ extension Board: SystemBus {
   /// PCI, the last device, gets what nobody attached: a base address register may decode any port.
   private func read(_ number: Int, _ port: UInt16, _ width: Int, _ now: VirtualTime) -> UInt32 {
     accesses?.note(number, port: port, isWrite: false)
+    if timerListeners.contains(number) { pit.run(at: now) }
     let value = devices[number].readPort(port, width: width, at: now)
     settle(number, now)
     return value
@@ -55,6 +59,7 @@ extension Board: SystemBus {
 
   private func write(_ number: Int, _ port: UInt16, _ value: UInt32, _ width: Int, _ now: VirtualTime) {
     accesses?.note(number, port: port, isWrite: true)
+    if timerListeners.contains(number) { pit.run(at: now) }
     devices[number].writePort(port, value, width: width, at: now)
     if port == 0x70 { nmiGate.mask(rtc.isNMIMasked, at: now) }
     settle(number, now)
@@ -73,6 +78,7 @@ extension Board: SystemBus {
     }
     if let entry = memoryMap.entry(physical, width: width), !isSplit(physical, width) {
       accesses?.note(entry.device, isWrite: false)
+      if timerListeners.contains(entry.device) { pit.run(at: now) }
       let offset = physical - entry.range.lowerBound
       let value = devices[entry.device].readMemory(offset, width: width, at: now)
       settle(entry.device, now)
@@ -96,6 +102,7 @@ extension Board: SystemBus {
     }
     if let entry = memoryMap.entry(physical, width: width), !isSplit(physical, width) {
       accesses?.note(entry.device, isWrite: true)
+      if timerListeners.contains(entry.device) { pit.run(at: now) }
       devices[entry.device].writeMemory(physical - entry.range.lowerBound, value, width: width, at: now)
       settle(entry.device, now)
       return
@@ -178,9 +185,19 @@ extension Board: SystemBus {
   /// Notes the deadlines of a device that was accessed, and of the local APIC, whose own depends on which
   /// interrupts are waiting.
   private func settle(_ number: Int, _ now: VirtualTime) {
+    if timerListeners.contains(number) { listenToTimer() }
     deadlines.note(number, devices[number].deadline)
     if number != apicNumber { deadlines.note(apicNumber, localAPIC.deadline) }
     if deadlines.earliest < sliceEnd { processor?.requestAttention() }
+  }
+
+  /// Lets the PIT run on by itself while its edges change nothing but bits that somebody would have to read: a timer of
+  /// 18.2 Hz that firmware has left running would wake an idle host 36 times a second.
+  private func listenToTimer() {
+    let isHeard = !hpet.isLegacyReplacement && !(pic.master.IMR.bit(0) && ioAPIC.isMasked(2))
+    guard isHeard != pit.isOutputHeard else { return }
+    pit.isOutputHeard = isHeard
+    deadlines.note(pitNumber, pit.deadline)
   }
 
   /// Runs the devices whose deadline has come, each at most once.
@@ -196,6 +213,7 @@ extension Board: SystemBus {
 
   /// Reads every device's deadline, after something other than an access may have moved them.
   package func noteDeadlines() {
+    listenToTimer()
     for number in devices.indices { deadlines.note(number, devices[number].deadline) }
   }
 

@@ -176,7 +176,9 @@ final class Session {
   /// When something of that is due; nil if nothing is.
   private var automationTime: VirtualTime? {
     let typing = options.typed.isEmpty || hasBegunTyping ? nil : Self.typingStart
-    return [typing, script?.deadline, typist.deadline(room: machine.typingRoom)].compactMap { $0 }.min()
+    return [
+      typing, script?.deadline, typist.deadline(room: machine.typingRoom), typist.end(after: machine.now),
+    ].compactMap { $0 }.min()
   }
 
   /// Signals, limits and failures.

@@ -49,6 +49,11 @@ package struct Typist {
     next < groups.count && room == Self.bufferSize ? nextTime : nil
   }
 
+  /// When everything will have been typed; nil if it has, or if codes still have to go.
+  package func end(after now: VirtualTime) -> VirtualTime? {
+    next == groups.count && now < nextTime ? nextTime : nil
+  }
+
   /// The codes to give the keyboard now.
   package mutating func take(at now: VirtualTime, room: Int) -> [UInt8]? {
     guard let deadline = deadline(room: room), now >= deadline else { return nil }

@@ -87,7 +87,9 @@ import apus
     #expect(typist.deadline(room: 15) == nil && typist.take(at: 0, room: 15) == nil)
     #expect(typist.take(at: 50, room: 16) == [0x1C])
     #expect(typist.deadline(room: 16) == 150 && typist.take(at: 149, room: 16) == nil)
+    #expect(typist.end(after: 140) == nil)
     #expect(typist.take(at: 150, room: 16) == [0xF0, 0x1C])
+    #expect(typist.end(after: 249) == 250 && typist.end(after: 250) == nil)
     #expect(!typist.isDone(at: 249) && typist.isDone(at: 250))
   }
 

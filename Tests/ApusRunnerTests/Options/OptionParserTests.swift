@@ -172,6 +172,7 @@ import apus
   /// Every refusal is a usage error of one line that starts with the option as it was spelt.
   @Test(arguments: [
     ["--nonsense"], ["-nonsense=1"], ["---kernel", "k"], ["--kernel"], ["--kernel", ""], ["-initrd="],
+    ["--profile-rows", "0"], ["--profile-rows", "many"], ["--profile=3"],
     ["--stats=1"], ["--memory", "x"], ["-m", "0"], ["-m", "65G"], ["-m", "99999999999999999999T"],
     ["-m", "512K"],
     ["-m", "1048577K"], ["-m", "1G,slots=2"], ["-m"], ["-m", ""], ["-smp", "2"], ["-smp", "cores=2"],
@@ -240,7 +241,8 @@ import apus
     let text = Help.text
     for word in [
       "--kernel", "--initrd", "--append", "--memory, -m", "--drive", "--serial", "--limit-instructions",
-      "--limit-seconds", "--exit-on", "--state-hash", "--stats", "--rtc", "--raw-console", "--success-code",
+      "--limit-seconds", "--exit-on", "--state-hash", "--stats", "--profile", "--profile-rows N", "--rtc",
+      "--raw-console", "--success-code",
       "-enable-kvm", "-nographic", "-no-reboot", "-device", "--smp", "--cpu", "-nic, -net", "-monitor",
       "-accel",
       "--display", "--vga", "--screenshot", "--screen-text", "--type", "--script", "--vnc", "-k en-us",

@@ -59,6 +59,23 @@ private enum Guest {
     #expect(time.errors.contains("time limit reached: 0.050 s"))
   }
 
+  @Test func profile() {
+    let result = Child.run(
+      flat(Guest.spin) + ["--limit-instructions", "100000", "--profile", "--profile-rows", "2"])
+    #expect(result.status == 7)
+    #expect(result.errors.contains("profile: summary\n  instructions retired  100000\n"))
+    #expect(result.errors.contains("profile: hottest blocks, by instructions executed\n"))
+    #expect(result.errors.contains("JMP_J"))
+    // The profile changes nothing for the guest.
+    let hash = { (options: [String]) in
+      Child.run(flat(Guest.spin) + ["--limit-instructions", "100000", "--state-hash"] + options).errors.split(
+        separator: "\n"
+      )
+      .first { $0.hasPrefix("state-hash") }
+    }
+    #expect(hash([]) != nil && hash([]) == hash(["--profile"]))
+  }
+
   @Test func exitOnText() {
     let guest = flat(Guest.text("booting\nlogin: ") + Guest.spin)
     let result = Child.run(guest + ["--exit-on", "login:"])
