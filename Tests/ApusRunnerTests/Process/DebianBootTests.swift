@@ -17,9 +17,11 @@ enum DebianGuest {
   static let shell = directory + "/initramfs-shell.cpio"
 
   static let programs = directory + "/initramfs-programs.cpio"
+  static let workloads = directory + "/initramfs-workloads.cpio"
 
   static let isPresent = areThere([kernel, message, shell])
   static let hasPrograms = areThere([kernel, programs])
+  static let hasWorkloads = areThere([kernel, workloads])
 
   private static func areThere(_ paths: [String]) -> Bool {
     !directory.isEmpty && paths.allSatisfy { (path: String) in access(path, R_OK) == 0 }

@@ -4,17 +4,11 @@ import apus
 
 /// Disk images through the built-in BIOS, and the printer and the speaker of the machine.
 @Suite struct FirmwareProcessTests {
-  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
   private let scratch = Scratch()
-
-  private func committed(_ path: String) throws -> [UInt8] {
-    [UInt8](try Data(contentsOf: Self.root.appendingPathComponent(path)))
-  }
 
   /// A floppy disk of 1.44 MB that begins with an image of testroms/bios.
   private func floppy(_ image: String) throws -> String {
-    let bytes = try committed("testroms/bios/\(image).img")
+    let bytes = try RepositoryFile.bytes("testroms/bios/\(image).img")
     return scratch.file("\(image).img", bytes + [UInt8](repeating: 0, count: 1_474_560 - bytes.count))
   }
 
@@ -40,7 +34,7 @@ import apus
       try floppy("keys"), "--debug-exit", "--debugcon", "stdio", "--serial", "none", "--script", script,
     ])
     #expect(result.status == 1, "\(result.errors)")
-    let expected = try String(decoding: committed("testroms/bios/keys.txt"), as: UTF8.self)
+    let expected = try String(decoding: RepositoryFile.bytes("testroms/bios/keys.txt"), as: UTF8.self)
     #expect(result.output == expected)
   }
 
@@ -54,7 +48,7 @@ import apus
       "sleep 0.1", "press Esc", "wait serial end 5", "exit 0",
     ]
     let result = Child.run([
-      scratch.file("input.img", try committed("testroms/bios/input.img")), "--debugcon",
+      scratch.file("input.img", try RepositoryFile.bytes("testroms/bios/input.img")), "--debugcon",
       "file:\(scratch.path)/console", "--script",
       scratch.file("s", Array(steps.joined(separator: "\n").utf8)),
     ])
@@ -62,7 +56,7 @@ import apus
     func lines(_ bytes: [UInt8]) -> [String] {
       String(decoding: bytes, as: UTF8.self).split { $0.isNewline }.map(String.init)
     }
-    let expected = lines(try committed("testroms/bios/input.txt"))
+    let expected = lines(try RepositoryFile.bytes("testroms/bios/input.txt"))
     let found = lines(Scratch.read(scratch.path + "/console"))
     #expect(
       found.filter { !$0.hasPrefix("mouse +") && !$0.hasPrefix("mouse -") }
@@ -92,23 +86,24 @@ import apus
     let console = scratch.path + "/console"
     let menu = Child.run([
       "--hda", scratch.file("empty.img", [UInt8](repeating: 0, count: 1 << 20)), "--cdrom",
-      scratch.file("cd.img", try committed("testroms/bios/torito.img")), "-boot", "menu=on", "--debugcon",
+      scratch.file("cd.img", try RepositoryFile.bytes("testroms/bios/torito.img")), "-boot", "menu=on",
+      "--debugcon",
       "file:\(console)", "--script", scratch.file("s", Array(steps.utf8)),
     ])
     #expect(menu.status == 0, "\(menu.errors)")
-    #expect(Scratch.read(console) == (try committed("testroms/bios/boot-menu.txt")))
+    #expect(Scratch.read(console) == (try RepositoryFile.bytes("testroms/bios/boot-menu.txt")))
   }
 
   /// Every video mode and trick, against the recorded pictures, of which QEMU shows the same but for what it does
   /// not do (testroms/README.md).
   @Test func picturesAreWhatTheyShouldBe() throws {
-    let steps = try String(decoding: committed("testroms/bios/video.script"), as: UTF8.self)
+    let steps = try String(decoding: RepositoryFile.bytes("testroms/bios/video.script"), as: UTF8.self)
       .replacingOccurrences(of: "\nscreenshot ", with: "\nscreenshot \(scratch.path)/")
-    let image = scratch.file("video.img", try committed("testroms/bios/video.img"))
+    let image = scratch.file("video.img", try RepositoryFile.bytes("testroms/bios/video.img"))
     let result = Child.run([image, "--script", scratch.file("s", Array(steps.utf8))], seconds: 120)
     #expect(result.status == 0, "\(result.errors)")
     var expected: [String: [String]] = [:]
-    for line in try String(decoding: committed("testroms/bios/video.txt"), as: UTF8.self).split(
+    for line in try String(decoding: RepositoryFile.bytes("testroms/bios/video.txt"), as: UTF8.self).split(
       separator: "\n")
     {
       let words = line.split(separator: " ", maxSplits: 1).map(String.init)
