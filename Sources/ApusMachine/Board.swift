@@ -157,14 +157,14 @@ package final class Board {
     try attach(coprocessorError, ports: CoprocessorErrorPort.portRanges)
     try attach(POSTCodePort(), ports: POSTCodePort.portRanges)
     try attach(DebugConsole(sink: configuration.debugConsole), ports: DebugConsole.portRanges)
-    if let firmware { try attach(firmware, ports: FirmwareConfiguration.portRanges) }
     if let vga {
       let window = VGA.window
       try attach(
         VGAWindow(vga), ports: VGA.ports, memory: window.lowerBound,
         size: window.upperBound - window.lowerBound + 1)
     }
-    if firmware != nil {
+    if let firmware {
+      try attach(firmware, ports: FirmwareConfiguration.portRanges)
       let start = configuration.startsKernelByFirmware ? pins.line(.kernelBoot) : nil
       try attach(FirmwarePort(kernelStart: start, screen: vga), ports: FirmwarePort.portRanges)
     }

@@ -82,7 +82,7 @@ extension Board {
   /// What lies in RAM behind the ROM when firmware starts. Apus's BIOS leaves it in place; other firmware
   /// overwrites it as it copies itself there.
   func firmwareTables() throws(MachineError) -> [ACPIImage.Segment] {
-    guard shadow.hasROM, firmware != nil else { return [] }
+    guard firmware != nil else { return [] }
     return try acpiTables(in: Self.firmwareTableArea, rsdp: Self.acpiRSDP).segments
   }
 

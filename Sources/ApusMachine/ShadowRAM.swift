@@ -19,8 +19,6 @@ package final class ShadowRAM: AttributeMap {
   private let map: MemoryMap
   /// The ROM ends at 4 GiB, and its last 128 KiB also at 1 MiB. In bytes, a multiple of 4096.
   private let romSize: UInt64
-  /// Whether there is firmware.
-  var hasROM: Bool { romSize > 0 }
   private var segments = [Segment](repeating: Segment(), count: ShadowRAM.last + 1)
   /// Set by the board once there is one.
   var processor: Processor?
