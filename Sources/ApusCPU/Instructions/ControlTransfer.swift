@@ -1,5 +1,10 @@
 // SDM Vol. 1 ch. 5, "Control Transfer Instructions": the near ones. See FarTransfer.swift for the others.
 
+/// The instructions of the block up to and with `op`, which stands for `count` of them. Added as bytes, so that the
+/// sum is made before the budget is there: from one block's end to the next, the budget is what short loops wait for.
+@inline(__always)
+private func retiring(_ op: some OpReference, _ count: UInt8) -> Int64 { Int64(op.fields.count &+ count) }
+
 extension Body {
   /// Whether a condition holds. A fast form knows how to tell without a call: see `isQuick`.
   @inline(__always)
@@ -10,9 +15,9 @@ extension Body {
   /// Ends the block: `retired` instructions from `op.count` on have retired, and control goes to one of two
   /// known targets.
   @inline(__always)
-  static func branch(_ taken: Bool, _ cpu: CPU, _ op: some OpReference, retired: Int64) -> OpPointer {
+  static func branch(_ taken: Bool, _ cpu: CPU, _ op: some OpReference, retired: UInt8) -> OpPointer {
     let targets = op.targets
-    let budget = cpu.pointee.budget &- (Int64(op.fields.count) &+ retired)
+    let budget = cpu.pointee.budget &- retiring(op, retired)
     cpu.pointee.budget = budget
     if _slowPath(budget < 0) {
       cpu.pointee.rip = taken ? targets.pointee.takenRIP : targets.pointee.fallThroughRIP
@@ -28,7 +33,7 @@ extension Body {
   /// whether RIP may become the address (SDM Vol. 3, "Canonical Addressing") is left to the slow form.
   @inline(__always)
   static func jump(
-    to rip: UInt64, _ cpu: CPU, _ op: some OpReference, retired: Int64
+    to rip: UInt64, _ cpu: CPU, _ op: some OpReference, retired: UInt8
   ) throws(Exit) -> OpPointer {
     let entry = cpu.pointee.bank + TLB.jumpCacheEntry(rip)
     let isCached = entry.load(as: UInt64.self) == rip ^ cpu.pointee.codeTag
@@ -37,7 +42,7 @@ extension Body {
     } else {
       guard isCached || cpu.isCanonical(rip) else { throw cpu.fault(.GP, 0) }
     }
-    let budget = cpu.pointee.budget &- (Int64(op.fields.count) &+ retired)
+    let budget = cpu.pointee.budget &- retiring(op, retired)
     cpu.pointee.budget = budget
     // An empty entry can only match with an op that looks RIP up, so RIP must be right for it.
     cpu.pointee.rip = rip
@@ -84,7 +89,7 @@ extension Body {
       return next
     }
     cpu[.rsp] = stack
-    let budget = cpu.pointee.budget &- (Int64(op.fields.count) &+ 1)
+    let budget = cpu.pointee.budget &- retiring(op, 1)
     cpu.pointee.budget = budget
     cpu.pointee.rip = rip
     return _fastPath(budget >= 0) ? expected.pointee.fallThrough : OpPointer(bound: cpu.pointee.exitOp)
