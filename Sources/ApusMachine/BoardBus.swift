@@ -50,19 +50,24 @@ extension Board: SystemBus {
 
   /// PCI, the last device, gets what nobody attached: a base address register may decode any port.
   private func read(_ number: Int, _ port: UInt16, _ width: Int, _ now: VirtualTime) -> UInt32 {
-    accesses?.note(number, port: port, isWrite: false)
-    if timerListeners.contains(number) { pit.run(at: now) }
+    prepare(number, port: port, isWrite: false, now)
     let value = devices[number].readPort(port, width: width, at: now)
     settle(number, now)
     return value
   }
 
   private func write(_ number: Int, _ port: UInt16, _ value: UInt32, _ width: Int, _ now: VirtualTime) {
-    accesses?.note(number, port: port, isWrite: true)
-    if timerListeners.contains(number) { pit.run(at: now) }
+    prepare(number, port: port, isWrite: true, now)
     devices[number].writePort(port, value, width: width, at: now)
     if port == 0x70 { nmiGate.mask(rtc.isNMIMasked, at: now) }
     settle(number, now)
+  }
+
+  /// What comes before an access to a device: it is counted for a profile, and who passes on what the PIT drives is
+  /// told what it has driven.
+  private func prepare(_ number: Int, port: UInt16? = nil, isWrite: Bool, _ now: VirtualTime) {
+    accesses?.note(number, port: port, isWrite: isWrite)
+    if timerListeners.contains(number) { pit.run(at: now) }
   }
 
   // MARK: Memory
@@ -71,14 +76,13 @@ extension Board: SystemBus {
   package func readPhysical(_ physical: UInt64, width: Int) -> UInt64 {
     let now = now
     if let base = localAPIC.mmioBase, physical &- base <= 0x1000 - UInt64(width) {
+      prepare(apicNumber, isWrite: false, now)
       let value = localAPIC.readMemory(physical - base, width: width, at: now)
-      accesses?.note(apicNumber, isWrite: false)
       settle(apicNumber, now)
       return value
     }
     if let entry = memoryMap.entry(physical, width: width), !isSplit(physical, width) {
-      accesses?.note(entry.device, isWrite: false)
-      if timerListeners.contains(entry.device) { pit.run(at: now) }
+      prepare(entry.device, isWrite: false, now)
       let offset = physical - entry.range.lowerBound
       let value = devices[entry.device].readMemory(offset, width: width, at: now)
       settle(entry.device, now)
@@ -95,14 +99,13 @@ extension Board: SystemBus {
   package func writePhysical(_ physical: UInt64, _ value: UInt64, width: Int) {
     let now = now
     if let base = localAPIC.mmioBase, physical &- base <= 0x1000 - UInt64(width) {
-      accesses?.note(apicNumber, isWrite: true)
+      prepare(apicNumber, isWrite: true, now)
       localAPIC.writeMemory(physical - base, value, width: width, at: now)
       settle(apicNumber, now)
       return
     }
     if let entry = memoryMap.entry(physical, width: width), !isSplit(physical, width) {
-      accesses?.note(entry.device, isWrite: true)
-      if timerListeners.contains(entry.device) { pit.run(at: now) }
+      prepare(entry.device, isWrite: true, now)
       devices[entry.device].writeMemory(physical - entry.range.lowerBound, value, width: width, at: now)
       settle(entry.device, now)
       return

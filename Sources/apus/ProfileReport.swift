@@ -7,28 +7,31 @@ struct ProfileReport {
   private let profile: MachineProfile
   private let rows: Int
   private let instructions: UInt64
+  /// How often handlers were entered: all blocks are looked through for it.
+  private let dispatches: UInt64
 
   init(_ profile: MachineProfile, rows: Int, instructions: UInt64) {
     self.profile = profile
     self.rows = rows
     self.instructions = instructions
+    dispatches = profile.processor.dispatches
   }
 
   /// All lines, without line ends.
   var lines: [String] {
     summary + table("hottest blocks, by instructions executed", blocks)
       + table(
-        "hottest handlers, by how often they were entered", counts(processor.handlers, processor.dispatches))
+        "hottest handlers, by how often they were entered", counts(processor.handlers, dispatches))
       + table("slow forms that ran", counts(processor.slowForms, nil))
       + table("exceptions and software interrupts, by vector", vectors(processor.exceptions))
       + table("external interrupts, by vector", vectors(processor.interrupts))
       + table("accesses to devices", counts(profile.accesses, nil))
       + table(
-        "most frequent runs of ops, as Frequent.runs has them", counts(frequentRuns, processor.dispatches))
+        "most frequent runs of ops, as Frequent.runs has them",
+        counts(processor.frequentRuns(longest: 4), dispatches))
   }
 
   private var processor: ExecutionProfile { profile.processor }
-  private var frequentRuns: [ExecutionProfile.Count] { processor.frequentRuns(longest: 3) }
 
   private var summary: [String] {
     let counters = processor.counters
@@ -41,7 +44,7 @@ struct ProfileReport {
       ("in blocks", "\(executed), \(ratio(executed, entries, 1)) for each of \(entries) entries"),
       (
         "handlers entered",
-        "\(processor.dispatches), for \(ratio(executed, processor.dispatches, 2)) instructions each"
+        "\(dispatches), for \(ratio(executed, dispatches, 2)) instructions each"
       ),
       ("slow forms", "\(slow), \(perThousand(slow)) in a thousand instructions"),
       (

@@ -192,9 +192,7 @@ extension ExecutionProfile {
       blocks.lazy.flatMap { block -> [Count] in
         let ops = block.ops
         return ops.indices.flatMap { start -> [Count] in
-          guard longest >= 2, start + 2 <= ops.count else { return [] }
-          return (2...longest).compactMap { length -> Count? in
-            guard start + length <= ops.count else { return nil }
+          (2..<(max(longest, 1) + 1)).prefix { start + $0 <= ops.count }.map { length in
             let run = ops[start..<(start + length)]
             return (FormNames.name(run) + Self.forwardings(Array(run)), block.entries)
           }

@@ -240,16 +240,11 @@ extension ConditionCode {
   /// The condition for any lazy flags.
   @inline(__always)
   static func holds(_ flags: LazyFlags) -> Bool {
-    if code == 4 { return flags.result == 0 }
-    if code == 5 { return flags.result != 0 }
-    if _fastPath(flags.kind == FlagKind.sub + 2) {
-      return afterCompare(
-        UInt32(truncatingIfNeeded: flags.result &+ flags.source), UInt32(truncatingIfNeeded: flags.source))
+    let looksAtOverflow = code < 2 || code >= 12
+    if looksAtOverflow && !isQuick(flags.kind) {
+      return conditionSlow(code, flags.result, flags.source, flags.kind)
     }
-    if _fastPath(flags.kind == FlagKind.sub + 3) {
-      return afterCompare(flags.result &+ flags.source, flags.source)
-    }
-    return conditionSlow(code, flags.result, flags.source, flags.kind)
+    return holdsQuickly(flags)
   }
 }
 

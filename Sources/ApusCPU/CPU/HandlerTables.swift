@@ -72,11 +72,15 @@ enum HandlerTables {
 
   /// How many ops the handler of `op` does.
   static func runLength(of op: DecodedOp) -> Int {
-    guard op.handler != fast(op.form), let index = runAddresses.firstIndex(of: op.handler) else { return 1 }
+    guard op.handler != fast(op.form), let index = runIndexes[op.handler] else { return 1 }
     return runLength(index)
   }
 
   static func slow(_ form: Int) -> SlowHandler { slowHandlers[form] }
+
+  /// The runs by the code addresses of their handlers.
+  private static let runIndexes = Dictionary(
+    zip(runAddresses, runAddresses.indices), uniquingKeysWith: { first, _ in first })
 
   private static let runAddresses: [UInt64] = runHandlers.map { address(of: $0) }
 
