@@ -586,7 +586,9 @@ func hotVector(_ name: String, _ hot: HotVector, _ encoding: String, _ address: 
 // MARK: Runs
 
 /// The fields of an op that name registers, in the order of their bits in `RegisterUse.reads`.
-let operandFields = ["destination", "source", "base", "index"]
+/// The fields of an op that a run may know: those that name registers, and the scale of an address.
+let operandFields = ["destination", "source", "base", "index", "scale"]
+let scaleField = 4
 
 /// Which registers a body reads, and what it writes to `destination`, if a run can hand that on to a later op.
 struct RegisterUse {
@@ -645,20 +647,27 @@ func position(_ word: String, in text: String) -> Int {
   text.range(of: word, options: .backwards).map { text.distance(from: text.startIndex, to: $0.lowerBound) } ?? -1
 }
 
-/// That a field of an op names the register that an earlier op of the run writes.
+/// That a field of an op names the register that an earlier op of the run writes, or that its scale is a known one.
 struct Forwarding {
   /// Index in the run.
   var member: Int
   /// Index in `operandFields`.
   var field: Int
+  /// The earlier op, or the scale.
   var from: Int
 
-  /// Of 0 to 63; `HandlerTables.forwards` takes it apart.
-  var code: Int { member << 4 | field << 2 | from }
+  /// `HandlerTables.forwards` takes it apart.
+  var code: Int { member << 6 | field << 3 | from }
+  /// What a stamp sets the field to.
+  var value: String { field == scaleField ? "\(from)" : "\(memberPointers[from])Slot" }
 }
 
+/// What Frequent.runs calls the members of a run, and stamps their pointers and operands.
+let memberNames = ["a", "b", "c", "d", "e", "f"]
+let memberPointers = ["o", "p", "q", "u", "v", "w"]
+
 struct Run {
-  /// Two to four.
+  /// Two to six.
   var forms: [Int]
   var forwardings: [Forwarding]
   var stamp: String
@@ -682,20 +691,25 @@ func formNames() -> [String: Int] {
   return names
 }
 
-/// `b.source = a.destination, c.base = b.destination`: which ops of a run take what from which.
+/// `b.source = a.destination, c.base = b.destination, c.scale = 2`: which ops of a run take what from which, and the
+/// scales of indices (as `DecodedOp.scale` has them).
 func forwardings(_ text: String, _ place: String) -> [Forwarding] {
   text.components(separatedBy: ", ").map { condition in
     let sides = condition.components(separatedBy: " = ").map { $0.components(separatedBy: ".") }
+    if sides.count == 2, sides[0].count == 2, sides[0][1] == operandFields[scaleField],
+      let member = memberNames.firstIndex(of: sides[0][0]), let scale = Int(sides[1][0]), 0...3 ~= scale
+    {
+      return Forwarding(member: member, field: scaleField, from: scale)
+    }
     guard sides.count == 2, sides.allSatisfy({ $0.count == 2 }), sides[1][1] == "destination",
-      let member = ["a", "b", "c", "d"].firstIndex(of: sides[0][0]),
-      let from = ["a", "b", "c"].firstIndex(of: sides[1][0]),
+      let member = memberNames.firstIndex(of: sides[0][0]), let from = memberNames.firstIndex(of: sides[1][0]),
       let field = operandFields.firstIndex(of: sides[0][1]), from < member
     else { fail("\(place): '\(condition)' is not such as 'b.source = a.destination'") }
     return Forwarding(member: member, field: field, from: from)
   }
 }
 
-/// Stamps that do the work of two to four ops one after the other. The later ops stay where they are, so the
+/// Stamps that do the work of two to six ops one after the other. The later ops stay where they are, so the
 /// first one's slow form, and a later body that misses the TLB, go on as if there were no run.
 func defineRuns(_ file: String) {
   guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { fail("cannot read \(file)") }
@@ -705,8 +719,8 @@ func defineRuns(_ file: String) {
     let parts = line.components(separatedBy: " where ")
     let members = parts[0].components(separatedBy: " | ").map { names[$0] }
     let pieces = members.compactMap { $0.flatMap { forms[$0].piece } }
-    guard 2...4 ~= members.count, pieces.count == members.count else {
-      fail("\(place): not two to four forms with fast stamps")
+    guard 2...memberNames.count ~= members.count, pieces.count == members.count else {
+      fail("\(place): not two to \(memberNames.count) forms with fast stamps")
     }
     let forwardings = parts.count > 1 ? forwardings(parts[1], place) : []
     runs.append(Run(forms: members.map { $0! }, forwardings: forwardings, stamp: runStamp(pieces, forwardings)))
@@ -724,7 +738,7 @@ func runStamp(_ pieces: [Piece], _ forwardings: [Forwarding]) -> String {
   var stamp = "{ c, o, r, s, k in " + (first.map { pieces[$0].replacesFlags } ?? false ? keepsArguments : "")
   stamp += "\(isUsingFlags ? "var" : "let") f = LazyFlags(r, s, k); let n: OpPointer; "
   for (index, piece) in pieces.enumerated() {
-    let op = ["o", "p", "q", "u"][index]
+    let op = memberPointers[index]
     var reference = "op(\(op))"
     if index > 0 { stamp += "let \(op) = o + \(index == 1 ? "" : "\(index) * ")MemoryLayout<DecodedOp>.stride; " }
     let taken = forwardings.filter { $0.member == index }
@@ -732,11 +746,11 @@ func runStamp(_ pieces: [Piece], _ forwardings: [Forwarding]) -> String {
       reference = "\(op)View"
       stamp += "var \(reference) = ForwardedOp(op(\(op))); "
       for forwarding in taken {
-        stamp += "\(reference).\(operandFields[forwarding.field]) = \(["o", "p", "q"][forwarding.from])Slot; "
+        stamp += "\(reference).\(operandFields[forwarding.field]) = \(forwarding.value); "
       }
     }
     // Before the op's register is stored: the compiler must not think that the store changed the op.
-    if forwardings.contains(where: { $0.from == index }) {
+    if forwardings.contains(where: { $0.field != scaleField && $0.from == index }) {
       stamp += "let \(op)Slot = \(reference).fields.destination; "
     }
     let miss = "missed(c, \(op), f.result, f.source, f.kind)"
@@ -1262,6 +1276,11 @@ func array(_ name: String, _ type: String, _ values: [Int]) -> String {
   for (i, v) in values.enumerated() { text += (i % 24 == 0 ? "\n  " : " ") + "\(v)," }
   return text + "\n]\n\n"
 }
+/// Lists of different lengths: all their elements, and where each list starts.
+func lists(_ name: String, _ type: String, _ values: [[Int]]) -> String {
+  let starts = values.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
+  return array("\(name)Starts", "UInt16", starts) + array("\(name)s", type, values.flatMap { $0 })
+}
 outputs["FormFacts.swift"] =
   notice
   + array("formFlagEffects", "UInt8", forms.map(\.effect))
@@ -1273,12 +1292,9 @@ outputs["FormFacts.swift"] =
   + array("formRuns", "UInt16", (0...forms.count).map { form in runs.firstIndex { $0.forms[0] >= form } ?? runs.count })
   + array("formReads", "UInt8", forms.map { registerUse(of: $0).reads })
   + array("formWrites", "UInt8", forms.map { registerUse(of: $0).writes })
-  + array(
-    "runForwardings", "UInt64",
-    runs.map { run in run.forwardings.enumerated().reduce(0) { $0 | ($1.element.code | 64) << (7 * $1.offset) } })
   + array("runSeconds", "UInt16", runs.map { $0.forms[1] })
-  + array("runThirds", "UInt16", runs.map { $0.forms.count > 2 ? $0.forms[2] : 0xFFFF })
-  + array("runFourths", "UInt16", runs.map { $0.forms.count > 3 ? $0.forms[3] : 0xFFFF })
+  + lists("runRest", "UInt16", runs.map { Array($0.forms[2...]) })
+  + lists("runForwarding", "UInt16", runs.map { $0.forwardings.map(\.code) })
 
 outputs["FormNames.swift"] =
   notice + "/// What forms are called, in their order.\nlet formNameText: StaticString = \"\"\"\n"

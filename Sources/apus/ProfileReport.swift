@@ -28,7 +28,7 @@ struct ProfileReport {
       + table("accesses to devices", counts(profile.accesses, nil))
       + table(
         "most frequent runs of ops, as Frequent.runs has them",
-        counts(processor.frequentRuns(longest: 4), dispatches))
+        counts(processor.frequentRuns(longest: 6), dispatches))
   }
 
   private var processor: ExecutionProfile { profile.processor }

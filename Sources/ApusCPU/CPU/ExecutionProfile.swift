@@ -202,12 +202,12 @@ extension ExecutionProfile {
 }
 
 extension ExecutionProfile {
-  /// Which ops read what an earlier one has written, as Frequent.runs writes it.
+  /// Which ops read what an earlier one has written, and the scales of their addresses, as Frequent.runs writes it.
   private static func forwardings(_ run: [DecodedOp]) -> String {
-    let letters = ["a", "b", "c", "d"]
+    let letters = ["a", "b", "c", "d", "e", "f"]
     let fields = ["destination", "source", "base", "index"]
     var conditions: [String] = []
-    for later in run.indices.dropFirst() where later < letters.count {
+    for later in run.indices where later < letters.count {
       for field in fields.indices {
         let writer = run[..<later].lastIndex { earlier in
           guard let kind = FormTables.written(earlier.form) else { return false }
@@ -216,6 +216,9 @@ extension ExecutionProfile {
         }
         guard let writer else { continue }
         conditions.append("\(letters[later]).\(fields[field]) = \(letters[writer]).destination")
+      }
+      if FormNames.name(run[later].form).contains("AddressF") {
+        conditions.append("\(letters[later]).scale = \(run[later].scale)")
       }
     }
     return conditions.isEmpty ? "" : " where " + conditions.joined(separator: ", ")

@@ -37,34 +37,40 @@ enum HandlerTables {
   @inline(__always)
   static func runLength(_ index: Int, _ op: OpPointer, _ last: OpPointer) -> Int {
     let length = runLength(index)
-    guard last - op >= length - 1, length < 3 || (op + 2).pointee.form == runThirds[index],
-      length < 4 || (op + 3).pointee.form == runFourths[index]
-    else { return 0 }
+    guard last - op >= length - 1 else { return 0 }
+    let rest = Int(runRestStarts[index])
+    for later in 2..<length where (op + later).pointee.form != runRests[rest + later - 2] { return 0 }
     return forwards(index, op) ? length : 0
   }
 
+  /// How many ops there are in the run at `index`.
   @inline(__always)
   private static func runLength(_ index: Int) -> Int {
-    runThirds[index] == UInt16.max ? 2 : runFourths[index] == UInt16.max ? 3 : 4
+    2 + Int(runRestStarts[index + 1] - runRestStarts[index])
   }
 
-  /// Whether the ops from `op` on name the same registers where the run at `index` hands a value on.
+  /// Whether the ops from `op` on name the same registers where the run at `index` hands a value on, and have the
+  /// scales that it knows.
   @inline(__always)
   private static func forwards(_ index: Int, _ op: OpPointer) -> Bool {
-    var rest = runForwardings[index]
-    while rest != 0 {
-      let slot = (op + Int(rest >> 4 & 3)).pointee.operand(Int(rest >> 2 & 3))
-      guard slot == (op + Int(rest & 3)).pointee.destination else { return false }
-      rest >>= 7
+    for place in runForwardingStarts[index]..<runForwardingStarts[index + 1] {
+      let code = runForwardings[Int(place)]
+      let member = op + Int(code >> 6)
+      let field = Int(code >> 3 & 7)
+      let known = UInt8(code & 7)
+      guard
+        field == DecodedOp.scaleField
+          ? member.pointee.scale == known
+          : member.pointee.operand(field) == (op + Int(known)).pointee.destination
+      else { return false }
     }
     return true
   }
 
-  /// How often the run at `index` hands a value on.
+  /// How often the run at `index` hands a value on or knows a scale.
   @inline(__always)
   static func forwardingCount(_ index: Int) -> Int {
-    let code = runForwardings[index]
-    return (64 - code.leadingZeroBitCount) / 7
+    Int(runForwardingStarts[index + 1] - runForwardingStarts[index])
   }
 
   /// The code address of the handler of the run at `index`.

@@ -199,17 +199,17 @@ struct BlockBuilder {
   func setHandlers() {
     guard let last else { return }
     var op = last
-    // What it costs from one to four ops further on to the end.
-    var ahead = (0, 0, 0, 0)
+    // What it costs from one op further on to the end, from two, and as far as runs reach.
+    var ahead = InlineArray<6, Int>(repeating: 0)
     while true {
       op.pointee.handler = HandlerTables.fast(op.pointee.form)
-      var least = ahead.0 + HandlerCost.entry
+      var least = ahead[0] + HandlerCost.entry
       if op < last {
         for index in HandlerTables.runs(op.pointee.form, (op + 1).pointee.form) {
           let length = HandlerTables.runLength(index, op, last)
           guard length != 0 else { continue }
           let cost =
-            (length == 4 ? ahead.3 : length == 3 ? ahead.2 : ahead.1) + HandlerCost.entry
+            ahead[length - 1] + HandlerCost.entry
             - HandlerTables.forwardingCount(index) * HandlerCost.forwarding
           if cost < least {
             least = cost
@@ -217,7 +217,8 @@ struct BlockBuilder {
           }
         }
       }
-      ahead = (least, ahead.0, ahead.1, ahead.2)
+      for distance in stride(from: ahead.count - 1, to: 0, by: -1) { ahead[distance] = ahead[distance - 1] }
+      ahead[0] = least
       if op == first { return }
       op -= 1
     }

@@ -58,6 +58,9 @@ package struct DecodedOp {
     }
   }
 
+  /// The number after theirs, where runs say what they know of ops.
+  static let scaleField = 4
+
   @inline(__always) var isMemory: Bool { addressing & DecodedOp.inMemory != 0 }
   /// Whether a memory operand is in one of the flat segments of 64-bit mode: then a TLB hit proves the access.
   @inline(__always) var isFlat: Bool { segmentIndex >= Int(SegmentName.flat.rawValue) }
@@ -84,13 +87,15 @@ extension UnsafeMutablePointer: OpReference where Pointee == DecodedOp {
 }
 
 /// An op some of whose operands are known to be what an op just before it wrote: the stamp of a run sets those, so
-/// that the compiler hands the value on instead of storing it to the register file and loading it from there.
+/// that the compiler hands the value on instead of storing it to the register file and loading it from there. A scale
+/// that is known saves a shift.
 struct ForwardedOp: OpReference {
   let pointer: OpPointer
   var destination: UInt8?
   var source: UInt8?
   var base: UInt8?
   var index: UInt8?
+  var scale: UInt8?
 
   @inline(__always)
   init(_ pointer: OpPointer) { self.pointer = pointer }
@@ -101,6 +106,7 @@ struct ForwardedOp: OpReference {
     if let source { op.source = source }
     if let base { op.base = base }
     if let index { op.index = index }
+    if let scale { op.scale = scale }
     return op
   }
 }

@@ -32,10 +32,5 @@ let runHandlers: [FastHandler] = {
   all += runStamps26
   all += runStamps27
   all += runStamps28
-  all += runStamps29
-  all += runStamps30
-  all += runStamps31
-  all += runStamps32
-  all += runStamps33
   return all
 }()

@@ -29,27 +29,27 @@ extension Body {
     return targets.pointee.fallThrough
   }
 
-  /// Ends the block with a jump to a computed address, through the jump cache. A fast form takes no other way:
-  /// whether RIP may become the address (SDM Vol. 3, "Canonical Addressing") is left to the slow form.
+  /// Where control goes on at a computed address. A fast form knows only what the jump cache has: whether RIP may
+  /// become the address (SDM Vol. 3, "Canonical Addressing") is left to the slow form.
   @inline(__always)
-  static func jump(
-    to rip: UInt64, _ cpu: CPU, _ op: some OpReference, retired: UInt8
-  ) throws(Exit) -> OpPointer {
-    let entry = cpu.pointee.bank + TLB.jumpCacheEntry(rip)
-    let isCached = entry.load(as: UInt64.self) == rip ^ cpu.pointee.codeTag
-    if M.isFast {
-      guard _fastPath(isCached) else { throw Exit() }
-    } else {
-      guard isCached || cpu.isCanonical(rip) else { throw cpu.fault(.GP, 0) }
+  static func target(_ cpu: CPU, _ rip: UInt64) throws(Exit) -> OpPointer {
+    guard M.isFast else {
+      guard cpu.isCanonical(rip) else { throw cpu.fault(.GP, 0) }
+      return cpu.lookupOp
     }
-    let budget = cpu.pointee.budget &- retiring(op, retired)
+    guard Fast.leads(cpu, to: rip) else { throw Exit() }
+    let entry = cpu.pointee.bank + TLB.jumpCacheEntry(rip)
+    // An empty entry can only match with an op that looks RIP up.
+    return OpPointer(bound: entry.load(fromByteOffset: 8, as: RawPointer.self))
+  }
+
+  /// Ends the block with a jump to `next`, which is at `rip`.
+  @inline(__always)
+  static func jump(to next: OpPointer, at rip: UInt64, _ cpu: CPU, _ op: some OpReference) -> OpPointer {
+    let budget = cpu.pointee.budget &- retiring(op, 1)
     cpu.pointee.budget = budget
-    // An empty entry can only match with an op that looks RIP up, so RIP must be right for it.
     cpu.pointee.rip = rip
-    if _slowPath(budget < 0) { return OpPointer(bound: cpu.pointee.exitOp) }
-    return isCached
-      ? OpPointer(bound: entry.load(fromByteOffset: 8, as: RawPointer.self))
-      : OpPointer(bound: cpu.pointee.lookupOp)
+    return _fastPath(budget >= 0) ? next : OpPointer(bound: cpu.pointee.exitOp)
   }
 
   /// What a `CALL` to a computed address checks before it stores anything: the target, and that the return address
@@ -74,7 +74,7 @@ extension Body {
   }
 
   /// Ends the block with a return to `rip`, the stack pointer then being `stack`: by the return stack, or else as
-  /// any jump.
+  /// any jump. Nothing is stored before all is known, so that the compiler need not ask twice.
   @inline(__always)
   static func jump(
     backTo rip: UInt64, stack: UInt64, _ cpu: CPU, _ op: some OpReference
@@ -82,17 +82,15 @@ extension Body {
     let bank = cpu.pointee.bank
     let top = bank.load(fromByteOffset: TLB.returnTop, as: Int.self)
     let expected = Fast.expectedReturn(bank, top)
-    bank.storeBytes(of: (top &- 8) & (TLB.returnStackSize - 8), toByteOffset: TLB.returnTop, as: Int.self)
-    guard _fastPath(expected.pointee.fallThroughRIP == rip) else {
-      let next = try jump(to: rip, cpu, op, retired: 1)
-      cpu[.rsp] = stack
-      return next
+    let next: OpPointer
+    if _fastPath(expected.pointee.fallThroughRIP == rip) {
+      next = expected.pointee.fallThrough
+    } else {
+      next = try target(cpu, rip)
     }
+    bank.storeBytes(of: (top &- 8) & (TLB.returnStackSize - 8), toByteOffset: TLB.returnTop, as: Int.self)
     cpu[.rsp] = stack
-    let budget = cpu.pointee.budget &- retiring(op, 1)
-    cpu.pointee.budget = budget
-    cpu.pointee.rip = rip
-    return _fastPath(budget >= 0) ? expected.pointee.fallThrough : OpPointer(bound: cpu.pointee.exitOp)
+    return jump(to: next, at: rip, cpu, op)
   }
 
   @inline(__always)
@@ -116,13 +114,21 @@ extension Body {
     return branch(true, cpu, op, retired: 1)
   }
 
+  /// A `CALL` to a computed address.
+  @inline(__always)
+  static func call(_ address: UInt64, _ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
+    try checkCall(cpu, address)
+    let next = try target(cpu, address)
+    // The op behind it ends the block.
+    let targets = op.next.targets
+    try push64(cpu, M.isFast ? targets.pointee.fallThroughRIP : op.nextRIP)
+    noteCall(cpu, targets)
+    return jump(to: next, at: address, cpu, op)
+  }
+
   @inline(__always)
   static func CALL_r64(_ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
-    let target: UInt64 = cpu.register(op.fields.base)
-    try checkCall(cpu, target)
-    try push64(cpu, op.nextRIP)
-    noteCall(cpu, op.next.targets)
-    return try jump(to: target, cpu, op, retired: 1)
+    try call(cpu.register(op.fields.base), cpu, op)
   }
 
   @inline(__always)
@@ -130,16 +136,13 @@ extension Body {
     _ cpu: CPU, _ op: some OpReference, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, 8, Access.read, M.self)
-    let target = try M.load(cpu, linear, UInt64.self)
-    try checkCall(cpu, target)
-    try push64(cpu, op.nextRIP)
-    noteCall(cpu, op.next.targets)
-    return try jump(to: target, cpu, op, retired: 1)
+    return try call(try M.load(cpu, linear, UInt64.self), cpu, op)
   }
 
   @inline(__always)
   static func JMP_r64(_ cpu: CPU, _ op: some OpReference) throws(Exit) -> OpPointer {
-    try jump(to: cpu.register(op.fields.base), cpu, op, retired: 1)
+    let address: UInt64 = cpu.register(op.fields.base)
+    return jump(to: try target(cpu, address), at: address, cpu, op)
   }
 
   @inline(__always)
@@ -147,7 +150,8 @@ extension Body {
     _ cpu: CPU, _ op: some OpReference, _: F.Type
   ) throws(Exit) -> OpPointer {
     let linear = try F.linear(cpu, op, 8, Access.read, M.self)
-    return try jump(to: try M.load(cpu, linear, UInt64.self), cpu, op, retired: 1)
+    let address = try M.load(cpu, linear, UInt64.self)
+    return jump(to: try target(cpu, address), at: address, cpu, op)
   }
 
   /// `RET`, and `RET Iw` with the bytes to drop as immediate.

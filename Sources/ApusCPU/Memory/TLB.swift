@@ -38,23 +38,15 @@ enum TLB {
   static let harmlessStoresCount = 32
   static let bankSize = (harmlessStoresOffset + 8 * harmlessStoresCount + 63) & ~63
 
-  /// How far down the bits above the index are folded into it; at least half the index's width, so that
-  /// folding twice gives back the page.
-  private static let foldShift: UInt64 = 7
-
-  /// The page number, with bits above the index folded in: copies between buffers a power of two apart would
-  /// otherwise evict each other at every access. They are folded in high, so that buffers smaller than
-  /// 1/128 of their distance do not share entries at all.
+  /// Where the entry of a page is: by the low bits of the page number.
   @inline(__always)
   static func entryOffset(_ linear: UInt64) -> Int {
-    let hash = (linear ^ (linear &>> foldShift)) &>> UInt64(12 - entryShift)
-    return Int(truncatingIfNeeded: hash & UInt64((entryCount - 1) << entryShift))
+    Int(truncatingIfNeeded: linear &>> UInt64(12 - entryShift) & UInt64((entryCount - 1) << entryShift))
   }
 
   /// The tag of an empty entry: a page whose own entry is another one.
   static func invalidTag(_ offset: Int) -> UInt64 {
-    let other = UInt64(truncatingIfNeeded: offset &>> entryShift) ^ 1
-    return (other ^ (other &>> foldShift)) << 12
+    (UInt64(truncatingIfNeeded: offset &>> entryShift) ^ 1) << 12
   }
 
   /// Whether `size` bytes at `linear`, whose entry has this tag, lie in the tag's page: all in one comparison,

@@ -43,26 +43,56 @@ package enum HostFile {
   private static func contents(
     of descriptor: Int32, _ path: String, size: UInt64, limit: UInt64, progress: (Double) -> Void
   ) throws(Failure) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(Int(size))
-    var chunk = [UInt8](repeating: 0, count: 1 << 20)
+    var bytes = try expected(of: descriptor, path, Int(size), progress)
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 1)
+    defer { chunk.deallocate() }
     while true {
-      let count = read(descriptor, &chunk, chunk.count)
-      if count < 0 && errno == EINTR { continue }
-      if count < 0 && errno == EAGAIN {
-        _ = Host.wait(reading: descriptor, writing: nil, timeout: nil)
-        continue
-      }
-      guard count >= 0 else { throw .badInput(path, "cannot be read: \(Host.text(forError: errno))") }
+      let count = try part(of: descriptor, path, chunk)
       if count == 0 { break }
       guard UInt64(bytes.count + count) <= limit else {
         throw .badInput(path, "has more than the \(limit) bytes that fit")
       }
       bytes.append(contentsOf: chunk[..<count])
-      if size > 0 { progress(min(Double(bytes.count) / Double(size), 1)) }
     }
     guard !bytes.isEmpty else { throw .badInput(path, "is empty") }
     return bytes
+  }
+
+  /// The next `size` bytes, fewer if there are no more, read to where they stay: a kernel is many megabytes.
+  private static func expected(
+    of descriptor: Int32, _ path: String, _ size: Int, _ progress: (Double) -> Void
+  ) throws(Failure) -> [UInt8] {
+    let step = 1 << 20
+    var failure: Failure?
+    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+      do throws(Failure) {
+        while filled < size {
+          let rest = UnsafeMutableRawBufferPointer(
+            rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...].prefix(step))
+          let count = try part(of: descriptor, path, rest)
+          if count == 0 { break }
+          filled += count
+          progress(Double(filled) / Double(size))
+        }
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+
+  /// Reads once, and waits for it where the descriptor does not. 0 at the end.
+  private static func part(
+    of descriptor: Int32, _ path: String, _ buffer: UnsafeMutableRawBufferPointer
+  ) throws(Failure) -> Int {
+    while true {
+      let count = read(descriptor, buffer.baseAddress, buffer.count)
+      if count >= 0 { return count }
+      switch errno {
+      case EINTR: continue
+      case EAGAIN: _ = Host.wait(reading: descriptor, writing: nil, timeout: nil)
+      default: throw .badInput(path, "cannot be read: \(Host.text(forError: errno))")
+      }
+    }
   }
 
   /// The first `count` bytes of a file, fewer if it is shorter; nil if it cannot be read. Only for guessing
