@@ -217,7 +217,7 @@ extension ExecutionProfile {
         guard let writer else { continue }
         conditions.append("\(letters[later]).\(fields[field]) = \(letters[writer]).destination")
       }
-      if FormNames.name(run[later].form).contains("AddressF") {
+      if FormNames.name(run[later].form).split(separator: " ").contains("AddressF") {
         conditions.append("\(letters[later]).scale = \(run[later].scale)")
       }
     }

@@ -85,8 +85,11 @@ enum HandlerTables {
   static func slow(_ form: Int) -> SlowHandler { slowHandlers[form] }
 
   /// The runs by the code addresses of their handlers.
-  private static let runIndexes = Dictionary(
-    zip(runAddresses, runAddresses.indices), uniquingKeysWith: { first, _ in first })
+  private static let runIndexes: [UInt64: Int] = {
+    var indexes: [UInt64: Int] = [:]
+    for index in runAddresses.indices.reversed() { indexes[runAddresses[index]] = index }
+    return indexes
+  }()
 
   private static let runAddresses: [UInt64] = runHandlers.map { address(of: $0) }
 
