@@ -46,6 +46,9 @@ public struct StateWriter {
   /// Appends a Boolean as one byte, 0 or 1.
   package mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
+  /// Appends bytes as they are.
+  package mutating func append(_ value: [UInt8]) { bytes.append(contentsOf: value) }
+
   /// Appends a byte array with its length (UInt32) in front.
   package mutating func write(_ value: [UInt8]) {
     write(UInt32(truncatingIfNeeded: value.count))

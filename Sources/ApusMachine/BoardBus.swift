@@ -230,12 +230,26 @@ extension Board: SystemBus {
 
   /// Writes the state of everything but the processor and memory.
   package func save(to writer: inout StateWriter) {
-    writer.section("Board", version: 1) { w in
+    writer.section("Board", version: 2) { w in
       w.write(lastTime)
-      w.write(pins.isA20Open)
+      pins.save(to: &w)
       nmiGate.save(to: &w)
     }
     fabric.save(to: &writer)
     for device in devices { device.save(to: &writer) }
+  }
+
+  /// The inverse of `save`, for a board with the same devices. What it does to the processor on the way, the
+  /// processor's own state has to undo.
+  package func restore(from reader: inout StateReader) throws(StateError) {
+    try reader.section("Board", newest: 2) { (r, version) throws(StateError) in
+      guard version == 2 else { throw .unsupportedVersion(section: "Board", version: version) }
+      lastTime = try r.read()
+      try pins.restore(from: &r)
+      try nmiGate.restore(from: &r)
+    }
+    try fabric.restore(from: &reader)
+    for device in devices { try device.restore(from: &reader) }
+    noteDeadlines()
   }
 }

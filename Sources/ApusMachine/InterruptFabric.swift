@@ -53,6 +53,13 @@ package final class InterruptFabric: LineSink {
   package func save(to writer: inout StateWriter) {
     writer.section("InterruptFabric", version: 1) { w in for mask in sources { w.write(mask) } }
   }
+
+  /// The inverse of `save`. The controllers know the levels of their inputs themselves.
+  func restore(from reader: inout StateReader) throws(StateError) {
+    try reader.section("InterruptFabric", newest: 1) { (r, _) throws(StateError) in
+      for irq in sources.indices { sources[irq] = try r.read() }
+    }
+  }
 }
 
 /// The PIIX3's way to the 8259A: its inputs are the sixteen IRQs.
@@ -94,6 +101,12 @@ package final class NMIGate: LineSink {
   package func save(to writer: inout StateWriter) {
     writer.write(input)
     writer.write(isMasked)
+  }
+
+  /// The inverse of `save`. The output's level is known where it leads.
+  func restore(from reader: inout StateReader) throws(StateError) {
+    input = try reader.readBool("NMI")
+    isMasked = try reader.readBool("NMI mask")
   }
 }
 

@@ -6,13 +6,17 @@ import ApusDevices
 /// it is told and knows nothing of real time, files or terminals; the same configuration and the same input at
 /// the same instruction counts give the same state at every instruction.
 public final class Machine {
-  private let configuration: MachineConfiguration
-  private let board: Board
-  private let processor: Processor
+  let configuration: MachineConfiguration
+  let board: Board
+  let processor: Processor
   /// What the ROM holds; empty without one.
-  private let rom: [UInt8]
+  let rom: [UInt8]
+  /// Hears what reaches the machine from outside; nil if nobody does.
+  public var recorder: (any InputRecorder)?
+  /// Whether `run` was called since the last input: then devices have seen it.
+  var hasRun = false
   /// Why the machine stopped for good; `run` then does nothing more.
-  private var end: Stop?
+  var end: Stop?
 
   /// How often `run` passes idle time by itself before it returns nevertheless: a processor that no timer
   /// interrupt wakes executes nothing, and would never use up its instructions.
@@ -20,7 +24,17 @@ public final class Machine {
 
   /// Builds a machine over `ram`, which has `memorySize` bytes and is all zero, and loads what it starts from.
   /// Throws `badInput` for a file that cannot be booted, and `usage` for a configuration that makes no sense.
-  public init(_ configuration: MachineConfiguration, ram: GuestRAM) throws(MachineError) {
+  public convenience init(_ configuration: MachineConfiguration, ram: GuestRAM) throws(MachineError) {
+    try self.init(configuration, ram: ram, rom: try Self.firmware(configuration))
+    if configuration.isProfiled {
+      processor.beginProfile()
+      board.accesses = AccessCounts()
+    }
+    try start()
+  }
+
+  /// The hardware, before it is started or gets a state.
+  init(_ configuration: MachineConfiguration, ram: GuestRAM, rom: [UInt8]) throws(MachineError) {
     guard ram.size == configuration.memorySize else {
       throw MachineError(
         message: "memory: \(ram.size) bytes given, \(configuration.memorySize) configured", kind: .usage)
@@ -33,22 +47,17 @@ public final class Machine {
       throw MachineError(message: error.message, kind: .usage)
     }
     self.configuration = configuration
-    rom = try Self.firmware(configuration)
+    self.rom = rom
     board = try Board(configuration, map, romSize: UInt64(rom.count))
     processor = Processor(
       ram: ram, regions: board.shadow.regions, bus: board, model: configuration.cpuModel)
     board.connect(processor)
-    if configuration.isProfiled {
-      processor.beginProfile()
-      board.accesses = AccessCounts()
-    }
-    try start()
   }
 
   deinit { board.disconnect() }
 
   /// The ROM, empty for a machine that starts without.
-  private static func firmware(_ configuration: MachineConfiguration) throws(MachineError) -> [UInt8] {
+  static func firmware(_ configuration: MachineConfiguration) throws(MachineError) -> [UInt8] {
     if configuration.startsKernelByFirmware { return BuiltInFirmware.image() }
     guard configuration.boot == nil else { return [] }
     switch configuration.firmware {
@@ -120,6 +129,7 @@ public final class Machine {
   /// (power-off, reset, debug exit, triple fault, unimplemented) it returns that again.
   public func run(instructions count: UInt64) -> Stop {
     if let end { return end }
+    hasRun = true
     let (sum, overflow) = processor.instructions.addingReportingOverflow(count)
     let last = overflow ? .max : sum
     var skips = 0
@@ -206,6 +216,7 @@ public final class Machine {
   /// for which the devices then run. Nothing happens while the processor is not halted.
   public func skipIdle(to time: VirtualTime) {
     guard end == nil, processor.isHalted else { return }
+    note(.idle(until: time))
     processor.skip(to: min(time, max(board.deadlines.earliest, board.now)))
     board.runDevices()
   }
@@ -218,6 +229,7 @@ public final class Machine {
     guard board.serial.indices.contains(port) else { return 0 }
     let count = board.serial[port].receive(bytes, at: board.now)
     board.noteDeadlines()
+    if count > 0 { note(.serial(port: port, bytes: Array(bytes.prefix(count)))) }
     return count
   }
 
@@ -226,6 +238,7 @@ public final class Machine {
     guard board.serial.indices.contains(port) else { return }
     board.serial[port].receiveBreak(at: board.now)
     board.noteDeadlines()
+    note(.serialBreak(port: port))
   }
 
   /// Gives the keyboard scan codes of set 2 that a person types: makes, breaks and their prefixes. False if its
@@ -233,7 +246,13 @@ public final class Machine {
   public func type(_ scancodes: [UInt8]) -> Bool {
     let fits = board.keyboard.type(scancodes, at: board.now)
     board.noteDeadlines()
+    if fits { note(.scancodes(scancodes)) }
     return fits
+  }
+
+  private func note(_ input: MachineInput) {
+    recorder?.record(input, at: processor.instructions, afterRun: hasRun)
+    hasRun = false
   }
 
   /// How many bytes `type` takes now: 16 if the guest has taken all, 0 while it has switched scanning off.
@@ -246,6 +265,7 @@ public final class Machine {
   public func moveMouse(x: Int, y: Int, wheel: Int = 0, buttons: UInt8) {
     board.keyboard.moveMouse(x: x, y: y, wheel: wheel, buttons: buttons, at: board.now)
     board.noteDeadlines()
+    note(.mouse(x: x, y: y, wheel: wheel, buttons: buttons))
   }
 
   /// The display adapter, to look at; nil without one.
@@ -255,7 +275,10 @@ public final class Machine {
   public func drainSpeaker() { board.pit.drainSpeaker(at: board.now) }
 
   /// Presses the power button: ACPI systems are told, others are switched off.
-  public func pressPowerButton() { board.power.pressPowerButton(at: board.now) }
+  public func pressPowerButton() {
+    board.power.pressPowerButton(at: board.now)
+    note(.powerButton)
+  }
 
   // MARK: Looking at it
 
@@ -263,6 +286,8 @@ public final class Machine {
   public var now: VirtualTime { processor.now }
   /// Instructions retired.
   public var instructions: UInt64 { processor.instructions }
+  /// Whether the run has ended for good: see `run(instructions:)`.
+  public var hasEnded: Bool { end != nil }
   /// Whether the processor takes maskable interrupts.
   public var interruptsEnabled: Bool { processor.interruptsEnabled }
   /// What the machine has done so far.
@@ -281,11 +306,15 @@ public final class Machine {
 
   /// A 64-bit hash of everything that decides what the machine does next: processor, devices, RAM and ROM.
   /// Disk contents are not in it.
-  public func stateHash() -> UInt64 {
+  public func stateHash() -> UInt64 { hash(from: processor.memoryHash()) }
+
+  /// A hash of the same without RAM and ROM, which takes less than a millisecond.
+  public func registersHash() -> UInt64 { hash(from: 0) }
+
+  private func hash(from start: UInt64) -> UInt64 {
     var writer = StateWriter()
-    processor.save(to: &writer)
-    board.save(to: &writer)
-    var hash = processor.memoryHash()
+    saveState(to: &writer)
+    var hash = start
     for byte in writer.bytes {
       // FNV-1a (Fowler, Noll, Vo), 64 bits.
       hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3

@@ -28,14 +28,23 @@ public struct Drive {
   /// Its place on the IDE channels, 0 to 3, or the floppy drive, 0 or 1; nil takes the first that is free.
   public var place: Int?
   /// The medium. A drive is read-only if its store is.
-  public var store: any BlockStore
+  public private(set) var store: any BlockStore
+  /// The medium, if it keeps in memory what is written; snapshots and forks of a machine need that of drives that are
+  /// written to.
+  public private(set) var overlay: OverlayDisk?
 
-  /// A drive with `store` as its medium.
+  /// A drive with `store` as its medium, which gets what is written.
   public init(interface: Interface, medium: Medium = .disk, place: Int? = nil, store: any BlockStore) {
     self.interface = interface
     self.medium = medium
     self.place = place
     self.store = store
+  }
+
+  /// A drive whose writes are kept in memory.
+  public init(interface: Interface, medium: Medium = .disk, place: Int? = nil, overlay: OverlayDisk) {
+    self.init(interface: interface, medium: medium, place: place, store: overlay)
+    self.overlay = overlay
   }
 }
 

@@ -71,6 +71,24 @@ package final class ProcessorPins: LineSink {
     processor?.requestAttention()
   }
 
+  /// Writes its state as fields of the caller's section.
+  func save(to writer: inout StateWriter) {
+    writer.write(isA20Open)
+    for request in [
+      requests.reset, requests.initialization, requests.powerOff, requests.debugExit, requests.kernelBoot,
+    ] { writer.write(request) }
+  }
+
+  /// The inverse of `save`. The processor knows its own end of the wires.
+  func restore(from reader: inout StateReader) throws(StateError) {
+    isA20Open = try reader.readBool("A20")
+    requests.reset = try reader.readBool("reset")
+    requests.initialization = try reader.readBool("INIT")
+    requests.powerOff = try reader.readBool("power off")
+    requests.debugExit = try reader.readBool("debug exit")
+    requests.kernelBoot = try reader.readBool("kernel start")
+  }
+
   /// What was asked for, which is then forgotten.
   package func takeRequests() -> Requests {
     let taken = requests

@@ -1,3 +1,5 @@
+import ApusMachine
+
 /// What the exit status of `apus` says. These numbers are an interface: scripts and Makefiles test them.
 package enum ExitCode: Equatable, Sendable {
   /// The guest powered off, was reset under `--no-reboot`, wrote the text of `--exit-on`, or was left with
@@ -19,6 +21,8 @@ package enum ExitCode: Equatable, Sendable {
   case scriptFailed
   /// `--script` ended the run with this value, 0...255.
   case scripted(Int32)
+  /// A replayed run was not the recorded one.
+  case diverged
   /// The guest asked for something that Apus does not implement, or Apus itself failed.
   case internalError
   /// The run was ended by this signal.
@@ -37,6 +41,7 @@ package enum ExitCode: Equatable, Sendable {
     case .guestDied: 6
     case .limitReached: 7
     case .scriptFailed: 8
+    case .diverged: 9
     case .scripted(let value): value & 0xFF
     case .internalError: 70
     case .signal(let number): 128 + (number & 0x7F)
@@ -55,6 +60,17 @@ package struct Failure: Error, Equatable, Sendable {
   package init(_ code: ExitCode, _ message: String) {
     self.code = code
     self.message = message
+  }
+
+  /// What is wrong with a machine.
+  init(_ error: MachineError, prefix: String = "") {
+    let code: ExitCode =
+      switch error.kind {
+      case .badInput: .badInput
+      case .usage: .usage
+      case .resources: .hostResources
+      }
+    self.init(code, prefix + error.message)
   }
 
   /// A usage error that names the option as the user spelt it.

@@ -7,14 +7,15 @@ package enum Runner {
       if let subcommand = Subcommand.named(arguments.first) {
         return try run(subcommand, Array(arguments.dropFirst()))
       }
-      let options = try OptionParser.parse(arguments)
+      var options = try OptionParser.parse(arguments)
       switch options.action {
       case .help: return StandardOutput.show(Help.text)
       case .version: return StandardOutput.show(Help.version + "\n")
       case .run: break
       }
+      let saved = try SavedMachine.open(&options, arguments)
       for notice in options.notices { Host.report("apus: \(notice)") }
-      let session = try Session(options, hadInput: streams.hadInput)
+      let session = try Session(options, saved, hadInput: streams.hadInput)
       Signals.install()
       return session.run()
     } catch {

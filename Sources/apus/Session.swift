@@ -16,8 +16,16 @@ final class Session {
 
   let options: Options
   let setup: Setup
-  private let memory: HostMemory
   let machine: Machine
+  /// What the machine goes back to: the file it came from, until it is saved.
+  var saved: SavedMachine?
+  var lastSnapshot: MachineSnapshot?
+  /// Records the run, with the file that it goes to and when to look at the registers next.
+  var recorder: RunRecorder?
+  var recordingOutput: FileOutput?
+  var nextCheck = checkInterval
+  /// Instructions between two looks.
+  static let checkInterval: UInt64 = 20_000_000
   let input: ConsoleInput?
   /// The screen on the terminal; nil where there is none.
   let display: TerminalDisplay?
@@ -40,28 +48,17 @@ final class Session {
   private var hasLeft = false
 
   /// Opens and reads everything, and builds the machine.
-  init(_ options: Options, hadInput: Bool) throws(Failure) {
+  init(_ options: Options, _ saved: SavedMachine? = nil, hadInput: Bool) throws(Failure) {
     self.options = options
     let setup = try Setup(options)
     self.setup = setup
+    try saved?.check(setup)
     let (end, overflow) = realStart.addingReportingOverflow(options.limitTime ?? .max)
     realEnd = overflow ? .max : end
     setup.console.deadline = realEnd
-    let purpose = "--memory: \(options.memorySize >> 20) MiB of RAM"
-    guard let size = GuestRAM.requiredBytes(size: options.memorySize) else {
-      throw Failure(.hostResources, "\(purpose): the host cannot address it")
-    }
-    memory = try HostMemory(size: UInt64(size), purpose: purpose)
-    let ram = GuestRAM(adopting: memory.base, size: options.memorySize)
-    do { machine = try Machine(setup.configuration, ram: ram) } catch {
-      let code: ExitCode =
-        switch error.kind {
-        case .badInput: .badInput
-        case .usage: .usage
-        case .resources: .hostResources
-        }
-      throw Failure(code, error.message)
-    }
+    let ram = try Self.guestRAM(options.memorySize)
+    machine = try Self.machine(setup.configuration, ram, saved)
+    self.saved = saved
     display = Self.display(options, machine)
     vnc = try Self.vnc(options, machine)
     script = setup.script.map { ScriptRun($0) }
@@ -76,6 +73,27 @@ final class Session {
       case .other: .stream
       }
     input = ConsoleInput(kind: kind, escapes: setup.forcesEscapes)
+  }
+
+  /// RAM of the host's, all zero.
+  static func guestRAM(_ size: UInt64) throws(Failure) -> GuestRAM {
+    let purpose = "--memory: \(size >> 20) MiB of RAM"
+    guard let bytes = GuestRAM.requiredBytes(size: size) else {
+      throw Failure(.hostResources, "\(purpose): the host cannot address it")
+    }
+    let memory = try HostMemory(size: UInt64(bytes), purpose: purpose)
+    return GuestRAM(adopting: memory.base, size: size, owner: memory)
+  }
+
+  private static func machine(
+    _ configuration: MachineConfiguration, _ ram: GuestRAM, _ saved: SavedMachine?
+  ) throws(Failure) -> Machine {
+    do throws(MachineError) {
+      guard let saved else { return try Machine(configuration, ram: ram) }
+      return try Machine(configuration, ram: ram, file: saved.file)
+    } catch {
+      throw Failure(error, prefix: saved.map { "\($0.path): " } ?? "")
+    }
   }
 
   private static func display(_ options: Options, _ machine: Machine) -> TerminalDisplay? {
@@ -94,6 +112,10 @@ final class Session {
       enterForeground()
     }
     if options.display == .terminal { showScreen(true) }
+    do throws(Failure) { try beginRecording() } catch {
+      note(error.message)
+      return finish(error.code)
+    }
     let code = loop()
     return finish(scripted(code))
   }
@@ -138,6 +160,7 @@ final class Session {
   /// What is done between slices. Returns the exit code if the run ends here.
   private func checkpoint() -> ExitCode? {
     if let end = pendingEnd() { return end }
+    checkRecording()
     let now = Clock.monotonic
     if now - lastOutside >= Session.outsideInterval {
       lastOutside = now
@@ -201,7 +224,7 @@ final class Session {
       note("standard output: cannot be written: \(Host.text(forError: failure))")
       return .hostResources
     }
-    for file in setup.files {
+    for file in setup.files + [recordingOutput].compactMap({ $0 }) {
       guard let failure = file.failure else { continue }
       note(failure)
       return .hostResources
@@ -217,6 +240,12 @@ final class Session {
     return nil
   }
 
+  /// The guest's time is not what it was: nothing waits for what comes after it any more.
+  func forgetTime() {
+    pacer = Pacer()
+    typist = Typist()
+  }
+
   private func enterForeground() {
     Terminal.resume()
     input?.isSuspended = !Terminal.isForeground
@@ -224,6 +253,7 @@ final class Session {
 
   func flush() {
     setup.console.flush()
+    recordingOutput?.flush()
     if setup.recording != nil { machine.drainSpeaker() }
     for file in setup.files { file.flush() }
   }
@@ -247,6 +277,8 @@ final class Session {
       case .help: remark(ConsoleKeys.helpText)
       case .screenshot: takeScreenshot()
       case .switchView: switchView()
+      case .save: saveNow()
+      case .goBack: goBack()
       case .sendBreak: machine.receiveBreak(serial: setup.consolePort ?? 0)
       case .input: break
       }
@@ -331,6 +363,8 @@ final class Session {
     showScreen(false)
     showEnd(ofScreen: wasShown && [.guestDied, .internalError, .limitReached].contains(end), patience)
     setup.console.finish(patience: patience)
+    recorder?.finish(machine)
+    recordingOutput?.flush(patience: patience)
     if let recording = setup.recording {
       machine.drainSpeaker()
       recording.finish()
@@ -342,6 +376,10 @@ final class Session {
     if !isAsked, let failure = saveLastScreenshot() {
       Host.report("apus: \(failure.message)")
       if code == .success || code == .scripted(0) { code = failure.code }
+    }
+    if !isAsked, let failure = saveAtEnd(code) {
+      Host.report("apus: \(failure.message)")
+      if [.success, .scripted(0), .limitReached].contains(code) { code = failure.code }
     }
     let failures = setup.disks.compactMap { $0.failure }
     if !failures.isEmpty {

@@ -15,6 +15,8 @@ struct Setup {
   /// What `--script` does, and where it looks for texts of the serial port.
   private(set) var script: Script?
   private(set) var serialLog: SerialLog?
+  /// The host's time at which the guest's clock starts, if that was asked for; nil for a date that the options name.
+  private(set) var fixedDate: Int64?
 
   init(_ options: Options) throws(Failure) {
     console = ConsoleOutput(raw: options.rawConsole, exitText: options.exitOn)
@@ -29,6 +31,7 @@ struct Setup {
     case .hostUTC: configuration.startDate = Clock.unixSeconds
     case .hostLocalTime: configuration.startDate = Clock.localSeconds
     }
+    if case .fixed = options.startDate {} else { fixedDate = configuration.startDate }
     for drive in options.drives { _ = try add(drive) }
     try setBoot(options)
     if let order = options.bootOrder { configuration.bootOrder = order }
@@ -63,16 +66,18 @@ struct Setup {
     let disk = try HostDisk(
       path: drive.path, readOnly: drive.isReadOnly || drive.isCDROM || drive.isSnapshot,
       writesThrough: drive.writesThrough, isPadded: drive.isCDROM)
-    let store: any BlockStore = drive.isSnapshot && !drive.isCDROM ? SnapshotDisk(disk) : disk
     let interface: Drive.Interface =
       switch drive.interface {
       case .virtio: .virtio
       case .floppy: .floppy
       case .ide, .none: .ide
       }
-    let entry = Drive(
-      interface: interface, medium: drive.isCDROM ? .cdrom : .disk,
-      place: interface == .virtio ? nil : drive.index, store: store)
+    let medium = drive.isCDROM ? Drive.Medium.cdrom : .disk
+    let place = interface == .virtio ? nil : drive.index
+    let entry =
+      drive.isSnapshot && !drive.isCDROM
+      ? Drive(interface: interface, medium: medium, place: place, overlay: OverlayDisk(disk))
+      : Drive(interface: interface, medium: medium, place: place, store: disk)
     disks.insert(disk, at: position ?? disks.count)
     configuration.drives.insert(entry, at: position ?? configuration.drives.count)
     return disk

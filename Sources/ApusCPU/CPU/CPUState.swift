@@ -118,8 +118,9 @@ package struct CPUState {
   /// The physical addresses of the first byte and of the first byte in the second page.
   var bouncePhysical: UInt64 = 0
   var bouncePhysical2: UInt64 = 0
-  /// The host memory that instruction fetch and the page walker read.
+  /// The block of guest memory, and how far each page lies from its place in it.
   var ram: UnsafeMutableRawPointer
+  var pageDisplacements: UnsafeMutablePointer<Int>
   var regions: UnsafeMutablePointer<MemoryRegion>
   var regionCount = 0
   var pageFlags: UnsafeMutablePointer<UInt8>

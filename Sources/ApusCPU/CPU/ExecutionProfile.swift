@@ -105,7 +105,7 @@ final class Profiler {
   private func code(_ cpu: CPU, _ header: BlockHeader) -> [UInt8] {
     guard let offset = cpu.hostOffset(header.physical) else { return [] }
     let count = min(Int(header.length), 4096 - Int(header.physical & 0xFFF))
-    return Array(UnsafeRawBufferPointer(start: cpu.pointee.ram + offset, count: count))
+    return Array(UnsafeRawBufferPointer(start: cpu.host(offset), count: count))
   }
 
   /// The ops of a block behind the one that counts, without the links at its end.

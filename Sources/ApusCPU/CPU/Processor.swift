@@ -88,7 +88,8 @@ public final class Processor {
         segments: (
           Segment(), Segment(), Segment(), Segment(), Segment(), Segment(), flat, flat
         ),
-        ram: ram.base, regions: regionStorage, pageFlags: ram.flags, pageGranules: ram.granules,
+        ram: ram.base, pageDisplacements: ram.displacements, regions: regionStorage, pageFlags: ram.flags,
+        pageGranules: ram.granules,
         pageBlocks: ram.blockHeads, owner: Unmanaged<Processor>.fromOpaque(block), arena: arena,
         arenaUsed: 1, arenaCapacity: BlockCache.arenaCapacity, blockHeads: heads))
     cpu.checkLayout()

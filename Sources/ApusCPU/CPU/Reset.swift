@@ -84,7 +84,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       let linear = codeLinear(pointee.rip &+ UInt64(index))
       let found = walk(linear, Access.read | Access.fetch, updating: false, &failure)
       if let offset = found.flatMap({ hostOffset($0.physical) }) {
-        text += " " + hexadecimal(UInt64((pointee.ram + offset).load(as: UInt8.self)), 2)
+        text += " " + hexadecimal(UInt64(host(offset).load(as: UInt8.self)), 2)
       } else {
         text += " --"
       }

@@ -61,7 +61,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       guard is64Bit ? isCanonical(pointee.rip) : pointee.rip <= UInt64(segment(.cs).pointee.limit) else {
         throw fault(.GP, 0)
       }
-      physical = try translate(codeLinear(pointee.rip), Access.fetch | userBit).physical
+      physical = try translateFetch(codeLinear(pointee.rip)).physical
     } catch {
       deliverException()
       return nil

@@ -76,9 +76,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     do throws(Exit) {
       let linear = codeLinear(rip)
       guard is64Bit ? isCanonical(rip) : rip <= UInt64(codeLimit) else { throw fault(.GP, 0) }
-      let translation = try translate(linear, Access.fetch | userBit)
-      physical = translation.physical
-      isGlobal = translation.isGlobal
+      (physical, isGlobal) = try translateFetch(linear)
     } catch {
       deliverException()
       return nil
@@ -111,12 +109,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard header.pointee.physical2 != ~0 else { return true }
     let next = codeLinear((header.pointee.rip & ~0xFFF) &+ 0x1000)
     let linear = is64Bit ? next : (codeLinear(header.pointee.rip) & ~0xFFF) &+ 0x1000
-    var failure: UInt32 = 0
-    let found = walk(
-      linear & pointee.linearMask, Access.fetch | userBit, updating: true, &failure)
-    guard let found, found.physical == header.pointee.physical2 else { return false }
-    if found.pageShift != 12 { noteLargePage(linear & pointee.linearMask, found.pageShift) }
-    return true
+    return probeFetch(linear & pointee.linearMask)?.physical == header.pointee.physical2
   }
 
   private func insert(_ start: UInt32, _ bucket: Int) {
@@ -147,7 +140,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.pageGranules[page] |= granules(UInt64(offset & 0xFFF), UInt64(max(size, 1)))
     if pointee.pageFlags[page] & PageFlag.code == 0 {
       pointee.pageFlags[page] |= PageFlag.code
-      evictWriteEntries(hostPage: UInt64(page) << 12)
+      evictWriteTags(hostPage: UInt64(page) << 12)
     }
   }
 

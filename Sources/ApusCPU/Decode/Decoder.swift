@@ -57,7 +57,7 @@ struct Decoder {
     start = rip
     blockRIP = rip
     pageOffset = Int(physical & 0xFFF)
-    page = cpu.hostOffset(physical & ~0xFFF).map { cpu.pointee.ram + $0 }
+    page = cpu.hostOffset(physical & ~0xFFF).map { cpu.host($0) }
   }
 
   // MARK: Bytes
@@ -94,12 +94,12 @@ struct Decoder {
       return false
     }
     do throws(Exit) {
-      secondPhysical = try cpu.translate(cpu.codeLinear(rip), Access.fetch | cpu.userBit).physical
+      secondPhysical = try cpu.translateFetch(cpu.codeLinear(rip)).physical
     } catch {
       failure = .fetchFault
       return false
     }
-    page = cpu.hostOffset(secondPhysical).map { cpu.pointee.ram + $0 }
+    page = cpu.hostOffset(secondPhysical).map { cpu.host($0) }
     pageOffset = 0
     return true
   }

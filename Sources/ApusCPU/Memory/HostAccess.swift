@@ -17,9 +17,12 @@ extension Processor {
     guard range.lowerBound >= 0, range.upperBound <= buffer.count, isHost(hostOffset, range.count) else {
       return false
     }
-    let source = UnsafeRawBufferPointer(start: ram.base + Int(hostOffset), count: range.count)
-    buffer.withUnsafeMutableBytes {
-      UnsafeMutableRawBufferPointer(rebasing: $0[range]).copyMemory(from: source)
+    buffer.withUnsafeMutableBytes { bytes in
+      forEachPage(hostOffset, range.count) { source, done, count in
+        let target = UnsafeMutableRawBufferPointer(
+          rebasing: bytes[(range.lowerBound + done)...].prefix(count))
+        target.copyMemory(from: UnsafeRawBufferPointer(start: source, count: count))
+      }
     }
     return true
   }
@@ -32,9 +35,25 @@ extension Processor {
     }
     guard !range.isEmpty else { return true }
     noteDMAWrite(hostOffset: hostOffset, count: range.count)
-    let target = UnsafeMutableRawBufferPointer(start: ram.base + Int(hostOffset), count: range.count)
-    buffer.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[range])) }
+    buffer.withUnsafeBytes { bytes in
+      forEachPage(hostOffset, range.count) { target, done, count in
+        let source = UnsafeRawBufferPointer(rebasing: bytes[(range.lowerBound + done)...].prefix(count))
+        UnsafeMutableRawBufferPointer(start: target, count: count).copyMemory(from: source)
+      }
+    }
     return true
+  }
+
+  /// The pieces in one page each of a range of the host block: where the piece is, how many bytes of the range come
+  /// before it, and how many it has.
+  private func forEachPage(_ hostOffset: UInt64, _ count: Int, _ body: (RawPointer, Int, Int) -> Void) {
+    var done = 0
+    while done < count {
+      let offset = Int(hostOffset) + done
+      let piece = min(count - done, 4096 - offset & 0xFFF)
+      body(cpu.host(offset), done, piece)
+      done += piece
+    }
   }
 
   /// Zeroes `count` bytes at `hostOffset`, leaving out pages that nothing has written; false, with nothing
@@ -47,7 +66,7 @@ extension Processor {
       let next = min((at | 0xFFF) + 1, end)
       if ram.flags[Int(at >> 12)] & PageFlag.dirty != 0 {
         noteDMAWrite(hostOffset: at, count: Int(next - at))
-        (ram.base + Int(at)).initializeMemory(as: UInt8.self, repeating: 0, count: Int(next - at))
+        cpu.host(Int(at)).initializeMemory(as: UInt8.self, repeating: 0, count: Int(next - at))
       }
       at = next
     }
@@ -68,7 +87,7 @@ extension Processor {
 
   /// The hash of one page, nil if it holds zeros. Four lanes, so that the multiplications overlap.
   private func pageHash(_ page: Int) -> UInt64? {
-    let words = UnsafeRawPointer(ram.base + page << 12).assumingMemoryBound(to: SIMD4<UInt64>.self)
+    let words = UnsafeRawPointer(ram.page(page)).assumingMemoryBound(to: SIMD4<UInt64>.self)
     var seen = SIMD4<UInt64>(repeating: 0)
     for index in 0..<128 { seen |= words[index] }
     guard seen != SIMD4(repeating: 0) else { return nil }
@@ -84,5 +103,21 @@ extension Processor {
       hash ^= hash >> 32
     }
     return hash
+  }
+}
+
+extension Processor {
+  /// RAM and ROM as they are now; what the guest writes from now on goes to other pages. The guest does not notice.
+  package func freezeMemory() -> MemoryImage {
+    cpu.evictWriteTags()
+    return ram.freeze()
+  }
+
+  /// Makes RAM and ROM those of an image of the same size. `restore` and `restoreTranslations` have to follow, which
+  /// drop what rests on the old contents.
+  package func revertMemory(to image: MemoryImage) {
+    cpu.emptyBlockCache()
+    cpu.flushTranslations(.all)
+    ram.revert(to: image)
   }
 }

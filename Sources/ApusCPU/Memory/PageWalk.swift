@@ -136,7 +136,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
-  private var walkCache: UnsafeMutablePointer<PageDirectoryEntry> {
+  var walkCache: UnsafeMutablePointer<PageDirectoryEntry> {
     (bank(0) + TLB.walkCacheOffset).assumingMemoryBound(to: PageDirectoryEntry.self)
   }
 

@@ -17,6 +17,9 @@ enum TLB {
   /// A piece of a page of 2 or 4 MiB, and of 1 GiB.
   static let large: UInt64 = 4
   static let huge: UInt64 = 8
+  /// A store to the page is permitted and the page-table entry says that it is dirty. The write tag needs more: no
+  /// decoded code in the page, and no image that shares it.
+  static let writable: UInt64 = 16
 
   /// A bank: the TLB, then the jump cache (16-byte entries: tag, op) and the set of pages in it.
   static let jumpCacheOffset = size
@@ -36,7 +39,9 @@ enum TLB {
   /// In the first bank: stores known to hit no code (BlockCache.swift).
   static let harmlessStoresOffset = logsOffset + EntryLog.Table.count * EntryLog.size
   static let harmlessStoresCount = 32
-  static let bankSize = (harmlessStoresOffset + 8 * harmlessStoresCount + 63) & ~63
+  /// The instruction TLB (FetchTLB.swift).
+  static let fetchOffset = harmlessStoresOffset + 8 * harmlessStoresCount
+  static let bankSize = (fetchOffset + FetchTLB.size + 63) & ~63
 
   /// Where the entry of a page is: by the low bits of 9/8 of its number, one address computation of the host's. By those
   /// of the number itself, copies between buffers a power of two apart would evict each other at every access.
@@ -75,8 +80,10 @@ struct EntryLog {
     case jumps, localJumps
     /// Of the TLB: pages that are not global, and user pages that supervisor mode may access while RFLAGS.AC is set.
     case localPages, smapPages
+    /// Of the instruction TLB: pages that are not global.
+    case localFetches
 
-    static let count = 4
+    static let count = 5
   }
 
   private static let capacity = 256
@@ -257,6 +264,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let isWrite = access & Access.write != 0
     pointee.bounceSize = 0
     if let pointer = cachedPointer(linear, size, isWrite: isWrite) { return pointer }
+    if isWrite, let pointer = permittedPointer(linear, size, access) { return pointer }
     guard isCanonical(linear) else { throw fault(.GP, 0) }
     if pointee.alignmentCheck && linear & Self.alignmentMask(size) != 0 { throw fault(.AC, 0) }
     let kind = access | userBit
@@ -274,6 +282,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       pointee.bouncePhysical = first.physical
       pointee.bouncePhysical2 = second.physical
     }
+    return bounce(linear, size, firstSize, access)
+  }
+
+  /// The bounce buffer for an access whose physical addresses are set.
+  private func bounce(_ linear: UInt64, _ size: Int, _ firstSize: Int, _ access: UInt32) -> RawPointer {
     pointee.bounceLinear = linear
     pointee.bounceSize = size
     let bounce = address(of: &pointee.bounce)
@@ -282,6 +295,44 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       if firstSize < size { readPiece(pointee.bouncePhysical2, bounce + firstSize, size - firstSize) }
     }
     return bounce
+  }
+
+  /// `slowPointer` for a store within a page that the TLB permits, though there is no write tag. The page tables are
+  /// not asked again: that must not depend on what is decoded or shared, which a restored machine does not know.
+  private func permittedPointer(_ linear: UInt64, _ size: Int, _ access: UInt32) -> RawPointer? {
+    guard Int(linear & 0xFFF) + size <= 4096, let offset = permittedStore(linear),
+      let region = writableRegion(ofHost: offset)
+    else { return nil }
+    if pointee.dr7 & 0xFF != 0 { checkDataBreakpoints(linear, size, true) }
+    if preparesStore(offset, size) {
+      if pointee.pageFlags[offset >> 12] & PageFlag.code == 0 {
+        let entry = pointee.bank + TLB.entryOffset(linear)
+        entry.storeBytes(of: linear & ~0xFFF, toByteOffset: TLB.writeTag, as: UInt64.self)
+      }
+      return host(offset)
+    }
+    pointee.bouncePhysical = UInt64(offset) &- region.hostOffset &+ region.start
+    return bounce(linear, size, size, access)
+  }
+
+  /// The offset in the host block of the byte at `linear`, if the TLB says that it may be stored to.
+  @inline(__always)
+  private func permittedStore(_ linear: UInt64) -> Int? {
+    let entry = pointee.bank + TLB.entryOffset(linear)
+    let information = entry.load(fromByteOffset: TLB.information, as: UInt64.self)
+    guard entry.load(as: UInt64.self) == linear & ~0xFFF, information & TLB.writable != 0 else { return nil }
+    return Int(truncatingIfNeeded: information & ~0xFFF | linear & 0xFFF)
+  }
+
+  /// Gives the page its own place and marks it written, before a store of `size` bytes within it. False if that hits
+  /// decoded code: then nothing is done.
+  private func preparesStore(_ offset: Int, _ size: Int) -> Bool {
+    let page = offset >> 12
+    let flags = pointee.pageFlags[page]
+    guard flags & PageFlag.code == 0 || !holdsCode(hostOffset: offset, size: size) else { return false }
+    if flags & PageFlag.shared != 0 { unshare(page: page) }
+    pointee.pageFlags[page] |= PageFlag.dirty
+    return true
   }
 
   /// What the address of `size` bytes has to be a multiple of, less one (SDM Vol. 3, "Alignment Requirements by
@@ -327,8 +378,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// operands, which must not touch the first if the second faults.
   func verify(_ linear: UInt64, _ size: Int, _ access: UInt32) throws(Exit) {
     let entry = pointee.bank + TLB.entryOffset(linear)
-    let tag = entry.load(fromByteOffset: access & Access.write != 0 ? TLB.writeTag : 0, as: UInt64.self)
-    if TLB.hits(tag, linear, size) { return }
+    if TLB.hits(entry.load(as: UInt64.self), linear, size) {
+      if access & Access.write == 0 || permittedStore(linear) != nil { return }
+    }
     let last = linear &+ UInt64(size - 1)
     guard isCanonical(linear) else { throw fault(.GP, 0) }
     if pointee.alignmentCheck && linear & UInt64(size - 1) != 0 { throw fault(.AC, 0) }
@@ -355,6 +407,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     if pointee.alignmentCheck { return nil }
     if pointee.dr7 & 0xFF != 0 && hasDataBreakpoint(page) { return nil }
+    if isWrite, let offset = permittedStore(linear) {
+      let start = offset - Int(truncatingIfNeeded: linear &- low)
+      noteWrite(hostOffset: start, size: size)
+      return host(start)
+    }
     let kind = access | userBit
     let translation = try translate(linear, kind)
     if let pointer = directPointer(linear, low, size, translation, kind) {
@@ -366,13 +423,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let physical = (translation.physical & ~0xFFF) | (low & 0xFFF)
     let offset = Int(truncatingIfNeeded: physical &- region.pointee.start &+ region.pointee.hostOffset)
     noteWrite(hostOffset: offset, size: size)
-    return pointee.ram + offset
+    return host(offset)
   }
 
   /// Copies `size` bytes of one physical page; devices are read in the largest natural pieces.
   func readPiece(_ physical: UInt64, _ destination: RawPointer, _ size: Int) {
     if let offset = hostOffset(physical) {
-      destination.copyMemory(from: pointee.ram + offset, byteCount: size)
+      destination.copyMemory(from: host(offset), byteCount: size)
       return
     }
     var done = 0
@@ -392,7 +449,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       guard region.pointee.isWritable else { return }
       let offset = Int(truncatingIfNeeded: physical &- region.pointee.start &+ region.pointee.hostOffset)
       noteWrite(hostOffset: offset, size: size)
-      (pointee.ram + offset).copyMemory(from: source, byteCount: size)
+      host(offset).copyMemory(from: source, byteCount: size)
       return
     }
     var done = 0
@@ -426,20 +483,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let offset = Int(
       truncatingIfNeeded: translation.physical &- region.pointee.start &+ region.pointee.hostOffset)
     let isWrite = kind & Access.write != 0
-    if isWrite {
-      guard region.pointee.isWritable else { return nil }
-      let flags = pointee.pageFlags[offset >> 12]
-      if flags & PageFlag.code != 0 {
-        let start = offset - Int(truncatingIfNeeded: linear &- low)
-        guard !holdsCode(hostOffset: start, size: size) else { return nil }
-        pointee.pageFlags[offset >> 12] = flags | PageFlag.dirty
-        return pointee.ram + offset
-      }
-      pointee.pageFlags[offset >> 12] = flags | PageFlag.dirty
-    }
-    let pointer = pointee.ram + offset
+    guard region.pointee.isWritable || !isWrite else { return nil }
+    let start = offset - Int(truncatingIfNeeded: linear &- low)
+    let isReady = !isWrite || preparesStore(start, size)
     fill(linear, translation, hostPage: UInt64(offset) & ~0xFFF, isWrite: isWrite)
-    return pointer
+    return isReady ? host(offset) : nil
   }
 
   /// Enters a translation into the present bank: the one place where TLB entries are made.
@@ -450,13 +498,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.counters.tlbFills &+= 1
     let offset = TLB.entryOffset(linear)
     let entry = pointee.bank + offset
-    let keepsWrite = entry.load(fromByteOffset: TLB.writeTag, as: UInt64.self) == page
+    let isWritable = isWrite || permittedStore(page) != nil
+    let hasWriteTag =
+      isWritable && pointee.pageFlags[Int(hostPage >> 12)] & (PageFlag.code | PageFlag.shared) == 0
     entry.storeBytes(of: page, as: UInt64.self)
     entry.storeBytes(
-      of: isWrite || keepsWrite ? page : TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
-    let host = UInt64(UInt(bitPattern: pointee.ram)) &+ hostPage
+      of: hasWriteTag ? page : TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
+    let host = UInt64(UInt(bitPattern: host(Int(truncatingIfNeeded: hostPage))))
     entry.storeBytes(of: host &- page, toByteOffset: TLB.addend, as: UInt64.self)
     var information = hostPage
+    if isWritable { information |= TLB.writable }
     if translation.isGlobal { information |= TLB.global }
     if translation.pageShift != 12 {
       information |= translation.pageShift == 30 ? TLB.huge : TLB.large

@@ -19,12 +19,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     switch scope {
     case .all:
-      for index in 0..<Layout.bankCount { clearTLB(bank(index)) }
+      for index in 0..<Layout.bankCount {
+        clearTLB(bank(index))
+        clearFetchTLB(bank(index))
+      }
       clearLargeSet()
       flushJumpCaches()
     case .nonGlobal:
-      for index in 0..<2 {
+      for index in 0..<Layout.bankCount {
         clearNonGlobal(bank(index))
+        clearLocalFetches(bank(index))
         flushLocalJumps(bank(index))
       }
     case .page(let linear):
@@ -32,9 +36,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       for index in 0..<Layout.bankCount {
         let offset = TLB.entryOffset(linear)
         if (bank(index) + offset).load(as: UInt64.self) == linear & ~0xFFF { invalidate(bank(index), offset) }
-        flushJumpCachePage(index, linear & ~0xFFF)
-        // A block may begin in the page before and end in this one.
-        flushJumpCachePage(index, (linear & ~0xFFF) &- 0x1000)
+        clearFetch(bank(index), linear)
+        dropJumps(index, page: linear & ~0xFFF)
       }
     }
   }
@@ -67,7 +70,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   // that Invalidate TLBs and Paging-Structure Caches"). Two hashed sets, of the 4 MiB and of the 1 GiB areas
   // in which large pages were met, tell when to look for pieces.
 
-  private var largeSet: UnsafeMutablePointer<UInt64> {
+  var largeSet: UnsafeMutablePointer<UInt64> {
     (bank(0) + TLB.largeSetOffset).assumingMemoryBound(to: UInt64.self)
   }
 
@@ -108,6 +111,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         }
       }
     }
+    for index in 0..<Layout.bankCount { clearFetchTLB(bank(index)) }
     flushJumpCaches()
   }
 
@@ -125,17 +129,37 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
-  /// Takes write permission for a host page out of every bank, when the page gets decoded code or its dirty
-  /// flag is cleared.
-  func evictWriteEntries(hostPage: UInt64) {
+  // What is translated stays as it is in the following; entries only lead elsewhere, or to the slow path.
+
+  /// Takes the write tag for a host page out of every bank, when the page gets decoded code.
+  func evictWriteTags(hostPage: UInt64) {
+    forEachEntry { entry, offset in
+      guard entry.load(fromByteOffset: TLB.information, as: UInt64.self) & ~0xFFF == hostPage else { return }
+      entry.storeBytes(of: TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
+    }
+  }
+
+  /// Takes all write tags out of every bank, when an image gets the pages.
+  func evictWriteTags() {
+    forEachEntry { entry, offset in
+      entry.storeBytes(of: TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
+    }
+  }
+
+  /// Makes the entries for a host page lead to where it is after it moved.
+  func moveEntries(hostPage: UInt64, by distance: Int) {
+    forEachEntry { entry, _ in
+      guard entry.load(fromByteOffset: TLB.information, as: UInt64.self) & ~0xFFF == hostPage else { return }
+      let addend = entry.load(fromByteOffset: TLB.addend, as: Int.self)
+      entry.storeBytes(of: addend &+ distance, toByteOffset: TLB.addend, as: Int.self)
+    }
+  }
+
+  @inline(__always)
+  private func forEachEntry(_ body: (RawPointer, Int) -> Void) {
     for index in 0..<2 {
       let bank = bank(index)
-      for offset in entryOffsets {
-        let entry = bank + offset
-        if entry.load(fromByteOffset: TLB.information, as: UInt64.self) & ~0xFFF == hostPage {
-          entry.storeBytes(of: TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
-        }
-      }
+      for offset in entryOffsets { body(bank + offset, offset) }
     }
   }
 
@@ -162,6 +186,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard !log.isEmpty else { return }
     clearReturnStack(bank)
     log.drain(all: TLB.jumpCacheCount) { invalidateJump(bank + TLB.jumpCacheOffset + $0 * 16) }
+  }
+
+  /// Drops all ways in a bank to code in the linear page at `page`.
+  func dropJumps(_ index: Int, page: UInt64) {
+    flushJumpCachePage(index, page)
+    // A block may begin in the page before and end in this one.
+    flushJumpCachePage(index, page &- 0x1000)
   }
 
   /// Drops a bank's entries for code that begins in the linear page at `page`.

@@ -11,6 +11,10 @@ package struct ConsoleKeys {
     case screenshot
     /// The terminal shows the serial port in place of the screen, or the screen again.
     case switchView
+    /// The machine is saved.
+    case save
+    /// The machine becomes what it was when it was saved last.
+    case goBack
   }
 
   /// Ctrl-A.
@@ -34,6 +38,8 @@ package struct ConsoleKeys {
     case UInt8(ascii: "s"), UInt8(ascii: "S"), UInt8(ascii: "b"), UInt8(ascii: "B"): return .sendBreak
     case UInt8(ascii: "p"), UInt8(ascii: "P"): return .screenshot
     case UInt8(ascii: "v"), UInt8(ascii: "V"): return .switchView
+    case UInt8(ascii: "w"), UInt8(ascii: "W"): return .save
+    case UInt8(ascii: "l"), UInt8(ascii: "L"): return .goBack
     default: return nil
     }
   }
@@ -43,6 +49,7 @@ package struct ConsoleKeys {
     Ctrl-A x  leave             Ctrl-A c  instructions, time and speed
     Ctrl-A s  serial break      Ctrl-A h  this list        Ctrl-A Ctrl-A  Ctrl-A itself
     Ctrl-A p  screenshot        Ctrl-A v  serial port or screen
+    Ctrl-A w  save (--save)     Ctrl-A l  go back to where it was saved or loaded
 
     """
 }

@@ -65,6 +65,7 @@ package enum HostFile {
     let step = 1 << 20
     var failure: Failure?
     let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+      preferLargePages(UnsafeMutableRawBufferPointer(buffer))
       do throws(Failure) {
         while filled < size {
           let rest = UnsafeMutableRawBufferPointer(
@@ -78,6 +79,16 @@ package enum HostFile {
     }
     if let failure { throw failure }
     return bytes
+  }
+
+  /// Asks the host for large pages: it takes longer to provide small ones than to read a file into them.
+  private static func preferLargePages(_ buffer: UnsafeMutableRawBufferPointer) {
+    #if os(Linux)
+      let size = 2 << 20
+      guard let base = buffer.baseAddress, buffer.count >= 2 * size else { return }
+      let skipped = -Int(bitPattern: base) & (size - 1)
+      madvise(base + skipped, (buffer.count - skipped) & ~(size - 1), MADV_HUGEPAGE)
+    #endif
   }
 
   /// Reads once, and waits for it where the descriptor does not. 0 at the end.
@@ -161,6 +172,35 @@ package enum HostFile {
     guard error == 0, closed == 0 else {
       throw Failure(
         .hostResources, "\(path): cannot be written: \(Host.text(forError: error == 0 ? errno : error))")
+    }
+  }
+
+  /// Writes a file that is created or replaced as a whole: whatever ends this process, the file is the old one or the
+  /// new one. `body` gives its pieces to the function it gets, until that returns false.
+  static func replace(_ path: String, _ body: (_ write: ([UInt8]) -> Bool) -> Void) throws(Failure) {
+    let temporary = "\(path).\(getpid()).tmp"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw Failure(.hostResources, "\(path): cannot be written: \(Host.text(forError: errno))")
+    }
+    var error: Int32 = 0
+    body { bytes in
+      error = Host.write(bytes, to: descriptor).error
+      return error == 0
+    }
+    if error == 0 && fsync(descriptor) != 0 { error = errno }
+    if close(descriptor) != 0 && error == 0 { error = errno }
+    if error == 0 && rename(temporary, path) != 0 { error = errno }
+    guard error == 0 else {
+      unlink(temporary)
+      throw Failure(.hostResources, "\(path): cannot be written: \(Host.text(forError: error))")
+    }
+    // The new name, too, is to outlive a crash of the host; what cannot be synced is whole all the same.
+    let slash = path.lastIndex(of: "/").map { path[...$0] } ?? "."
+    let directory = open(String(slash), O_RDONLY | O_CLOEXEC)
+    if directory >= 0 {
+      fsync(directory)
+      close(directory)
     }
   }
 

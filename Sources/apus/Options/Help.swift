@@ -21,6 +21,7 @@ package enum Help {
       x       leave at once                     c       show instructions, time and speed
       s, b    send a serial break               h, ?    list these keys
       p       save a picture of the screen      v       show the serial port, or the screen again
+      w       save the machine (--save)         l       go back to where it was saved or loaded
       Ctrl-A  send Ctrl-A itself
     They work when standard input is a terminal, or with --serial mon:stdio.
 
@@ -53,12 +54,13 @@ package enum Help {
     Exit codes:
       0   the guest powered off, was reset (--no-reboot), wrote the text of --exit-on, or Ctrl-A x
       2   the command line was not understood
-      3   a kernel, initrd, module or disk image is missing or bad
+      3   a kernel, initrd, module, disk image or snapshot is missing or bad
       4   reading, writing or flushing a disk image failed
       5   the host refused memory or an output
       6   the guest died: a triple fault, or a halt that nothing can end
       7   --limit-instructions or --limit-seconds was reached
       8   what a step of --script waited for did not come
+      9   'apus replay' did another run than the recorded one
       70  the guest needs something that Apus does not have, or Apus failed
       128+n  ended by signal n
       (V << 1) | 1, where V is what the guest wrote to the debug-exit port

@@ -9,10 +9,15 @@ package struct OptionParser {
   /// Disks asked for with `-device NAME,drive=ID`: the option, the identifier and the interface.
   var attachments: [(option: String, id: String, interface: Options.Interface)] = []
   private var noticedAcceleration = false
+  /// The first word of the user's own that says what the machine is.
+  private var shapingWord: String?
 
-  /// The options in `arguments`, which excludes the program's name.
-  package static func parse(_ arguments: [String]) throws(Failure) -> Options {
+  /// The options in `arguments`, which excludes the program's name. `machine` are the words that say what the machine
+  /// is, for a run that goes on from a snapshot.
+  package static func parse(_ arguments: [String], machine: [String] = []) throws(Failure) -> Options {
     var parser = OptionParser()
+    try parser.read(machine)
+    parser.shapingWord = nil
     try parser.read(arguments)
     if parser.options.action == .run { try parser.finish() }
     return parser.options
@@ -52,12 +57,20 @@ package struct OptionParser {
     }
     guard let placeholder = option.value else {
       guard inlineValue == nil else { throw .usage(current, "takes no value") }
+      note(option, [current])
       return try apply(option, "")
     }
     guard let value = inlineValue ?? rest.popFirst() else {
       throw .usage(current, "needs a value: \(placeholder)")
     }
+    note(option, [current, value])
     try apply(option, value)
+  }
+
+  private mutating func note(_ option: OptionEntry, _ words: [String]) {
+    guard option.shapesMachine else { return }
+    shapingWord = shapingWord ?? current
+    options.machineWords += words
   }
 
   private mutating func apply(_ option: OptionEntry, _ value: String) throws(Failure) {
@@ -72,10 +85,18 @@ package struct OptionParser {
       throw Failure(.usage, "'\(path)': only one image can be given, and '\(first)' is one already")
     }
     options.image = path
+    shapingWord = shapingWord ?? path
+    options.machineWords.append(path.hasPrefix("-") ? "./" + path : path)
   }
 
   /// Checks what only the whole command line can tell.
   private mutating func finish() throws(Failure) {
+    if options.load != nil, let shapingWord {
+      throw .usage("--load", "says what the machine is; '\(shapingWord)' cannot")
+    }
+    if options.record != nil && options.load != nil {
+      throw .usage("--record", "records runs from their start, not those that --load goes on with")
+    }
     for attachment in attachments {
       guard let position = options.drives.firstIndex(where: { $0.id == attachment.id }) else {
         throw .usage(attachment.option, "no --drive has id=\(attachment.id)")

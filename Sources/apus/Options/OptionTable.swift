@@ -11,6 +11,15 @@ struct OptionEntry: Sendable {
   /// Reads the value (empty if the option takes none). Throws only `Failure`, though a closure's type here
   /// cannot say so.
   let apply: @Sendable (inout OptionParser, String) throws -> Void
+  /// Whether it says what the machine is, rather than what a run of it does: a snapshot has its own.
+  private(set) var shapesMachine = false
+
+  /// The entry as one that says what the machine is.
+  var shaping: OptionEntry {
+    var entry = self
+    entry.shapesMachine = true
+    return entry
+  }
 
   init(
     _ spellings: String..., value: String? = nil, help: String,
@@ -42,9 +51,14 @@ enum OptionTable {
   struct Group: Sendable {
     let title: String
     let entries: [OptionEntry]
+
+    var shaping: Group { Group(title: title, entries: entries.map(\.shaping)) }
   }
 
-  static let groups = [boot, machine, disks, console, screen, automation, limits, qemu, information]
+  static let groups = [
+    boot.shaping, machine.shaping, disks.shaping, saved, console, screen, automation, limits, qemu,
+    information,
+  ]
 
   private static let boot = Group(
     title: "Boot",
@@ -146,6 +160,26 @@ enum OptionTable {
       OptionEntry("--fdb", value: "FILE", help: "a floppy disk in drive B:") { try $0.addFloppy($1, 1) },
     ])
 
+  private static let saved = Group(
+    title: "Snapshots and replay",
+    entries: [
+      OptionEntry(
+        "--save", value: "FILE",
+        help: "save the machine to FILE at the end of a run that the guest did not end, and at Ctrl-A w"
+      ) { $0.options.save = try $0.path($1) },
+      OptionEntry(
+        "--load", value: "FILE",
+        help: """
+          go on from a machine that was saved: with the same options for it, and the same kernel and disk images, \
+          which FILE names
+          """
+      ) { $0.options.load = try $0.path($1) },
+      OptionEntry(
+        "--record", value: "FILE",
+        help: "record what reaches the machine from outside, so that 'apus replay FILE' does the run again"
+      ) { $0.options.record = try $0.path($1) },
+    ])
+
   private static let console = Group(
     title: "Console",
     entries: [
@@ -181,7 +215,7 @@ enum OptionTable {
       ) {
         try $0.accept($1, ["std", "none"], "this display adapter")
         $0.options.hasVGA = $1 == "std"
-      },
+      }.shaping,
       OptionEntry(
         "--display", value: "terminal|serial|none",
         help: """
@@ -284,7 +318,7 @@ enum OptionTable {
         help: "the order in which firmware tries floppy, disk and CD; a menu before (F12 shows it, too)"
       ) {
         try $0.setBootOrder($1)
-      },
+      }.shaping,
       OptionEntry(
         "-accel", value: "tcg|kvm|…", help: "accelerators are accepted with a notice; Apus is software"
       ) {
@@ -293,7 +327,8 @@ enum OptionTable {
       OptionEntry("-enable-kvm", "-no-kvm", help: "accepted; Apus is software") { parser, _ in
         if parser.current.hasSuffix("enable-kvm") { parser.noticeAcceleration(parser.current) }
       },
-      OptionEntry("-action", value: "reboot=shutdown", help: "as --no-reboot") { try $0.setAction($1) },
+      OptionEntry("-action", value: "reboot=shutdown", help: "as --no-reboot") { try $0.setAction($1) }
+        .shaping,
       OptionEntry("-nodefaults", help: "no serial port unless --serial asks for one") { parser, _ in
         parser.hasNoDefaults = true
       },
@@ -331,7 +366,7 @@ enum OptionTable {
     Refused(names: ["audio", "audiodev", "soundhw"], reason: "sound"),
     Refused(names: ["spice", "sdl", "full-screen", "g"], reason: "a display"),
     Refused(names: ["s", "S", "gdb"], reason: "a debugger connection"),
-    Refused(names: ["incoming", "loadvm"], reason: "saved machine states"),
+    Refused(names: ["incoming", "loadvm"], reason: "states that QEMU saved; --load takes those of --save"),
     Refused(
       names: ["fw_cfg", "smbios", "acpitable", "option-rom", "dtb", "shim"], reason: "firmware tables"),
     Refused(names: ["global", "set", "readconfig", "object", "plugin"], reason: "QEMU's object model"),

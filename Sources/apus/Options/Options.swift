@@ -110,6 +110,13 @@ package struct Options: Equatable {
   package var vnc: VNCAddress?
   package var vncPasswordFile: String?
   package var noReboot = false
+  /// Where the machine is saved, and where it comes from.
+  package var save: String?
+  package var load: String?
+  /// Where what reaches the machine is recorded.
+  package var record: String?
+  /// The words that said what the machine is, for the file of a snapshot.
+  package var machineWords: [String] = []
   package var limitInstructions: UInt64?
   /// Wall time in nanoseconds.
   package var limitTime: UInt64?

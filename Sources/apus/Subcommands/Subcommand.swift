@@ -9,6 +9,7 @@ package struct Subcommand: Sendable {
 
   /// All of them, in the order of `apus --help`.
   package static let all: [Subcommand] = [
+    Subcommand(name: "replay", summary: "do a recorded run again", run: ReplayCommand.run),
     Subcommand(name: "disasm", summary: "disassemble a file", run: DisassembleCommand.run),
     Subcommand(
       name: "difftest", summary: "compare instructions with another processor", run: DifftestCommand.main),

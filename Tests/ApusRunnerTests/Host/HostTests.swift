@@ -11,14 +11,14 @@ import apus
   import Darwin
 #endif
 
-@Suite struct SnapshotDiskTests {
+@Suite struct OverlayDiskTests {
   private let scratch = Scratch()
 
   /// Writes of all shapes read back, and the image stays as it was. 19 sectors: the last piece is shorter.
   @Test func writesAreForgotten() throws {
     let bytes = (0..<19 * 512).map { UInt8(truncatingIfNeeded: $0 / 512) }
     let path = scratch.file("image", bytes)
-    let disk = SnapshotDisk(try HostDisk(path: path, readOnly: true))
+    let disk = OverlayDisk(try HostDisk(path: path, readOnly: true))
     #expect(disk.sectorCount == 19 && !disk.isReadOnly)
     var expected = bytes
     for (sector, count) in [(3, 1), (6, 4), (0, 19), (18, 1), (15, 3)] {
@@ -35,7 +35,7 @@ import apus
 
   @Test func refusesWhatDoesNotLieOnTheMedium() throws {
     let image = try HostDisk(path: scratch.file("image", [UInt8](repeating: 0, count: 1024)), readOnly: true)
-    let disk = SnapshotDisk(image)
+    let disk = OverlayDisk(image)
     var buffer = [UInt8](repeating: 0, count: 1024)
     for (sector, count, offset) in [(2, 1, 0), (.max, 1, 0), (0, -1, 0), (0, 1, -1), (0, 2, 1)]
       as [(UInt64, Int, Int)]

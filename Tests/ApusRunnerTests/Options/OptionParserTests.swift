@@ -261,8 +261,9 @@ import apus
   @Test func exitCodesAreTheDocumentedNumbers() {
     let codes: [ExitCode] = [
       .success, .usage, .badInput, .diskFailure, .hostResources, .guestDied, .limitReached, .internalError,
-      .scriptFailed, .scripted(9), .signal(15), .debugExit(0), .debugExit(0x10), .debugExit(0xFFFF_FFFF),
+      .scriptFailed, .diverged, .scripted(9), .signal(15), .debugExit(0), .debugExit(0x10),
+      .debugExit(0xFFFF_FFFF),
     ]
-    #expect(codes.map(\.status) == [0, 2, 3, 4, 5, 6, 7, 70, 8, 9, 143, 1, 33, 255])
+    #expect(codes.map(\.status) == [0, 2, 3, 4, 5, 6, 7, 70, 8, 9, 9, 143, 1, 33, 255])
   }
 }
