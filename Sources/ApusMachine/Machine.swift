@@ -314,11 +314,7 @@ public final class Machine {
   private func hash(from start: UInt64) -> UInt64 {
     var writer = StateWriter()
     saveState(to: &writer)
-    var hash = start
-    for byte in writer.bytes {
-      // FNV-1a (Fowler, Noll, Vo), 64 bits.
-      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
-    }
+    let hash = (start ^ ContentHash.of(writer.bytes)) &* 0xD6E8_FEB8_6659_FD93
     return hash ^ hash >> 32
   }
 }

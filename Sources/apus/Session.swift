@@ -25,7 +25,7 @@ final class Session {
   var recordingOutput: FileOutput?
   var nextCheck = checkInterval
   /// Instructions between two looks.
-  static let checkInterval: UInt64 = 20_000_000
+  static let checkInterval: UInt64 = 100_000_000
   let input: ConsoleInput?
   /// The screen on the terminal; nil where there is none.
   let display: TerminalDisplay?
