@@ -127,7 +127,7 @@ extension Session {
   }
 
   /// What `--save` asks for, unless the guest ended the run. Returns what went wrong.
-  func saveAtEnd(_ code: ExitCode) -> Failure? {
+  func saveAtEnd() -> Failure? {
     guard let path = options.save, !machine.hasEnded else { return nil }
     do throws(Failure) {
       try save(path)
@@ -159,9 +159,7 @@ extension Session {
 
   /// Begins to record, if that was asked for. What the machine was given before is its configuration.
   func beginRecording() throws(Failure) {
-    guard let path = options.record else { return }
-    let output = try FileOutput(path: path)
-    recordingOutput = output
+    guard let output = setup.runOutput else { return }
     let files = try setup.fileReferences()
     let recorder = RunRecorder(files: files, sections: [SavedMachine.section(machineWords)]) { bytes in
       for byte in bytes { output.send(byte) }

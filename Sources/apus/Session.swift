@@ -20,9 +20,8 @@ final class Session {
   /// What the machine goes back to: the file it came from, until it is saved.
   var saved: SavedMachine?
   var lastSnapshot: MachineSnapshot?
-  /// Records the run, with the file that it goes to and when to look at the registers next.
+  /// Records the run, and when to look at the registers next.
   var recorder: RunRecorder?
-  var recordingOutput: FileOutput?
   var nextCheck = checkInterval
   /// Instructions between two looks.
   static let checkInterval: UInt64 = 100_000_000
@@ -224,7 +223,7 @@ final class Session {
       note("standard output: cannot be written: \(Host.text(forError: failure))")
       return .hostResources
     }
-    for file in setup.files + [recordingOutput].compactMap({ $0 }) {
+    for file in setup.files {
       guard let failure = file.failure else { continue }
       note(failure)
       return .hostResources
@@ -253,7 +252,6 @@ final class Session {
 
   func flush() {
     setup.console.flush()
-    recordingOutput?.flush()
     if setup.recording != nil { machine.drainSpeaker() }
     for file in setup.files { file.flush() }
   }
@@ -364,7 +362,6 @@ final class Session {
     showEnd(ofScreen: wasShown && [.guestDied, .internalError, .limitReached].contains(end), patience)
     setup.console.finish(patience: patience)
     recorder?.finish(machine)
-    recordingOutput?.flush(patience: patience)
     if let recording = setup.recording {
       machine.drainSpeaker()
       recording.finish()
@@ -377,7 +374,7 @@ final class Session {
       Host.report("apus: \(failure.message)")
       if code == .success || code == .scripted(0) { code = failure.code }
     }
-    if !isAsked, let failure = saveAtEnd(code) {
+    if !isAsked, let failure = saveAtEnd() {
       Host.report("apus: \(failure.message)")
       if [.success, .scripted(0), .limitReached].contains(code) { code = failure.code }
     }

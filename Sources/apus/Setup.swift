@@ -12,6 +12,8 @@ struct Setup {
   private(set) var files: [FileOutput] = []
   private(set) var disks: [HostDisk] = []
   private(set) var recording: WAVOutput?
+  /// Where `--record` writes.
+  private(set) var runOutput: FileOutput?
   /// What `--script` does, and where it looks for texts of the serial port.
   private(set) var script: Script?
   private(set) var serialLog: SerialLog?
@@ -203,9 +205,9 @@ struct Setup {
     configuration.serial = ports
     configuration.debugConsole = try sink(options.debugConsole)
     configuration.parallel = try sink(options.parallel)
+    if let path = options.record { runOutput = try output(path) }
     if let path = options.speaker {
-      let file = try FileOutput(path: path)
-      files.append(file)
+      let file = try output(path)
       let recording = WAVOutput(file)
       configuration.speaker = recording
       self.recording = recording
@@ -217,11 +219,15 @@ struct Setup {
     case .stdio: return console
     case .none: return nil
     case .null: return NullOutput()
-    case .file(let path):
-      let file = try FileOutput(path: path)
-      files.append(file)
-      return file
+    case .file(let path): return try output(path)
     }
+  }
+
+  /// A file that the run writes, and that the session flushes and watches.
+  private mutating func output(_ path: String) throws(Failure) -> FileOutput {
+    let file = try FileOutput(path: path)
+    files.append(file)
+    return file
   }
 }
 

@@ -104,6 +104,15 @@ public final class GuestRAM {
   /// The host memory of a page.
   func page(_ number: Int) -> UnsafeMutableRawPointer { base + (number << 12 + displacements[number]) }
 
+  /// Whether a page holds only zeros.
+  static func isZero(_ page: UnsafeRawBufferPointer) -> Bool {
+    var seen = SIMD4<UInt64>(repeating: 0)
+    for offset in stride(from: 0, to: page.count, by: 32) {
+      seen |= page.load(fromByteOffset: offset, as: SIMD4<UInt64>.self)
+    }
+    return seen == SIMD4(repeating: 0)
+  }
+
   // MARK: Images
 
   /// What the memory holds now, as an image that no later store changes. The caller takes write permission for all

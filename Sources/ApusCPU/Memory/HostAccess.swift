@@ -87,10 +87,9 @@ extension Processor {
 
   /// The hash of one page, nil if it holds zeros. Four lanes, so that the multiplications overlap.
   private func pageHash(_ page: Int) -> UInt64? {
-    let words = UnsafeRawPointer(ram.page(page)).assumingMemoryBound(to: SIMD4<UInt64>.self)
-    var seen = SIMD4<UInt64>(repeating: 0)
-    for index in 0..<128 { seen |= words[index] }
-    guard seen != SIMD4(repeating: 0) else { return nil }
+    let bytes = UnsafeRawPointer(ram.page(page))
+    guard !GuestRAM.isZero(UnsafeRawBufferPointer(start: bytes, count: 4096)) else { return nil }
+    let words = bytes.assumingMemoryBound(to: SIMD4<UInt64>.self)
     var lanes = SIMD4<UInt64>(
       0x1319_8A2E_0370_7344, 0xA409_3822_299F_31D0, 0x082E_FA98_EC4E_6C89, 0x4528_21E6_38D0_1377)
     for index in 0..<128 {

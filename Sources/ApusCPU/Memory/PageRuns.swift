@@ -17,27 +17,21 @@ extension MemoryImage {
   package func forEachRun(_ body: ([UInt8]) -> Bool) {
     var next = 0
     while next < pageCount {
-      guard let first = page(next), !isZero(first) else {
+      guard let first = page(next), !GuestRAM.isZero(first) else {
         next += 1
         continue
       }
       let start = next
       var pages = [UInt8](first)
       next += 1
-      while next < pageCount, next - start < longestRun, let bytes = page(next), !isZero(bytes) {
+      while next < pageCount, next - start < longestRun, let bytes = page(next),
+        !GuestRAM.isZero(bytes)
+      {
         pages += bytes
         next += 1
       }
       guard body(run(start, pages)) else { return }
     }
-  }
-
-  private func isZero(_ page: UnsafeRawBufferPointer) -> Bool {
-    var seen = SIMD4<UInt64>(repeating: 0)
-    for offset in stride(from: 0, to: page.count, by: 32) {
-      seen |= page.load(fromByteOffset: offset, as: SIMD4<UInt64>.self)
-    }
-    return seen == SIMD4(repeating: 0)
   }
 
   private func run(_ first: Int, _ pages: [UInt8]) -> [UInt8] {
@@ -54,8 +48,8 @@ extension MemoryImage {
 }
 
 extension GuestRAM {
-  /// Fills pages from the runs in a range of bytes; their other pages stay. For memory that is all zero and that no processor uses yet. Returns
-  /// the number of runs.
+  /// Fills pages from the runs in a range of bytes; their other pages stay. For memory that is all zero and that no
+  /// processor uses yet. Returns the number of runs.
   package func load(runs bytes: [UInt8], _ range: Range<Int>) throws(PageRunError) -> Int {
     var at = range.lowerBound
     let end = range.upperBound

@@ -27,6 +27,11 @@ extension Machine {
   /// does. Throws `usage` for a machine whose run has ended.
   public func snapshot() throws(MachineError) -> MachineSnapshot {
     guard end == nil else { throw MachineError(message: "snapshot: the guest's run has ended", kind: .usage) }
+    return capture()
+  }
+
+  /// The same for a machine that may have ended, whose end is not in it.
+  private func capture() -> MachineSnapshot {
     var writer = StateWriter()
     saveState(to: &writer)
     return MachineSnapshot(
@@ -44,21 +49,13 @@ extension Machine {
     else {
       throw MachineError(message: "snapshot: it is of a machine with other memory or drives", kind: .badInput)
     }
-    let old = (end: end, snapshot: try restarting())
+    let old = (end: end, snapshot: capture())
     do throws(StateError) { try adopt(snapshot) } catch {
       // Its own state fits a machine.
       try? adopt(old.snapshot)
       end = old.end
       throw MachineError(message: "snapshot: \(error.text)", kind: .badInput)
     }
-  }
-
-  /// A snapshot of a machine that may have ended, for the way back.
-  private func restarting() throws(MachineError) -> MachineSnapshot {
-    let ended = end
-    end = nil
-    defer { end = ended }
-    return try snapshot()
   }
 
   /// A machine of its own that goes on from where this one is. Its ports lead nowhere and its drives keep what is

@@ -2,13 +2,9 @@ import ApusBase
 import ApusCPU
 import ApusDevices
 
-// The file of a snapshot, all numbers little-endian:
-//
-//     "APUSSNAP"  version (UInt16)  sections
-//
-// and a section: name length (UInt8), name (ASCII), version (UInt16), payload length (UInt64), payload, and the
-// ContentHash of all of that (UInt64). First comes `Machine`, which says of what machine the snapshot is, then those of
-// the program that wrote it, `State`, a `Disk` for each drive, any number of `Memory`, and `End`, which counts them.
+// The file of a snapshot: "APUSSNAP", version (UInt16), and sections (FileSection.swift). First comes `Machine`, which says
+// of what machine the snapshot is, then those of the program that wrote it, `State`, a `Disk` for each drive, any number
+// of `Memory`, and `End`, which counts them.
 
 /// A section of a snapshot's file by the program that writes it.
 public struct SnapshotSection: Equatable, Sendable {

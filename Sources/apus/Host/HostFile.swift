@@ -65,7 +65,8 @@ package enum HostFile {
     let step = 1 << 20
     var failure: Failure?
     let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-      preferLargePages(UnsafeMutableRawBufferPointer(buffer))
+      // To provide small ones takes longer than to read the file into them.
+      HostMemory.preferLargePages(UnsafeMutableRawBufferPointer(buffer))
       do throws(Failure) {
         while filled < size {
           let rest = UnsafeMutableRawBufferPointer(
@@ -79,16 +80,6 @@ package enum HostFile {
     }
     if let failure { throw failure }
     return bytes
-  }
-
-  /// Asks the host for large pages: it takes longer to provide small ones than to read a file into them.
-  private static func preferLargePages(_ buffer: UnsafeMutableRawBufferPointer) {
-    #if os(Linux)
-      let size = 2 << 20
-      guard let base = buffer.baseAddress, buffer.count >= 2 * size else { return }
-      let skipped = -Int(bitPattern: base) & (size - 1)
-      madvise(base + skipped, (buffer.count - skipped) & ~(size - 1), MADV_HUGEPAGE)
-    #endif
   }
 
   /// Reads once, and waits for it where the descriptor does not. 0 at the end.
