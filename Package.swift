@@ -13,6 +13,7 @@ let package = Package(
     .library(name: "ApusCPU", targets: ["ApusCPU"]),
     .library(name: "ApusDevices", targets: ["ApusDevices"]),
     .library(name: "ApusMachine", targets: ["ApusMachine"]),
+    .library(name: "ApusFixture", targets: ["ApusFixture"]),
     .executable(name: "apus", targets: ["apus"]),
   ],
   targets: [
@@ -24,11 +25,20 @@ let package = Package(
       name: "ApusMachine", dependencies: ["ApusBase", "ApusCPU", "ApusDevices"],
       swiftSettings: safe),
     .target(
+      name: "ApusDebug",
+      dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusInstructionSet", "ApusMachine"],
+      swiftSettings: safe),
+    .target(
+      name: "ApusFixture", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"],
+      swiftSettings: safe),
+    .target(
       name: "ApusDiff", dependencies: ["ApusBase", "ApusCPU", "ApusInstructionSet"], exclude: ["FORMATS.md"],
       swiftSettings: strict),
     .executableTarget(
       name: "apus",
-      dependencies: ["ApusBase", "ApusInstructionSet", "ApusCPU", "ApusDevices", "ApusDiff", "ApusMachine"],
+      dependencies: [
+        "ApusBase", "ApusInstructionSet", "ApusCPU", "ApusDebug", "ApusDevices", "ApusDiff", "ApusMachine",
+      ],
       swiftSettings: strict),
     // Nothing in it imports `apus`: it runs that executable, which is therefore built with it.
     .executableTarget(
@@ -39,6 +49,9 @@ let package = Package(
     .testTarget(
       name: "ApusCPUTests", dependencies: ["ApusCPU"], exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
+      name: "ApusDebugTests",
+      dependencies: ["ApusBase", "ApusCPU", "ApusDebug", "ApusDevices", "ApusMachine"], swiftSettings: strict),
+    .testTarget(
       name: "ApusDiffTests", dependencies: ["ApusDiff", "ApusInstructionSet", "apus"],
       exclude: ["Regressions"], swiftSettings: strict),
     .testTarget(
@@ -46,8 +59,11 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "ApusDevicesTests", dependencies: ["ApusDevices"], swiftSettings: strict),
     .testTarget(
-      name: "ApusMachineTests", dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine"],
+      name: "ApusMachineTests",
+      dependencies: ["ApusBase", "ApusCPU", "ApusDevices", "ApusMachine", "ApusFixture"],
       swiftSettings: strict),
+    // It runs the program, too, which is therefore built with it.
+    .testTarget(name: "ApusFixtureTests", dependencies: ["ApusFixture", "apus"], swiftSettings: strict),
     .testTarget(
       name: "ApusRunnerTests", dependencies: ["apus", "ApusInstructionSet"], swiftSettings: strict),
   ]

@@ -14,6 +14,10 @@ enum Benchmarks {
       #if DEBUG
         say("this is a debug build; what runs in it says nothing (use swift run -c release)")
       #endif
+      if options.timeMachine {
+        print(try TimeMachineBenchmark.text(options.guests), terminator: "")
+        return 0
+      }
       // First, because a mistake in it is a pity after half an hour.
       let baseline: Results? = if let path = options.baseline { try Results(reading: path) } else { nil }
       let results = try measure(options)

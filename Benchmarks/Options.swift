@@ -13,6 +13,7 @@ package struct Options: Equatable {
   package var cpu: Int?
   package var timeout = 600
   package var count = false
+  package var timeMachine = false
   package var wantsHelp = false
 
   package static let help = """
@@ -59,6 +60,8 @@ package struct Options: Equatable {
                           for all. A count hardly varies where times do. Counts bare guests; --only adds others:
                           a workload takes a minute and is counted with the boot of its Linux, a boot alone takes
                           one to five.
+      --time-machine      instead of all that: what forks, checkpoints and steps back cost in the boot of
+                          vmlinuz-cloud; CPU time of this program, not pinned
       --help              show this
 
     Exit status: 0 all is well, even if rows were skipped; 1 a checksum was wrong, the number of guest
@@ -78,6 +81,7 @@ package struct Options: Equatable {
       switch argument {
       case "--help": wantsHelp = true
       case "--count": count = true
+      case "--time-machine": timeMachine = true
       case "--no-peers":
         guard peers == nil else { throw .usage("--no-peers: there is a --peer or --against, too") }
         peers = []

@@ -34,12 +34,21 @@ public struct StateWriter {
     for i in 0..<4 { bytes[lengthAt + i] = UInt8(truncatingIfNeeded: length >> UInt32(8 * i)) }
   }
 
-  /// Appends an integer in little-endian order.
+  // What is generic is inlined into other modules, where the type is known: a machine's state is tens of thousands of
+  // integers, and a fork of it should take less than a few milliseconds.
+
+  /// Appends an integer of at most 64 bits in little-endian order.
+  @inlinable
   package mutating func write<T: FixedWidthInteger>(_ value: T) {
+    write(UInt64(truncatingIfNeeded: value), size: T.bitWidth / 8)
+  }
+
+  @usableFromInline
+  package mutating func write(_ value: UInt64, size: Int) {
     var rest = value
-    for _ in 0..<(T.bitWidth / 8) {
+    for _ in 0..<size {
       bytes.append(UInt8(truncatingIfNeeded: rest))
-      if T.bitWidth > 8 { rest >>= 8 }
+      rest >>= 8
     }
   }
 
@@ -103,12 +112,17 @@ public struct StateReader {
     name = outerName
   }
 
-  /// Reads a little-endian integer.
+  /// Reads a little-endian integer of at most 64 bits.
+  @inlinable
   package mutating func read<T: FixedWidthInteger>(_ type: T.Type = T.self) throws(StateError) -> T {
-    let size = T.bitWidth / 8
+    T(truncatingIfNeeded: try read(size: T.bitWidth / 8))
+  }
+
+  @usableFromInline
+  package mutating func read(size: Int) throws(StateError) -> UInt64 {
     guard size <= end - position else { throw .truncated(section: name) }
-    var value: T = 0
-    for i in 0..<size { value |= T(truncatingIfNeeded: bytes[position + i]) << T(truncatingIfNeeded: 8 * i) }
+    var value: UInt64 = 0
+    for index in 0..<size { value |= UInt64(bytes[position + index]) << UInt64(8 * index) }
     position += size
     return value
   }

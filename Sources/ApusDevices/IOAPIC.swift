@@ -206,3 +206,36 @@ package final class IOAPIC: Device, LineSink, InterruptMessageSource {
     }
   }
 }
+
+// MARK: For people
+
+extension IOAPIC {
+  /// The redirection table; of entries that are as after a reset only the number.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("I/O APIC")
+    description.add("ID", "\(id)")
+    description.add("IOREGSEL", DeviceDescription.hex(select))
+    var untouched: [String] = []
+    for (input, entry) in redirection.enumerated() {
+      if entry == Self.entryMasked && !levels.bit(input) {
+        untouched.append("\(input)")
+        continue
+      }
+      var words = [
+        entry.bit(16) ? "masked" : "vector \(DeviceDescription.hex(UInt8(truncatingIfNeeded: entry)))"
+      ]
+      words.append(mode(entry).text)
+      words.append(
+        (entry.bit(11) ? "logical " : "physical ")
+          + DeviceDescription.hex(UInt8(truncatingIfNeeded: entry >> 56)))
+      words.append(entry.bit(15) ? "level" : "edge")
+      if entry.bit(13) { words.append("active low") }
+      if entry.bit(Self.remoteIRR) { words.append("remote IRR") }
+      if wantsService(input) { words.append("send pending") }
+      if levels.bit(input) { words.append("input asserted") }
+      description.add("input \(input)", words.joined(separator: ", "))
+    }
+    if !untouched.isEmpty { description.add("masked since reset", untouched.joined(separator: " ")) }
+    return description
+  }
+}

@@ -347,3 +347,44 @@ package final class PIC8259Pair: BytePortDevice, LineSink {
     }
   }
 }
+
+// MARK: For people
+
+extension PIC8259 {
+  /// Adds what is in the registers.
+  func describe(_ name: String, into description: inout DeviceDescription) {
+    let levels = (0..<8).map { "IR\($0)" }
+    description.add("\(name) IRR", IRR, bits: levels)
+    description.add("\(name) IMR", IMR, bits: levels)
+    description.add("\(name) ISR", ISR, bits: levels)
+    description.add("\(name) ELCR", ELCR, bits: levels)
+    description.add(
+      "\(name) ICW", [ICW1, ICW2, ICW3, ICW4].map { DeviceDescription.hex($0) }.joined(separator: " "))
+    var modes = ["vectors \(DeviceDescription.hex(vector(0)))-\(DeviceDescription.hex(vector(7)))"]
+    modes.append(ICW1.bit(3) ? "level-triggered" : "edge-triggered")
+    if AEOI { modes.append(rotatesInAEOI ? "AEOI with rotation" : "AEOI") }
+    if ICW4.bit(4) { modes.append("special fully nested") }
+    if specialMask { modes.append("special mask mode") }
+    if polls { modes.append("poll command") }
+    if lowestPriority != 7 { modes.append("lowest priority IR\(lowestPriority)") }
+    modes.append(readsISR ? "reads ISR" : "reads IRR")
+    switch step {
+    case .ready: break
+    case .ICW2: modes.append("waits for ICW2")
+    case .ICW3: modes.append("waits for ICW3")
+    case .ICW4: modes.append("waits for ICW4")
+    }
+    description.add("\(name) mode", modes.joined(separator: ", "))
+    description.add("\(name) INT", highestRequest.map { "high for IR\($0)" } ?? "low")
+  }
+}
+
+extension PIC8259Pair {
+  /// The registers of both chips.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("8259A pair")
+    master.describe("master", into: &description)
+    slave.describe("slave", into: &description)
+    return description
+  }
+}

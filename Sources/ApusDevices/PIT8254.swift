@@ -217,3 +217,20 @@ package final class PIT8254: BytePortDevice {
     }
   }
 }
+
+// MARK: For people
+
+extension PIT8254 {
+  /// The counters and port 61h as they are at `now`.
+  package func description(at now: VirtualTime) -> DeviceDescription {
+    var description = DeviceDescription("8254")
+    let clock = max(now.cycles(at: Self.frequency), synced)
+    for (number, counter) in counters.enumerated() {
+      counter.describe("counter \(number)", at: clock, into: &description)
+    }
+    description.add(
+      "port 61h", portB | errors,
+      bits: ["counter 2 gate", "speaker data", "SERR# off", "IOCHK# off", "", "", "IOCHK#", "SERR#"])
+    return description
+  }
+}

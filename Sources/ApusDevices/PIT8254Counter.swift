@@ -309,3 +309,36 @@ extension StateReader {
     return isPresent ? value : nil
   }
 }
+
+// MARK: For people
+
+extension Counter8254 {
+  private static let modeNames = [
+    "interrupt on terminal count", "hardware retriggerable one-shot", "rate generator", "square wave mode",
+    "software triggered strobe", "hardware triggered strobe",
+  ]
+  private static let accessNames = ["latch", "LSB", "MSB", "LSB then MSB"]
+
+  /// The counter at `clock`, to which it has not been advanced.
+  func describe(_ name: String, at clock: UInt64, into description: inout DeviceDescription) {
+    var counter = self
+    counter.advance(to: clock)
+    description.add(
+      name,
+      "mode \(counter.mode), \(Self.modeNames[Int(counter.mode)]); \(Self.accessNames[Int(counter.access)]), "
+        + (counter.isBCD ? "BCD" : "binary"))
+    var states = [
+      "count \(counter.period)", "CE \(DeviceDescription.hex(counter.countingElement(at: clock)))",
+    ]
+    states.append(counter.out(at: clock) ? "OUT high" : "OUT low")
+    states.append(counter.gate ? "GATE high" : "GATE low")
+    if counter.nullCount { states.append("null count") }
+    if !counter.isStarted { states.append("waits for a count") }
+    if let latched = counter.latchedCount { states.append("latched \(DeviceDescription.hex(latched))") }
+    if counter.isStarted, counter.mode == 2 || counter.mode == 3 {
+      let tenths = PIT8254.frequency * 10 / counter.period
+      states.append("\(tenths / 10).\(tenths % 10) Hz")
+    }
+    description.add("", states.joined(separator: ", "))
+  }
+}

@@ -287,3 +287,32 @@ package final class RTC146818: BytePortDevice {
     }
   }
 }
+
+// MARK: For people
+
+extension RTC146818 {
+  /// The clock as it was brought up to date last, and its registers; C is not cleared.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("MC146818")
+    let fields = [Register.century, Register.year, Register.month, Register.dayOfMonth].map {
+      two(decoded(bytes[$0]))
+    }
+    let time = [
+      decodedHours(bytes[Register.hours]), decoded(bytes[Register.minutes]), decoded(bytes[Register.seconds]),
+    ]
+    description.add("date", fields[0] + fields[1] + "-" + fields[2] + "-" + fields[3])
+    description.add("time", time.map { two($0) }.joined(separator: ":"))
+    description.add(
+      "A",
+      DeviceDescription.hex(bytes[Register.A]) + "  "
+        + (periodicPeriod == 0 ? "no periodic interrupt" : "\(Self.frequency / periodicPeriod) Hz"))
+    description.add(
+      "B", bytes[Register.B], bits: ["DSE", "24 h", "binary", "SQWE", "UIE", "AIE", "PIE", "SET"])
+    description.add("C", bytes[Register.C], bits: ["", "", "", "", "UF", "AF", "PF", "IRQF"])
+    description.add(
+      "index", DeviceDescription.hex(UInt8(truncatingIfNeeded: index)) + (isNMIMasked ? "  NMI masked" : ""))
+    return description
+  }
+
+  private func two(_ value: Int) -> String { (value < 10 ? "0" : "") + "\(value)" }
+}

@@ -473,3 +473,45 @@ package final class UART16550: Device {
     }
   }
 }
+
+// MARK: For people
+
+extension UART16550 {
+  /// The registers, those that reading would clear as well.
+  package var description: DeviceDescription {
+    var description = DeviceDescription(name)
+    description.add("base port", DeviceDescription.hex(base))
+    description.add("IER", IER, bits: ["ERBFI", "ETBEI", "ELSI", "EDSSI"])
+    let identification = interruptIdentification
+    let interrupts: [UInt8: String] = [
+      0x06: "receiver line status", 0x04: "received data available", 0x0C: "character timeout",
+      0x02: "transmitter holding register empty", 0x00: "modem status",
+    ]
+    description.add(
+      "IIR",
+      DeviceDescription.hex(identification | (FCR.bit(0) ? 0xC0 : 0)) + "  "
+        + (interrupts[identification] ?? "no interrupt pending"))
+    description.add(
+      "FCR",
+      DeviceDescription.hex(FCR) + "  "
+        + (FCR.bit(0) ? "FIFOs on, trigger level \(triggerLevel)" : "FIFOs off"))
+    let parity = LCR.bit(3) ? (LCR.bit(5) ? (LCR.bit(4) ? "S" : "M") : (LCR.bit(4) ? "E" : "O")) : "N"
+    var format = "\(5 + LCR & 3)\(parity)\(LCR.bit(2) ? (LCR & 3 == 0 ? "1.5" : "2") : "1")"
+    if LCR.bit(6) { format += ", set break" }
+    if LCR.bit(Self.DLAB) { format += ", DLAB" }
+    description.add("LCR", DeviceDescription.hex(LCR) + "  " + format)
+    description.add("MCR", MCR, bits: ["DTR", "RTS", "OUT1", "OUT2", "loop"])
+    let received = receiver.isEmpty ? 0 : LSR.DR
+    description.add(
+      "LSR", LSR.THRE | LSR.TEMT | lineErrors | received,
+      bits: ["DR", "OE", "PE", "FE", "BI", "THRE", "TEMT", "error in FIFO"])
+    description.add(
+      "MSR", modemStatus | modemDelta, bits: ["DCTS", "DDSR", "TERI", "DDCD", "CTS", "DSR", "RI", "DCD"])
+    description.add("SCR", DeviceDescription.hex(SCR))
+    let rate = Self.clock / 16 / UInt64(max(divisor, 1))
+    description.add("divisor latch", "\(divisor), \(rate) baud")
+    description.add("receiver", "\(receiver.count) in the FIFO, \(queuedBytes) to come")
+    description.add("INTR", asserted ? "high" : "low")
+    return description
+  }
+}

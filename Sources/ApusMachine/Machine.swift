@@ -148,6 +148,7 @@ public final class Machine {
         guard configuration.skipsIdle, skips < Self.skipLimit else { return .idle(until: next) }
         skips += 1
         processor.skip(to: max(next, board.now.later(by: 1)))
+      case .paused: return .paused
       case .stopped:
         if let stop = stopped() { return stop }
       }

@@ -130,6 +130,8 @@ public enum Stop: Equatable, Sendable {
   case tripleFault(report: String)
   /// The processor met an instruction that Apus does not implement, or an inconsistency of its own.
   case unimplemented(report: String)
+  /// A breakpoint or watchpoint of a debugger was met.
+  case paused
 }
 
 /// Why a machine could not be built.

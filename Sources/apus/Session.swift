@@ -22,6 +22,8 @@ final class Session {
   var lastSnapshot: MachineSnapshot?
   /// Records the run, and when to look at the registers next.
   var recorder: RunRecorder?
+  /// Who looks into the guest.
+  var debugging = SessionDebugging()
   var nextCheck = checkInterval
   /// Instructions between two looks.
   static let checkInterval: UInt64 = 100_000_000
@@ -58,6 +60,7 @@ final class Session {
     let ram = try Self.guestRAM(options.memorySize)
     machine = try Self.machine(setup.configuration, ram, saved)
     self.saved = saved
+    debugging = try Self.debugging(options, machine, setup)
     display = Self.display(options, machine)
     vnc = try Self.vnc(options, machine)
     script = setup.script.map { ScriptRun($0) }
@@ -84,7 +87,7 @@ final class Session {
     return GuestRAM(adopting: memory.base, size: size, owner: memory)
   }
 
-  private static func machine(
+  static func machine(
     _ configuration: MachineConfiguration, _ ram: GuestRAM, _ saved: SavedMachine?
   ) throws(Failure) -> Machine {
     do throws(MachineError) {
@@ -138,8 +141,13 @@ final class Session {
         }
         budget = min(budget, limit - executed)
       }
-      switch machine.run(instructions: budget) {
-      case .budget: break
+      let stop: Stop
+      do throws(MachineError) { stop = try advance(budget) } catch {
+        note(error.message)
+        return .internalError
+      }
+      switch stop {
+      case .budget, .paused: break
       case .idle(let until):
         if let end = idle(until: until) { return end }
       case .poweredOff, .reset: return shownExitText ?? .success
@@ -161,9 +169,11 @@ final class Session {
     if let end = pendingEnd() { return end }
     checkRecording()
     let now = Clock.monotonic
+    if debugging.gdb?.isStopped ?? false, let end = serveDebugger() { return end }
     if now - lastOutside >= Session.outsideInterval {
       lastOutside = now
       flush()
+      if let end = serveDebugger() { return end }
       if let input, input.kind != .file, input.wantsToRead,
         Host.wait(reading: 0, writing: nil, timeout: 0).readable
       {
@@ -175,6 +185,7 @@ final class Session {
     }
     if let input, input.kind == .file, input.wantsToRead { input.read() }
     if let end = carryOutCommands() { return end }
+    if isInPast { return nil }
     feed()
     return automate()
   }
@@ -204,7 +215,7 @@ final class Session {
   }
 
   /// Signals, limits and failures.
-  private func pendingEnd() -> ExitCode? {
+  func pendingEnd() -> ExitCode? {
     if let signal = Signals.pendingExit { return .signal(signal) }
     if Signals.takeStopRequest() {
       flush()
@@ -300,7 +311,7 @@ final class Session {
   }
 
   /// Somebody may still type.
-  private var isAttended: Bool { vnc != nil || input?.mayWait ?? false }
+  private var isAttended: Bool { vnc != nil || debugging.gdb != nil || input?.mayWait ?? false }
 
   private func halted() -> ExitCode {
     let why = machine.interruptsEnabled ? "no timer runs and no input is left" : "interrupts are disabled"
@@ -323,8 +334,15 @@ final class Session {
       let timeout = next == .max ? nil : next - min(next, now)
       // A negative descriptor is never ready.
       let console = Host.Interest(descriptor: input?.wantsToRead == true ? 0 : -1, reads: true)
-      let ready = Host.wait(for: [console] + (vnc?.interests ?? []), timeout: timeout)
+      let viewers = vnc?.interests ?? []
+      var ready = Host.wait(for: [console] + viewers + (debugging.gdb?.interests ?? []), timeout: timeout)
       if let end = pendingEnd() { return end }
+      if let gdb = debugging.gdb {
+        gdb.serve(Array(ready[(1 + viewers.count)...]))
+        ready = Array(ready[...viewers.count])
+        // What it asked for is done between two stretches of the run.
+        if gdb.isStopped || gdb.wantsStop { return nil }
+      }
       if ready[0].readable { input?.read() }
       // The guest's time advances to the moment of the input, which then wakes it.
       machine.skipIdle(to: min(pacer.virtualTime(at: Clock.monotonic), until ?? .max))
@@ -366,6 +384,7 @@ final class Session {
       machine.drainSpeaker()
       recording.finish()
     }
+    finishDebugging(end)
     for file in setup.files { file.flush(patience: patience) }
     Terminal.restore()
     if !isAsked { for disk in setup.disks { disk.finish() } }

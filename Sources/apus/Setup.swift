@@ -14,6 +14,10 @@ struct Setup {
   private(set) var recording: WAVOutput?
   /// Where `--record` writes.
   private(set) var runOutput: FileOutput?
+  /// Where `--trace` writes; nil for standard error.
+  private(set) var traceOutput: FileOutput?
+  /// Keeps back what a guest that is taken back writes again.
+  let gate = ReplayGate()
   /// What `--script` does, and where it looks for texts of the serial port.
   private(set) var script: Script?
   private(set) var serialLog: SerialLog?
@@ -42,6 +46,23 @@ struct Setup {
     configuration.hasVGA = options.hasVGA ?? (startsFirmware || options.screenUser != nil)
     try setPorts(options)
     if let path = options.script { try setScript(path) }
+    if options.goesBack { closeGates() }
+  }
+
+  /// What the guest says goes nowhere: something else is said.
+  mutating func silence() {
+    configuration.serial = configuration.serial.map { port in port.map { _ in NullOutput() } }
+    configuration.debugConsole = configuration.debugConsole.map { _ in NullOutput() }
+    configuration.parallel = configuration.parallel.map { _ in NullOutput() }
+  }
+
+  private mutating func closeGates() {
+    for (number, port) in configuration.serial.enumerated() {
+      configuration.serial[number] = port.map { GatedOutput($0, gate) }
+    }
+    configuration.debugConsole = configuration.debugConsole.map { GatedOutput($0, gate) }
+    configuration.parallel = configuration.parallel.map { GatedOutput($0, gate) }
+    configuration.speaker = configuration.speaker.map { GatedSound($0, gate) }
   }
 
   private mutating func setScript(_ path: String) throws(Failure) {
@@ -206,6 +227,7 @@ struct Setup {
     configuration.debugConsole = try sink(options.debugConsole)
     configuration.parallel = try sink(options.parallel)
     if let path = options.record { runOutput = try output(path) }
+    if let path = options.trace.path { traceOutput = try output(path) }
     if let path = options.speaker {
       let file = try output(path)
       let recording = WAVOutput(file)

@@ -115,7 +115,7 @@ final class GuestBench {
       switch processor.run(until: end) {
       case .halted: return true
       case .attention: continue
-      case .deadline, .stopped: return false
+      case .deadline, .stopped, .paused: return false
       }
     }
     return false

@@ -1,4 +1,4 @@
-import ApusMachine
+import ApusFixture
 import Foundation
 import Testing
 
@@ -21,16 +21,12 @@ import Testing
     let words = line.split(separator: " ")
     try #require(words.count == 3)
     let image = [UInt8](try Data(contentsOf: Self.directory.appendingPathComponent("benchmarks.elf")))
-    let output = Capture()
-    var configuration = MachineConfiguration()
-    configuration.memorySize = 128 << 20
-    configuration.debugExitPorts = 0xF4...0xF7
-    configuration.serial = [output]
-    configuration.boot = .kernel(
-      BootFile(role: "kernel", name: "benchmarks.elf", bytes: image), commandLine: "bench=\(words[0])",
-      modules: [])
-    let machine = try Machine(configuration, ram: .allocate(size: configuration.memorySize))
-    #expect(machine.run(instructions: 1_000_000_000) == .debugExit(0))
-    #expect(output.text.contains("bench \(words[0]) \(words[1]) checksum \(words[2])"))
+    let kernel = GuestFile("testroms/benchmarks/benchmarks.elf", bytes: image)
+    let machine = try GuestFixture(GuestConfiguration(.kernel(kernel, commandLine: "bench=\(words[0])")))
+    machine.instructionLimit = 1_000_000_000
+    try recorded(machine) {
+      try machine.waitForSerial("bench \(words[0]) \(words[1]) checksum \(words[2])")
+      #expect(try machine.waitForEnd() == .debugExit(0))
+    }
   }
 }

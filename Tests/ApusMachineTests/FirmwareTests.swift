@@ -1,4 +1,4 @@
-import ApusDevices
+import ApusFixture
 import ApusMachine
 import Foundation
 import Testing
@@ -13,20 +13,18 @@ import Testing
   }
 
   /// A medium of `size` bytes that begins with a committed image.
-  private static func medium(_ image: String, size: Int) throws -> MemoryDisk {
-    let disk = MemoryDisk(sectors: size / 512)
+  private static func medium(_ image: String, size: Int) throws -> [UInt8] {
     let bytes = try committed("testroms/bios/\(image).img")
-    disk.bytes.replaceSubrange(0..<bytes.count, with: bytes)
-    return disk
+    return bytes + [UInt8](repeating: 0, count: size - bytes.count)
   }
 
   /// A CD-ROM that boots `image` as a floppy disk of 1.44 MB (El Torito 1.0, "Boot Record Volume Descriptor" and
   /// "Booting Catalog").
-  private static func bootableCD(_ image: MemoryDisk) -> MemoryDisk {
-    let disk = MemoryDisk(sectors: 20 * 4 + image.bytes.count / 512)
+  private static func bootableCD(_ image: [UInt8]) -> [UInt8] {
+    var disk = [UInt8](repeating: 0, count: 20 * 2048) + image
     func put(_ bytes: [UInt8], _ sector: Int, _ offset: Int = 0) {
       let start = sector * 2048 + offset
-      disk.bytes.replaceSubrange(start..<start + bytes.count, with: bytes)
+      disk.replaceSubrange(start..<start + bytes.count, with: bytes)
     }
     put([1] + Array("CD001".utf8) + [1], 16)
     put([0] + Array("CD001".utf8) + [1] + Array("EL TORITO SPECIFICATION".utf8), 17)
@@ -36,25 +34,19 @@ import Testing
     put([1], 19)
     put([0xAA, 0x55, 0x55, 0xAA], 19, 28)
     put([0x88, 2, 0, 0, 0, 0, 1, 0, 20], 19, 32)
-    put(image.bytes, 20)
     return disk
   }
 
-  private static func machine(
-    _ order: [BootDevice], _ drive: Drive, _ console: Capture
-  ) throws -> Machine {
-    var configuration = MachineConfiguration()
-    configuration.memorySize = 64 << 20
-    configuration.firmware = .bios
-    configuration.hasVGA = true
-    configuration.drives = [drive]
-    configuration.bootOrder = order
-    configuration.debugConsole = console
-    configuration.debugExitPorts = 0xF4...0xF7
-    configuration.skipsIdle = true
+  private static func machine(_ image: [UInt8], _ kind: GuestDisk.Kind) throws -> GuestFixture {
+    var configuration = GuestConfiguration(
+      .disks, disks: [GuestDisk(GuestFile("medium", bytes: image), kind: kind)])
+    configuration.bootOrder = [kind == .floppy ? .floppy : kind == .cdrom ? .cdrom : .hardDisk]
+    configuration.resetEnds = false
     // What the texts were recorded with.
     configuration.startDate = 1_767_268_800
-    return try Machine(configuration, ram: .allocate(size: configuration.memorySize))
+    let machine = try GuestFixture(configuration)
+    machine.instructionLimit = 3_000_000_000
+    return machine
   }
 
   private static func lines(_ text: String) -> [String] {
@@ -76,23 +68,18 @@ import Testing
 
   @Test(arguments: ["floppy", "disk", "torito"])
   func servicesAnswerAsUnderQEMU(medium: String) throws {
-    let console = Capture()
     let floppy = try Self.medium("services", size: 1_474_560)
     let machine =
       switch medium {
-      case "floppy": try Self.machine([.floppy], Drive(interface: .floppy, store: floppy), console)
-      case "disk":
-        try Self.machine(
-          [.hardDisk], Drive(interface: .ide, store: try Self.medium("services", size: 16 << 20)), console)
-      default:
-        try Self.machine(
-          [.cdrom], Drive(interface: .ide, medium: .cdrom, place: 2, store: Self.bootableCD(floppy)), console)
+      case "floppy": try Self.machine(floppy, .floppy)
+      case "disk": try Self.machine(try Self.medium("services", size: 16 << 20), .ide)
+      default: try Self.machine(Self.bootableCD(floppy), .cdrom)
       }
-    let stop = machine.run(upTo: 2_000_000_000, slice: 100_000)
+    let end = try machine.waitForEnd(within: 600)
     let expected = String(decoding: try Self.committed("testroms/bios/services-\(medium).txt"), as: UTF8.self)
-    #expect(Self.lines(console.text) == Self.withoutTables(Self.lines(expected)))
-    guard case .debugExit = stop else {
-      Issue.record("\(stop)")
+    #expect(Self.lines(machine.debugConsoleText) == Self.withoutTables(Self.lines(expected)))
+    guard case .debugExit = end else {
+      Issue.record("\(end)")
       return
     }
   }
@@ -124,32 +111,25 @@ import Testing
 
   @Test(arguments: Medium.all)
   func mediaSayWhatTheySayUnderQEMU(medium: Medium) throws {
-    let console = Capture()
     var bytes = [UInt8](repeating: 0, count: 1 << 20)
     if let image = medium.image, !image.isEmpty { bytes = try Self.committed("testroms/bios/\(image).img") }
     for change in medium.changes {
       bytes.replaceSubrange(change.place..<change.place + change.bytes.count, with: change.bytes)
     }
-    let disk = MemoryDisk(sectors: (max(bytes.count, medium.size) + 511) / 512)
-    disk.bytes.replaceSubrange(0..<bytes.count, with: bytes)
-    let isCD = medium.image == "torito"
-    let machine = try Self.machine(
-      isCD ? [.cdrom] : [.hardDisk],
+    let size = max(bytes.count, medium.size)
+    bytes += [UInt8](repeating: 0, count: (size + 511) / 512 * 512 - bytes.count)
+    let machine =
       medium.image == nil
-        ? Drive(interface: .virtio, store: MemoryDisk(sectors: 8))
-        : isCD
-          ? Drive(interface: .ide, medium: .cdrom, place: 2, store: disk)
-          : Drive(interface: .ide, store: disk),
-      console)
-    let expected = String(decoding: try Self.committed("testroms/bios/\(medium.name).txt"), as: UTF8.self)
-    while machine.instructions < 3_000_000_000, Self.lines(console.text).count < Self.lines(expected).count {
-      let stop = machine.run(instructions: 100_000)
-      if case .idle(until: .some) = stop { continue }
-      guard stop == .budget else { break }
-    }
+      ? try Self.machine([UInt8](repeating: 0, count: 8 * 512), .virtio)
+      : try Self.machine(bytes, medium.image == "torito" ? .cdrom : .ide)
+    let text = String(decoding: try Self.committed("testroms/bios/\(medium.name).txt"), as: UTF8.self)
+    let expected = Self.lines(text)
     // The last line may not be whole yet.
-    _ = machine.run(instructions: 100_000)
-    #expect(Self.lines(console.text) == Self.lines(expected))
+    try? machine.wait(for: "\(expected.count) lines", within: 600) {
+      Self.lines($0.debugConsoleText).count >= expected.count
+    }
+    try? machine.run(instructions: 100_000)
+    #expect(Self.lines(machine.debugConsoleText) == expected)
   }
 }
 
@@ -175,35 +155,28 @@ import Testing
     return bytes + code
   }()
 
-  private func machine(hasVGA: Bool, _ console: Capture, kernel: [UInt8] = Self.kernel) throws -> Machine {
-    var configuration = MachineConfiguration()
+  private func machine(hasScreen: Bool, kernel: [UInt8] = Self.kernel) throws -> GuestFixture {
+    var configuration = GuestConfiguration(.kernel(GuestFile("kernel", bytes: kernel)))
     configuration.memorySize = 32 << 20
-    configuration.boot = .kernel(kernel)
-    configuration.hasVGA = hasVGA
-    configuration.debugConsole = console
-    configuration.debugExitPorts = 0xF4...0xF7
-    configuration.skipsIdle = true
-    return try Machine(configuration, ram: .allocate(size: configuration.memorySize))
+    configuration.hasScreen = hasScreen
+    return try GuestFixture(configuration)
   }
 
   @Test func theScreenIsReady() throws {
-    let console = Capture()
-    let machine = try machine(hasVGA: true, console)
-    #expect(machine.run(upTo: 500_000_000, slice: 100_000) == .debugExit(0x10))
+    let machine = try machine(hasScreen: true)
+    #expect(try machine.waitForEnd() == .debugExit(0x10))
     // POST's message goes to the debug console, too; then mode 3, a character, and the address of the information.
-    let end = console.bytes.suffix(3)
-    #expect(console.text.hasPrefix("Apus BIOS") && end.first == 3)
-    #expect(machine.screen?.textScreen()?.columns == 80)
+    #expect(machine.debugConsoleText.hasPrefix("Apus BIOS") && machine.debugConsoleBytes.suffix(3).first == 3)
+    #expect(machine.screenText?.hasPrefix("Apus BIOS") == true)
   }
 
   @Test func withoutAdapterThereIsNoFirmware() throws {
-    let console = Capture()
-    let machine = try machine(hasVGA: false, console)
-    #expect(machine.run(upTo: 1_000_000, slice: 1000) == .debugExit(0x10))
-    #expect(console.bytes.count == 3 && console.bytes[0] == 0)
+    let machine = try machine(hasScreen: false)
+    #expect(try machine.waitForEnd() == .debugExit(0x10))
+    #expect(machine.debugConsoleBytes.count == 3 && machine.debugConsoleBytes[0] == 0)
   }
 
   @Test func badKernelsAreRefusedAtOnce() {
-    #expect(throws: MachineError.self) { try machine(hasVGA: true, Capture(), kernel: [1, 2, 3]) }
+    #expect(throws: MachineError.self) { try machine(hasScreen: true, kernel: [1, 2, 3]) }
   }
 }

@@ -1,7 +1,17 @@
 import ApusBase
 import ApusCPU
 import ApusDevices
+import ApusFixture
 import ApusMachine
+import Testing
+
+/// Runs a test; if it fails with an error, attaches the run as a file for `apus replay`.
+func recorded(_ machine: GuestFixture, _ test: () throws -> Void) throws {
+  do { try test() } catch {
+    Attachment.record(machine.bundle(), named: "failed.run")
+    throw error
+  }
+}
 
 /// Keeps what a guest sends.
 final class Capture: ByteSink {

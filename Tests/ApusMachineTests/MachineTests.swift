@@ -1,5 +1,6 @@
 import ApusCPU
 import ApusDevices
+import ApusFixture
 import ApusMachine
 import Foundation
 import Testing
@@ -169,12 +170,15 @@ import Testing
 
   /// What the guest says to a list of commands is, byte for byte, what it says under QEMU.
   @Test func speaksAsUnderQEMU() throws {
-    let sink = Capture()
-    let machine = try machine(sink)
-    let input = try Self.file("session.in")
-    #expect(machine.receive(input, serial: 0) == input.count)
-    #expect(machine.run(upTo: 100_000_000, slice: 1_000_000) == .poweredOff)
-    #expect(sink.text == String(decoding: try Self.file("session.out"), as: UTF8.self))
+    var configuration = GuestConfiguration(.builtInGuest)
+    configuration.memorySize = 128 << 20
+    let machine = try GuestFixture(configuration)
+    machine.instructionLimit = 100_000_000
+    try recorded(machine) {
+      try machine.send(try Self.file("session.in"))
+      #expect(try machine.waitForEnd() == .poweredOff)
+    }
+    #expect(machine.serialText() == String(decoding: try Self.file("session.out"), as: UTF8.self))
   }
 
   /// The state after so many instructions does not depend on how they are asked for.

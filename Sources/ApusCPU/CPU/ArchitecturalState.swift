@@ -54,7 +54,7 @@ extension Segment {
       selector: register.selector, isNull: register.isNull)
   }
 
-  fileprivate var register: SegmentRegister {
+  var register: SegmentRegister {
     SegmentRegister(
       selector: selector, base: base, limit: limit, attributes: attributes, isNull: isNull)
   }

@@ -86,6 +86,7 @@ package struct CPUState {
   // Faults on their way: set by `fault(_:_:)`, consumed by `deliverFault`.
   var faultVector: UInt8 = 0
   var faultCode: UInt32 = 0
+  var faultRule = Rule.unnamed
   /// An event is being delivered: selector error codes get the EXT bit.
   var isDelivering = false
   /// What the jump caches of the two banks were filled for.
@@ -100,8 +101,10 @@ package struct CPUState {
   var hadRF = false
   /// The fault on its way is #DB as a trap: see `gather`.
   var isFaultTrap = false
-  /// Instructions retired in the block before the op whose slow form runs.
-  var currentCount: UInt8 = 0
+  /// The op whose slow form runs.
+  var currentOp: UnsafeMutablePointer<DecodedOp>?
+  /// What is told to an observer, and where to stop for somebody outside.
+  var hooks: Hooks = []
 
   // Time. `now == clockBase - budget` at a block boundary.
   var clockBase: UInt64 = 0
@@ -126,6 +129,7 @@ package struct CPUState {
   var pageFlags: UnsafeMutablePointer<UInt8>
   var pageGranules: UnsafeMutablePointer<UInt64>
   var pageBlocks: UnsafeMutablePointer<UInt32>
+  var entryHints: UnsafeMutablePointer<EntryHint>
   var owner: Unmanaged<Processor>
   var arena: UnsafeMutablePointer<DecodedOp>
   var arenaUsed: UInt32 = 0
@@ -349,6 +353,6 @@ enum GPR: UInt8 {
 }
 
 /// The segment registers in encoding order, and the two flat ones of 64-bit mode.
-enum SegmentName: UInt8 {
+package enum SegmentName: UInt8, Sendable {
   case es, cs, ss, ds, fs, gs, flat, flatStack
 }

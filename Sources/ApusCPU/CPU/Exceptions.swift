@@ -32,7 +32,7 @@ enum Vector: UInt8 {
 }
 
 /// Where an event comes from, which decides privilege checks, the saved RF and the EXT bit.
-enum EventSource {
+package enum EventSource: Sendable {
   /// A fault: RIP is that of the instruction, RF is set in the saved image.
   case fault
   /// A trap the processor raised after an instruction (#DB), or `INT1`: no DPL check.
@@ -45,9 +45,10 @@ enum EventSource {
 
 extension UnsafeMutablePointer where Pointee == CPUState {
   /// Records a fault of the present instruction; throw the result.
-  func fault(_ vector: Vector, _ code: UInt32 = 0) -> Exit {
+  func fault(_ vector: Vector, _ code: UInt32 = 0, _ rule: Rule = .unnamed) -> Exit {
     pointee.faultVector = vector.rawValue
     pointee.faultCode = code
+    pointee.faultRule = rule
     return Exit()
   }
 
@@ -59,15 +60,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   /// Records a fault whose error code names a selector, with the EXT bit if an event is being delivered.
-  func fault(_ vector: Vector, selector: UInt16) -> Exit {
-    fault(vector, UInt32(selector & 0xFFFC) | (pointee.isDelivering ? 1 : 0))
+  func fault(_ vector: Vector, selector: UInt16, _ rule: Rule = .unnamed) -> Exit {
+    fault(vector, UInt32(selector & 0xFFFC) | (pointee.isDelivering ? 1 : 0), rule)
   }
 
   /// Completes the error code of a fault met while a frame was pushed: #SS for a frame that does not fit names
   /// the new stack's segment if the stack was `switched` (SDM Vol. 2, `CALL`, `INT n`, "#SS(selector)").
   func nameStackFault(switched: Bool) {
     guard pointee.faultVector == Vector.SS.rawValue, pointee.faultCode == 0 else { return }
-    _ = fault(.SS, selector: switched ? segment(.ss).pointee.selector : 0)
+    _ = fault(.SS, selector: switched ? segment(.ss).pointee.selector : 0, pointee.faultRule)
   }
 
   /// Puts #DB in the place of the recorded fault if the part of the instruction that is done has a trap pending: a
@@ -88,7 +89,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     // Data breakpoints of an instruction that faults are met again when it is restarted.
     pointee.pendingDebug = 0
     pointee.budget &-= Int64(op.pointee.count)
-    pointee.currentCount = 0
+    pointee.currentOp = nil
     pointee.rip = op.rip
     if pointee.stop != .none { return exitOp }
     let source = pointee.isFaultTrap ? EventSource.trap : .fault
@@ -104,18 +105,23 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func deliverException(_ first: EventSource = .fault) {
     pointee.budget &-= 1
     pointee.suppressStepTrap = true
+    processor.isRaising = true
+    defer { processor.isRaising = false }
     var vector = pointee.faultVector
     var code = pointee.faultCode
     var source = first
     // Each round ends delivery, or moves up: fault, double fault, shutdown; a serial pair stays below.
     for _ in 0..<8 {
+      if _slowPath(pointee.hooks.contains(.faults)) { tellFault(vector, code) }
       do throws(Exit) {
         try deliver(vector, code: Vector.hasErrorCode(vector) ? code : nil, source)
         return
       } catch {
         if pointee.stop != .none { return }
         let second = pointee.faultVector
+        noteNested(vector, code)
         if vector == Vector.DF.rawValue {
+          if pointee.hooks.contains(.faults) { tellFault(second, pointee.faultCode) }
           pointee.stop = .tripleFault
           return
         }
@@ -124,8 +130,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         if (Vector.isContributory(vector) && Vector.isContributory(second))
           || (firstIsPageFault && (Vector.isContributory(second) || secondIsPageFault))
         {
+          if pointee.hooks.contains(.faults) { tellFault(second, pointee.faultCode) }
           vector = Vector.DF.rawValue
           code = 0
+          pointee.faultRule = .unnamed
         } else {
           vector = second
           code = pointee.faultCode
@@ -136,12 +144,27 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.stop = .tripleFault
   }
 
+  /// Remembers for the report of a triple fault what failed on the way to it.
+  private func noteNested(_ vector: UInt8, _ code: UInt32) {
+    let time = processor.instructions
+    if processor.nestedFaults.time != time { processor.nestedFaults = (time, []) }
+    let fault = Fault(
+      vector: pointee.faultVector, code: pointee.faultCode, rule: pointee.faultRule, address: pointee.cr2)
+    processor.nestedFaults.chain.append((delivered: vector, raised: fault))
+  }
+
+  private func tellFault(_ vector: UInt8, _ code: UInt32) {
+    tell(.fault(Fault(vector: vector, code: code, rule: pointee.faultRule, address: pointee.cr2)))
+  }
+
   /// Delivers an event through the IVT or IDT. Nothing has changed if it throws.
   func deliver(_ vector: UInt8, code: UInt32?, _ source: EventSource) throws(Exit) {
     pointee.isDelivering = source != .software
     pointee.suppressStepTrap = true
     if pointee.isProfiling { processor.profiler?.note(vector, source) }
     defer { pointee.isDelivering = false }
+    let isTold = pointee.hooks.contains(.deliveries)
+    if _slowPath(isTold) { tell(.delivery(Delivery(vector: vector, source: source, code: code))) }
     if isLongMode {
       try deliverLong(vector, code, source)
     } else if isProtected {
@@ -149,10 +172,20 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     } else {
       try deliverReal(vector, source)
     }
+    if _slowPath(isTold) {
+      tell(
+        .delivered(
+          TransferTarget(
+            selector: segment(.cs).pointee.selector, rip: pointee.rip, cpl: pointee.cpl)))
+    }
     pointee.monitorArmed = false
     // Debug registers are open to the handler (SDM Vol. 3, "Debug Control Register (DR7)", GD).
     if vector == Vector.DB.rawValue && source != .software { pointee.dr7 &= ~DR7.GD }
     if vector == Vector.NMI.rawValue && source == .external { pointee.nmiBlocked = true }
+  }
+
+  func tellGate(_ linear: UInt64, _ gate: Descriptor) {
+    tell(.gate(GateRead(linear: linear, low: gate.low, high: gate.high, mode: mode)))
   }
 
   /// RFLAGS as an event pushes it.
@@ -167,10 +200,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Real-address mode (SDM Vol. 3, "Interrupt and Exception Handling" under "Real-Address Mode").
   private func deliverReal(_ vector: UInt8, _ source: EventSource) throws(Exit) {
     let at = UInt64(vector) * 4
-    guard at + 3 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, 0) }
+    guard at + 3 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, 0, .gateBeyondTable) }
     let linear = (pointee.idtr.base &+ at) & 0xFFFF_FFFF
     let offset: UInt16 = try loadSystem(linear)
     let selector: UInt16 = try loadSystem(linear &+ 2)
+    if pointee.hooks.contains(.deliveries) {
+      tellGate(linear, Descriptor(low: UInt64(selector) << 16 | UInt64(offset)))
+    }
     let old = self[.rsp]
     let image = UInt16(truncatingIfNeeded: rflags)
     do throws(Exit) {

@@ -10,28 +10,30 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Legacy protected mode and virtual-8086 mode.
   func deliverProtected(_ vector: UInt8, _ code: UInt32?, _ source: EventSource) throws(Exit) {
     let at = UInt64(vector) * 8
-    guard at + 7 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, idtCode(vector)) }
+    guard at + 7 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, idtCode(vector), .gateBeyondTable) }
     let gate = Descriptor(low: try loadSystem(pointee.idtr.base &+ at))
-    guard !gate.isCodeOrData else { throw fault(.GP, idtCode(vector)) }
+    if _slowPath(pointee.hooks.contains(.deliveries)) { tellGate(pointee.idtr.base &+ at, gate) }
+    guard !gate.isCodeOrData else { throw fault(.GP, idtCode(vector), .gateType) }
     switch gate.type {
     case SystemType.taskGate, SystemType.interruptGate16, SystemType.trapGate16,
       SystemType.interruptGate32, SystemType.trapGate32:
       break
-    default: throw fault(.GP, idtCode(vector))
+    default: throw fault(.GP, idtCode(vector), .gateType)
     }
-    if source == .software && gate.dpl < pointee.cpl { throw fault(.GP, idtCode(vector)) }
-    guard gate.isPresent else { throw fault(.NP, idtCode(vector)) }
+    if source == .software && gate.dpl < pointee.cpl { throw fault(.GP, idtCode(vector), .gatePrivilege) }
+    guard gate.isPresent else { throw fault(.NP, idtCode(vector), .gateNotPresent) }
     if gate.type == SystemType.taskGate {
       try switchTask(gate.gateSelector, .interrupt(code, source))
       return
     }
     let selector = gate.gateSelector
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, selector: 0) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, selector: 0, .nullSelector) }
     var target = try loadDescriptor(selector)
-    guard target.isCode, target.dpl <= pointee.cpl else { throw fault(.GP, selector: selector) }
-    guard target.isPresent else { throw fault(.NP, selector: selector) }
+    guard target.isCode else { throw fault(.GP, selector: selector, .handlerNotCode) }
+    guard target.dpl <= pointee.cpl else { throw fault(.GP, selector: selector, .handlerPrivilege) }
+    guard target.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     let newCPL = target.isConforming ? pointee.cpl : target.dpl
-    if isVirtual8086 && newCPL != 0 { throw fault(.GP, selector: selector) }
+    if isVirtual8086 && newCPL != 0 { throw fault(.GP, selector: selector, .handlerLeavesVirtual8086) }
     let is32 = gate.type & 8 != 0
     let offset = gate.gateOffset & (is32 ? 0xFFFF_FFFF : 0xFFFF)
     let saved = SavedState(self)
@@ -73,6 +75,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let wasVirtual = isVirtual8086
     if newCPL < pointee.cpl {
       let (ss, sp) = try stackFromTSS(newCPL)
+      if pointee.hooks.contains(.deliveries) { tell(.stack(StackSwitch(selector: ss, pointer: sp, ist: 0))) }
       let data = [SegmentName.gs, .fs, .ds, .es].map { segment($0).pointee.selector }
       pointee.systemFlags &= ~RFLAGS.VM
       try loadStackSegment(ss, cpl: newCPL, .TS)
@@ -99,7 +102,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let is32 = pointee.tr.attributes & 8 != 0
     let at = is32 ? UInt64(cpl) * 8 + 4 : UInt64(cpl) * 4 + 2
     let last = at + (is32 ? 5 : 3)
-    guard last <= UInt64(pointee.tr.limit) else { throw fault(.TS, selector: pointee.tr.selector) }
+    guard last <= UInt64(pointee.tr.limit) else {
+      throw fault(.TS, selector: pointee.tr.selector, .taskStateLimit)
+    }
     let base = pointee.tr.base &+ at
     if is32 {
       return (try loadSystem(base &+ 4), UInt64(try loadSystem(base, UInt32.self)))
@@ -110,21 +115,22 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// IA-32e mode: 16-byte gates, a 64-bit frame with SS:RSP always, IST.
   func deliverLong(_ vector: UInt8, _ code: UInt32?, _ source: EventSource) throws(Exit) {
     let at = UInt64(vector) * 16
-    guard at + 15 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, idtCode(vector)) }
+    guard at + 15 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, idtCode(vector), .gateBeyondTable) }
     let gateLinear = pointee.idtr.base &+ at
     let gate = Descriptor(low: try loadSystem(gateLinear), high: try loadSystem(gateLinear &+ 8))
+    if _slowPath(pointee.hooks.contains(.deliveries)) { tellGate(gateLinear, gate) }
     guard !gate.isCodeOrData,
       gate.type == SystemType.interruptGate32 || gate.type == SystemType.trapGate32
-    else { throw fault(.GP, idtCode(vector)) }
-    if source == .software && gate.dpl < pointee.cpl { throw fault(.GP, idtCode(vector)) }
-    guard gate.isPresent else { throw fault(.NP, idtCode(vector)) }
+    else { throw fault(.GP, idtCode(vector), .gateType) }
+    if source == .software && gate.dpl < pointee.cpl { throw fault(.GP, idtCode(vector), .gatePrivilege) }
+    guard gate.isPresent else { throw fault(.NP, idtCode(vector), .gateNotPresent) }
     let selector = gate.gateSelector
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, selector: 0) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, selector: 0, .nullSelector) }
     var target = try loadDescriptor(selector)
-    guard target.isCode, target.dpl <= pointee.cpl, target.isLong, !target.isDefault32 else {
-      throw fault(.GP, selector: selector)
-    }
-    guard target.isPresent else { throw fault(.NP, selector: selector) }
+    guard target.isCode else { throw fault(.GP, selector: selector, .handlerNotCode) }
+    guard target.dpl <= pointee.cpl else { throw fault(.GP, selector: selector, .handlerPrivilege) }
+    guard target.isLong, !target.isDefault32 else { throw fault(.GP, selector: selector, .handlerNotLong) }
+    guard target.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     let newCPL = target.isConforming ? pointee.cpl : target.dpl
     var sp = self[.rsp]
     if gate.gateIST != 0 {
@@ -132,10 +138,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     } else if newCPL < pointee.cpl {
       sp = try stackFromTSS64(offset: 4 + UInt64(newCPL) * 8)
     }
+    if _slowPath(pointee.hooks.contains(.deliveries)), gate.gateIST != 0 || newCPL < pointee.cpl {
+      let selector = newCPL < pointee.cpl ? UInt16(newCPL) : segment(.ss).pointee.selector
+      tell(.stack(StackSwitch(selector: selector, pointer: sp, ist: UInt8(gate.gateIST))))
+    }
     try markAccessed(selector, &target)
     let size: UInt64 = code == nil ? 40 : 48
     let frame = (sp & ~15) &- size
-    guard isCanonical(frame), isCanonical(frame &+ size &- 1) else { throw fault(.SS, selector: 0) }
+    guard isCanonical(frame), isCanonical(frame &+ size &- 1) else {
+      throw fault(.SS, selector: 0, .notCanonical)
+    }
     try checkTarget(target, gate.gateOffset)
     try storeLongFrame(frame, code, eventFlags(source), newCPL: newCPL)
     if newCPL < pointee.cpl { setNullSegment(.ss, UInt16(newCPL)) }
@@ -174,10 +186,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// A stack pointer from the 64-bit TSS.
   func stackFromTSS64(offset: UInt64) throws(Exit) -> UInt64 {
     guard offset + 7 <= UInt64(pointee.tr.limit) else {
-      throw fault(.TS, selector: pointee.tr.selector)
+      throw fault(.TS, selector: pointee.tr.selector, .taskStateLimit)
     }
     let sp: UInt64 = try loadSystem(pointee.tr.base &+ offset)
-    guard isCanonical(sp) else { throw fault(.SS, selector: 0) }
+    guard isCanonical(sp) else { throw fault(.SS, selector: 0, .notCanonical) }
     return sp
   }
 }

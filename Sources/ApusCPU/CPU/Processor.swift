@@ -41,6 +41,8 @@ package enum RunExit {
   case attention
   /// It will not run again: see `stopCode`.
   case stopped
+  /// A breakpoint or watchpoint of somebody outside: see `takeStop`.
+  case paused
 }
 
 /// One logical processor: owns the state block, the TLBs and the decoded blocks.
@@ -54,6 +56,18 @@ public final class Processor {
   private let specialOps: UnsafeMutablePointer<DecodedOp>
   /// Counts what is executed, if somebody asked for it.
   var profiler: Profiler?
+  /// See `observer`.
+  var observing: Observer?
+  /// An exception is being delivered, whose tick has passed.
+  var isRaising = false
+  /// Exceptions that were raised while others were delivered, at the last moment when there were any.
+  var nestedFaults: (time: UInt64, chain: [(delivered: UInt8, raised: Fault)]) = (0, [])
+  /// The mode and privilege that the observer knows of.
+  var toldMode: (ProcessorMode, UInt8) = (.real, 0)
+  /// See `stopPoints`, `takeStop`, and `passBreakpoint`: the time and the linear address of the instruction.
+  var wantedStops = StopPoints()
+  var metStop: MetStop?
+  var passed: (time: VirtualTime, linear: UInt64)?
 
   /// A processor in its reset state over `ram`, with `regions` mapping physical addresses to it.
   package init(ram: GuestRAM, regions: [MemoryRegion], bus: any SystemBus, model: CPUModel = .max) {
@@ -90,7 +104,8 @@ public final class Processor {
         ),
         ram: ram.base, pageDisplacements: ram.displacements, regions: regionStorage, pageFlags: ram.flags,
         pageGranules: ram.granules,
-        pageBlocks: ram.blockHeads, owner: Unmanaged<Processor>.fromOpaque(block), arena: arena,
+        pageBlocks: ram.blockHeads, entryHints: ram.entryHints, owner: Unmanaged<Processor>.fromOpaque(block),
+        arena: arena,
         arenaUsed: 1, arenaCapacity: BlockCache.arenaCapacity, blockHeads: heads))
     cpu.checkLayout()
     cpu.pointee.owner = Unmanaged.passUnretained(self)
@@ -124,7 +139,7 @@ public final class Processor {
   }
 
   /// Virtual time in nanoseconds: one per retired instruction, plus what `HLT` skipped.
-  package var now: VirtualTime { cpu.now &+ UInt64(cpu.pointee.currentCount) }
+  package var now: VirtualTime { cpu.now &+ UInt64(cpu.pointee.currentOp?.pointee.count ?? 0) }
   /// Retired instructions since the processor was made.
   package var instructions: UInt64 { now - cpu.pointee.idle }
   package var stopCode: StopCode { cpu.pointee.stop }
@@ -220,6 +235,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func run(until deadline: UInt64) -> RunExit {
     while true {
       if pointee.stop != .none { return .stopped }
+      if processor.metStop != nil { return .paused }
       pointee.attention = 0
       if pointee.boardAttention {
         pointee.boardAttention = false
@@ -234,13 +250,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       if deliverPending() { continue }
       let time = now
       guard time < deadline else { return .deadline }
+      if meetsStopPoint() { return .paused }
       let remaining = Int64(truncatingIfNeeded: min(deadline - time, 1 << 40))
       if mustStep(remaining) {
         step()
         continue
       }
       setBudget(remaining - Int64(BlockCache.maxInstructions))
-      runThreaded(lookupOp)
+      if pointee.hooks.isDisjoint(with: .stepping) { runThreaded(lookupOp) } else { runObserved(lookupOp) }
     }
   }
 
@@ -314,7 +331,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.attention = 1
     // Handlers entered since the last step have set it, too.
     pointee.suppressStepTrap = false
+    beginInstruction(op)
     _ = runSlow(op)
+    processor.observing?.flush()
     pointee.attention = 0
     if hadTF && now != before && !pointee.suppressStepTrap { pointee.pendingDebug |= DR6.BS }
   }

@@ -47,7 +47,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Registers and the bytes at RIP as text, for the reports of a stopped processor.
   func report() -> String {
-    var text = ""
+    var text = pointee.stop == .tripleFault ? nestedFaults : ""
     let names = [
       "RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R8 ", "R9 ", "R10", "R11", "R12", "R13", "R14",
       "R15",
@@ -76,14 +76,25 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return text
   }
 
+  /// The exceptions on the way to a triple fault, a line each.
+  private var nestedFaults: String {
+    var text = ""
+    for (delivered, fault) in processor.nestedFaults.chain {
+      text += "exception \(fault.vector), error code " + hexadecimal(UInt64(fault.code), 4)
+      if fault.vector == Vector.PF.rawValue { text += ", CR2 " + hexadecimal(fault.address, 16) }
+      text += ", while vector \(delivered) was delivered"
+      if let rule = fault.rule.text { text += ": " + rule }
+      text += "\n"
+    }
+    return text
+  }
+
   /// The next bytes of code as text, without side effects; `--` where they are not mapped.
   func codeBytes(_ count: Int) -> String {
     var text = ""
     for index in 0..<count {
-      var failure: UInt32 = 0
       let linear = codeLinear(pointee.rip &+ UInt64(index))
-      let found = walk(linear, Access.read | Access.fetch, updating: false, &failure)
-      if let offset = found.flatMap({ hostOffset($0.physical) }) {
+      if let offset = processor.physicalAddress(linear).flatMap({ hostOffset($0) }) {
         text += " " + hexadecimal(UInt64(host(offset).load(as: UInt8.self)), 2)
       } else {
         text += " --"

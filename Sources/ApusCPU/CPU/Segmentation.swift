@@ -96,18 +96,24 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let base: UInt64
     let limit: UInt64
     if selector & 4 != 0 {
-      guard !pointee.ldtr.isNull else { throw fault(vector, selector: selector) }
+      guard !pointee.ldtr.isNull else { throw fault(vector, selector: selector, .ldtrIsNull) }
       base = pointee.ldtr.base
       limit = UInt64(pointee.ldtr.limit)
     } else {
       base = pointee.gdtr.base
       limit = UInt64(pointee.gdtr.limit)
     }
-    guard offset + 7 <= limit else { throw fault(vector, selector: selector) }
+    guard offset + 7 <= limit else { throw fault(vector, selector: selector, .selectorBeyondTable) }
     var descriptor = Descriptor(low: try loadSystem(base &+ offset))
     if isSystem && isLongMode && !descriptor.isCodeOrData {
-      guard offset + 15 <= limit else { throw fault(vector, selector: selector) }
+      guard offset + 15 <= limit else { throw fault(vector, selector: selector, .selectorBeyondTable) }
       descriptor.high = try loadSystem(base &+ offset &+ 8)
+    }
+    if _slowPath(pointee.hooks.contains(.segments)) {
+      tell(
+        .descriptor(
+          DescriptorRead(
+            selector: selector, linear: base &+ offset, low: descriptor.low, high: descriptor.high)))
     }
     return descriptor
   }
@@ -163,6 +169,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Recomputes what is derived from a segment's base, limit and attributes.
   func updateSegment(_ name: SegmentName) {
     let segment = segment(name)
+    if _slowPath(pointee.hooks.contains(.segments)) { tell(.segment(name, segment.pointee.register)) }
     if name == .fs { pointee.fsBase = segment.pointee.base }
     if name == .gs { pointee.gsBase = segment.pointee.base }
     if is64Bit {
@@ -196,10 +203,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard selector & 0xFFFC != 0 else { return setNullSegment(name, selector) }
     var descriptor = try loadDescriptor(selector)
     let rpl = UInt8(selector & 3)
-    guard descriptor.isReadable,
-      descriptor.isConforming || (descriptor.dpl >= rpl && descriptor.dpl >= pointee.cpl)
-    else { throw fault(.GP, selector: selector) }
-    guard descriptor.isPresent else { throw fault(.NP, selector: selector) }
+    guard descriptor.isReadable else { throw fault(.GP, selector: selector, .notReadable) }
+    guard descriptor.isConforming || (descriptor.dpl >= rpl && descriptor.dpl >= pointee.cpl) else {
+      throw fault(.GP, selector: selector, .privilege)
+    }
+    guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     try markAccessed(selector, &descriptor)
     setSegment(name, selector, descriptor)
   }
@@ -207,16 +215,28 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Loads SS for privilege `cpl`; faults are `vector` (#GP from `MOV`, #TS from a stack switch).
   func loadStackSegment(_ selector: UInt16, cpl: UInt8, _ vector: Vector = .GP) throws(Exit) {
     if selector & 0xFFFC == 0 {
-      guard is64Bit && cpl != 3 && UInt8(selector & 3) == cpl else { throw fault(vector, selector: 0) }
+      guard is64Bit && cpl != 3 && UInt8(selector & 3) == cpl else {
+        throw fault(vector, selector: 0, .nullStackSelector)
+      }
       return setNullSegment(.ss, selector)
     }
     var descriptor = try loadDescriptor(selector, vector)
-    guard UInt8(selector & 3) == cpl, descriptor.isWritableData, descriptor.dpl == cpl else {
-      throw fault(vector, selector: selector)
+    guard descriptor.isWritableData else { throw fault(vector, selector: selector, .notWritable) }
+    guard UInt8(selector & 3) == cpl, descriptor.dpl == cpl else {
+      throw fault(vector, selector: selector, .privilege)
     }
-    guard descriptor.isPresent else { throw fault(.SS, selector: selector) }
+    guard descriptor.isPresent else { throw fault(.SS, selector: selector, .segmentNotPresent) }
     try markAccessed(selector, &descriptor)
     setSegment(.ss, selector, descriptor)
+  }
+
+  private func tellMode() {
+    let processor = processor
+    let now = (self.mode, pointee.cpl)
+    guard now != processor.toldMode else { return }
+    let (mode, cpl) = processor.toldMode
+    processor.toldMode = now
+    tell(.mode(ModeChange(from: mode, to: now.0, fromCPL: cpl, toCPL: now.1)))
   }
 
   /// Recomputes the code mode, segments' limits, masks and caches after CS, SS.B, CPL, CR0.PE, EFER.LMA or
@@ -235,6 +255,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let was64Bit = is64Bit
     let old = pointee.codeMode
     pointee.codeMode = mode
+    if _slowPath(pointee.hooks.contains(.modes)) { tellMode() }
     if was64Bit != is64Bit || (old ^ mode) & CodeMode.protected != 0 {
       for name in [SegmentName.es, .cs, .ss, .ds, .fs, .gs] { updateSegment(name) }
     }

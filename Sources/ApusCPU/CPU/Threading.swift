@@ -56,9 +56,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let handlers = pointee.slowHandlers.assumingMemoryBound(to: UInt.self)
     let handler = unsafeBitCast(handlers[Int(op.pointee.form)], to: SlowHandler.self)
     // Devices ask for the time in the middle of a block.
-    pointee.currentCount = op.pointee.count
+    pointee.currentOp = op
     let next = OpPointer(bound: handler(raw, RawPointer(op)))
-    pointee.currentCount = 0
+    pointee.currentOp = nil
     return _slowPath(pointee.attention != 0) ? attend(op, next) : next
   }
 

@@ -81,7 +81,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   /// Whether an armed instruction breakpoint lies at `rip`, so that a block must not run over it.
-  private func isBreakpoint(_ rip: UInt64) -> Bool { pointee.dr7 & 0xFF != 0 && hasInstructionBreakpoints }
+  private func isBreakpoint(_ rip: UInt64) -> Bool {
+    pointee.dr7 & 0xFF != 0 && hasInstructionBreakpoints || hasStopPoint(rip)
+  }
 }
 
 /// Appends ops to a block.

@@ -62,6 +62,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// has to look.
   func lookup() -> OpPointer {
     while pointee.budget >= 0 && pointee.attention == 0 && pointee.stop == .none {
+      if meetsStopPoint() { return exitOp }
       if let block = findBlock() { return block }
     }
     return exitOp
@@ -96,7 +97,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       at = header.pointee.nextInHash
     }
     if pointee.arenaCapacity - pointee.arenaUsed < BlockCache.maxOps + 16 { emptyBlockCache() }
-    guard let op = decodeBlock(physical, BlockCache.maxInstructions) else { return nil }
+    let isStepping = !pointee.hooks.isDisjoint(with: .stepping)
+    guard let op = decodeBlock(physical, isStepping ? 1 : BlockCache.maxInstructions) else { return nil }
     let start = index(of: op) - 2
     if pointee.isProfiling { processor.profiler?.note(block: start, self) }
     insert(start, bucket)
@@ -270,7 +272,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       targetHeader.pointee.physical2 == ~0, sourceHeader.pointee.physical2 == ~0,
       targetHeader.pointee.codeMode == sourceHeader.pointee.codeMode,
       targetHeader.pointee.codeLimit == sourceHeader.pointee.codeLimit,
-      pointee.dr7 & 0xFF == 0
+      pointee.dr7 & 0xFF == 0, !hasStopPoint(targetHeader.pointee.rip)
     else { return target }
     op.pointee.immediate = Int32(bitPattern: targetHeader.pointee.incoming)
     targetHeader.pointee.incoming = index(of: op)

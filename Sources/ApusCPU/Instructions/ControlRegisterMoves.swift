@@ -4,7 +4,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// #GP(0) outside CPL 0. Real-address mode is CPL 0, virtual-8086 mode CPL 3.
   @inline(__always)
   func requireCPL0() throws(Exit) {
-    guard pointee.cpl == 0 else { throw fault(.GP, 0) }
+    guard pointee.cpl == 0 else { throw fault(.GP, 0, .privilegedInstruction) }
   }
 
   /// The general register of a control- or debug-register move: 64 bits in 64-bit mode, else 32.

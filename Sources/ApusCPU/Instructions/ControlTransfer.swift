@@ -34,7 +34,7 @@ extension Body {
   @inline(__always)
   static func target(_ cpu: CPU, _ rip: UInt64) throws(Exit) -> OpPointer {
     guard M.isFast else {
-      guard cpu.isCanonical(rip) else { throw cpu.fault(.GP, 0) }
+      guard cpu.isCanonical(rip) else { throw cpu.fault(.GP, 0, .notCanonical) }
       return cpu.lookupOp
     }
     guard Fast.leads(cpu, to: rip) else { throw Exit() }
@@ -346,7 +346,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func nearTarget<T: OperandWidth>(_ value: T) throws(Exit) -> UInt64 {
     let target = value.zeroExtended
     if is64Bit {
-      guard isCanonical(target) else { throw fault(.GP, 0) }
+      guard isCanonical(target) else { throw fault(.GP, 0, .notCanonical) }
     } else if target > UInt64(segment(.cs).pointee.limit) {
       throw fault(.GP, 0)
     }

@@ -41,7 +41,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       ? (pointer + 2).loadUnaligned(as: UInt64.self) : UInt64((pointer + 2).loadUnaligned(as: UInt32.self))
     pointee.bounceSize = 0
     if T.self == UInt16.self && !is64Bit { base &= 0xFF_FFFF }
-    guard isCanonical(base) else { throw fault(.GP, 0) }
+    guard isCanonical(base) else { throw fault(.GP, 0, .notCanonical) }
     return DescriptorTable(base: base, limit: limit)
   }
 
@@ -89,7 +89,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try requireDescriptors()
     try requireCPL0()
     let selector = try readE(op, UInt16.self)
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0, .nullSelector) }
     guard selector & 4 == 0 else { throw fault(.GP, selector: selector) }
     var descriptor = try loadDescriptor(selector, isSystem: true)
     let isAvailable =
@@ -98,8 +98,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard !descriptor.isCodeOrData, isAvailable, isValidHigh(descriptor) else {
       throw fault(.GP, selector: selector)
     }
-    guard descriptor.isPresent else { throw fault(.NP, selector: selector) }
-    guard isCanonical(descriptor.base) else { throw fault(.GP, selector: selector) }
+    guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
+    guard isCanonical(descriptor.base) else { throw fault(.GP, selector: selector, .notCanonical) }
     try setBusy(selector, &descriptor, true)
     pointee.tr = systemSegment(selector, descriptor)
   }

@@ -76,7 +76,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// The area with its place in host memory, if one page holds `size` bytes of it.
   private func withHost(_ area: SaveArea, _ size: Int, _ access: UInt32) -> SaveArea {
     var area = area
-    if area.linear(UInt64(size - 1)) == area.linear(0) &+ UInt64(size - 1) {
+    let isObserved = !pointee.hooks.isDisjoint(with: .everyAccess)
+    if !isObserved && area.linear(UInt64(size - 1)) == area.linear(0) &+ UInt64(size - 1) {
       area.host = cachedPointer(area.linear(0), size, isWrite: access & Access.write != 0)
     }
     return area

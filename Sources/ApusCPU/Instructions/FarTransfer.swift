@@ -47,11 +47,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   private func farJump(_ op: OpPointer, _ selector: UInt16, _ offset: UInt64) throws(Exit) -> OpPointer {
     guard hasDescriptors else {
-      guard offset <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0) }
+      guard offset <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0, .limitOfCode) }
       loadRealSegment(.cs, selector)
       return finishFar(op, offset)
     }
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0, .nullSelector) }
     var descriptor = try loadDescriptor(selector, isSystem: true)
     if descriptor.isCode {
       try checkDirectCode(selector, descriptor)
@@ -86,12 +86,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     _ op: OpPointer, _ selector: UInt16, _ offset: UInt64, _: T.Type
   ) throws(Exit) -> OpPointer {
     guard hasDescriptors else {
-      guard offset <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0) }
+      guard offset <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0, .limitOfCode) }
       try pushPair(T(truncatingIfNeeded: segment(.cs).pointee.selector), T(truncatingIfNeeded: op.nextRIP))
       loadRealSegment(.cs, selector)
       return finishFar(op, offset)
     }
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0, .nullSelector) }
     var descriptor = try loadDescriptor(selector, isSystem: true)
     if descriptor.isCode {
       try checkDirectCode(selector, descriptor)
@@ -144,15 +144,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard isAllowed, !(isLongMode && descriptor.isLong && descriptor.isDefault32) else {
       throw fault(.GP, selector: selector)
     }
-    guard descriptor.isPresent else { throw fault(.NP, selector: selector) }
+    guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
   }
 
   /// #GP for an entry point outside its code segment.
   func checkTarget(_ descriptor: Descriptor, _ offset: UInt64) throws(Exit) {
     if isLongMode && descriptor.isLong {
-      guard isCanonical(offset) else { throw fault(.GP, selector: 0) }
+      guard isCanonical(offset) else { throw fault(.GP, selector: 0, .notCanonical) }
     } else {
-      guard offset <= UInt64(descriptor.limit) else { throw fault(.GP, selector: 0) }
+      guard offset <= UInt64(descriptor.limit) else { throw fault(.GP, selector: 0, .limitOfCode) }
     }
   }
 
@@ -160,7 +160,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard gate.dpl >= pointee.cpl, gate.dpl >= UInt8(selector & 3) else {
       throw fault(.GP, selector: selector)
     }
-    guard gate.isPresent else { throw fault(.NP, selector: selector) }
+    guard gate.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
   }
 
   private func checkTSSAccess(_ selector: UInt16, _ tss: Descriptor) throws(Exit) {
@@ -181,13 +181,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard isValidHigh(gate) else { throw fault(.GP, selector: selector) }
     try checkGate(selector, gate)
     let target = gate.gateSelector
-    guard target & 0xFFFC != 0 else { throw fault(.GP, 0) }
+    guard target & 0xFFFC != 0 else { throw fault(.GP, 0, .nullSelector) }
     let code = try loadDescriptor(target)
     guard code.isCode, isAllowed(code) else { throw fault(.GP, selector: target) }
     if isLongMode {
       guard code.isLong, !code.isDefault32 else { throw fault(.GP, selector: target) }
     }
-    guard code.isPresent else { throw fault(.NP, selector: target) }
+    guard code.isPresent else { throw fault(.NP, selector: target, .segmentNotPresent) }
     return (target, code)
   }
 
@@ -300,7 +300,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let rip = try peekStack(0, T.self).zeroExtended
     let drop = UInt64(truncatingIfNeeded: op.pointee.immediate)
     guard hasDescriptors else {
-      guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0) }
+      guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0, .limitOfCode) }
       setStackPointer(self[.rsp] &+ size * 2 &+ drop)
       loadRealSegment(.cs, selector)
       return finishFar(op, rip)
@@ -325,12 +325,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       ss = UInt16(truncatingIfNeeded: try peekStack(sp &+ size, T.self))
       newSP = try peekStack(sp, T.self).zeroExtended
     }
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0, .nullSelector) }
     var code = try loadDescriptor(selector)
     guard code.isCode, rpl >= pointee.cpl, code.isConforming ? code.dpl <= rpl : code.dpl == rpl,
       !(isLongMode && code.isLong && code.isDefault32)
     else { throw fault(.GP, selector: selector) }
-    guard code.isPresent else { throw fault(.NP, selector: selector) }
+    guard code.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     try checkTarget(code, rip)
     guard rpl > pointee.cpl || alwaysLoadsStack else {
       try markAccessed(selector, &code)
@@ -388,7 +388,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let selector = UInt16(truncatingIfNeeded: try peekStack(size, T.self))
     let rip = try peekStack(0, T.self).zeroExtended
     if !hasDescriptors {
-      guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0) }
+      guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0, .limitOfCode) }
       setStackPointer(self[.rsp] &+ size * 3)
       loadRealSegment(.cs, selector)
       setFlagsFromStack(image, T.self, cpl: isVirtual8086 ? 3 : 0, allowsVM: false)
@@ -419,7 +419,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let rip = try peekStack(0, UInt16.self).zeroExtended
     let selector = try peekStack(2, UInt16.self)
     let image = try peekStack(4, UInt16.self).zeroExtended
-    guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0) }
+    guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0, .limitOfCode) }
     try loadVirtualFlags(image)
     setStackPointer(self[.rsp] &+ 6)
     loadRealSegment(.cs, selector)

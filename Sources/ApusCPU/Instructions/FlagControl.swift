@@ -42,7 +42,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     switch interruptFlagAccess {
     case .real: setFlag(RFLAGS.IF, false)
     case .virtual: setFlag(RFLAGS.VIF, false)
-    case .none: throw fault(.GP, 0)
+    case .none: throw fault(.GP, 0, .ioPrivilege)
     }
   }
 
@@ -58,7 +58,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case .virtual:
       if pointee.systemFlags & RFLAGS.VIP != 0 { throw fault(.GP, 0) }
       setFlag(RFLAGS.VIF, true)
-    case .none: throw fault(.GP, 0)
+    case .none: throw fault(.GP, 0, .ioPrivilege)
     }
   }
 

@@ -9,7 +9,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func UD2(_ op: OpPointer) throws(Exit) -> OpPointer { throw fault(.UD) }
 
   func HLT(_ op: OpPointer) throws(Exit) -> OpPointer {
-    guard pointee.cpl == 0 else { throw fault(.GP, 0) }
+    guard pointee.cpl == 0 else { throw fault(.GP, 0, .privilegedInstruction) }
     pointee.halted = true
     pointee.attention = 1
     return leave(op, to: op.nextRIP & instructionPointerMask)

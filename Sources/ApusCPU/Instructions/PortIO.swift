@@ -38,14 +38,21 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func readPort(_ port: UInt16, _ width: Int) -> UInt32 {
     notePortBreakpoint(port, width)
     let value = processor.bus.readPort(port, width: width)
+    if pointee.hooks.contains(.ports) { tellPort(port, width, value, isWrite: false) }
     waitForPort()
     return value
   }
 
   func writePort(_ port: UInt16, _ value: UInt32, _ width: Int) {
     notePortBreakpoint(port, width)
+    if pointee.hooks.contains(.ports) { tellPort(port, width, value, isWrite: true) }
     processor.bus.writePort(port, value, width: width)
     waitForPort()
+  }
+
+  @inline(never)
+  private func tellPort(_ port: UInt16, _ width: Int, _ value: UInt32, isWrite: Bool) {
+    tell(.port(PortAccess(port: port, width: UInt8(width), isWrite: isWrite, value: value)))
   }
 
   /// Passes the time that an access to a port takes: half a microsecond, about what it is on the ISA bus
@@ -63,15 +70,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard isProtected, isVirtual8086 || pointee.cpl > iopl else { return }
     // A 16-bit TSS has no map.
     guard !pointee.tr.isNull, pointee.tr.attributes & 8 != 0, pointee.tr.limit >= 0x67 else {
-      throw fault(.GP, 0)
+      throw fault(.GP, 0, .portPermission)
     }
     let base: UInt16 = try loadSystem(pointee.tr.base &+ 0x66)
     let at = UInt64(base) + UInt64(port >> 3)
     // Two bytes are always read, so that an access may straddle bytes of the map.
-    guard at + 1 <= UInt64(pointee.tr.limit) else { throw fault(.GP, 0) }
+    guard at + 1 <= UInt64(pointee.tr.limit) else { throw fault(.GP, 0, .portPermission) }
     let bits: UInt16 = try loadSystem(pointee.tr.base &+ at)
     let wanted = UInt16((1 << width) - 1)
-    guard (bits >> (port & 7)) & wanted == 0 else { throw fault(.GP, 0) }
+    guard (bits >> (port & 7)) & wanted == 0 else { throw fault(.GP, 0, .portPermission) }
   }
 
   /// I/O breakpoints: R/W = 10b with CR4.DE (SDM Vol. 3, "Debug Control Register (DR7)", "Data Memory and I/O

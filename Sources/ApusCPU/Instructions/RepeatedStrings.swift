@@ -16,7 +16,8 @@ enum FastRepeat {
     let size = MemoryLayout<T>.size
     let count = cpu[.rcx]
     guard _fastPath(count <= UInt64(4096 / size)),
-      _fastPath(cpu.pointee.systemFlags & (RFLAGS.DF | RFLAGS.TF | RFLAGS.RF) == 0)
+      _fastPath(cpu.pointee.systemFlags & (RFLAGS.DF | RFLAGS.TF | RFLAGS.RF) == 0),
+      _fastPath(cpu.pointee.hooks.isDisjoint(with: .everyAccess))
     else { return nil }
     return Int(truncatingIfNeeded: count) &* size
   }

@@ -122,6 +122,31 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return continueString(op)
   }
 
+  /// Whether somebody wants to see each element of a run.
+  @inline(__always)
+  private func isTold(_ first: StringSide, _ second: StringSide) -> Bool {
+    guard _slowPath(!pointee.hooks.isDisjoint(with: .accesses)) else { return false }
+    return isTold(first) || isTold(second)
+  }
+
+  private func isTold(_ side: StringSide) -> Bool {
+    let linear = (side.offset &+ segment(at: side.segment).pointee.base) & pointee.linearMask
+    return !pointee.hooks.isDisjoint(with: .accesses) && isObserved(linear & ~0xFFF)
+  }
+
+  /// Runs `body`, one element, for each of a chunk that somebody wants to see: in one tick, as without them.
+  @inline(never)
+  private func tellElements(
+    _ op: OpPointer, _ count: UInt64, _ body: () throws(Exit) -> Bool
+  ) throws(Exit) -> OpPointer {
+    for _ in 0..<count {
+      let isOver = try body()
+      countDown(op, 1)
+      if isOver { return continueString(op, isOver: true) }
+    }
+    return continueString(op)
+  }
+
   // MARK: MOVS
 
   func MOVS<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
@@ -138,6 +163,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if count > 0, let from = try stringPointer(source, count, size),
       let to = try stringPointer(destination, count, size)
     {
+      if isTold(source, destination) {
+        return try tellElements(op, count) { () throws(Exit) in
+          try moveElement(op, T.self)
+          return false
+        }
+      }
       moveRun(from, to, Int(truncatingIfNeeded: count), T.self)
       advance(.rsi, op, count, size)
       advance(.rdi, op, count, size)
@@ -209,6 +240,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let destination = stringDestination(op, Access.write)
     let count = min(limit, run(destination, op, UInt64(size)))
     if count > 0, let to = try stringPointer(destination, count, size) {
+      if isTold(destination) {
+        return try tellElements(op, count) { () throws(Exit) in
+          try storeElement(op, value)
+          return false
+        }
+      }
       FastRepeat.fill(to, Int(truncatingIfNeeded: count) &* size, value)
       advance(.rdi, op, count, size)
       countDown(op, count)
@@ -240,6 +277,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let source = stringSource(op)
     let count = min(limit, run(source, op, UInt64(size)))
     if count > 0, let from = try stringPointer(source, count, size) {
+      if isTold(source) {
+        return try tellElements(op, count) { () throws(Exit) in
+          try loadElement(op, T.self)
+          return false
+        }
+      }
       // Only the last element is left to see.
       let last = isStringDown ? 0 : (Int(truncatingIfNeeded: count) - 1) * size
       setRegister(GPR.rax.slot, (from + last).loadUnaligned(as: T.self))
@@ -280,6 +323,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let stopsOnEqual = stopsOnEqual(op)
     let count = min(limit, run(destination, op, UInt64(size)))
     if count > 0, let at = try stringPointer(destination, count, size) {
+      if isTold(destination) {
+        return try tellElements(op, count) { () throws(Exit) in
+          try scanElement(op, value) == stopsOnEqual
+        }
+      }
       let elements = Int(truncatingIfNeeded: count)
       let done = scanRun(at, elements, value, stopsOnEqual: stopsOnEqual)
       let last = isStringDown ? elements - done : done - 1
@@ -347,6 +395,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if count > 0, let second = try stringPointer(destination, count, size),
       let first = try stringPointer(source, count, size)
     {
+      if isTold(source, destination) {
+        return try tellElements(op, count) { () throws(Exit) in
+          try compareElement(op, T.self) == stopsOnEqual
+        }
+      }
       let elements = Int(truncatingIfNeeded: count)
       let done = compareRun(first, second, elements, T.self, stopsOnEqual: stopsOnEqual)
       let last = (isStringDown ? elements - done : done - 1) &* size

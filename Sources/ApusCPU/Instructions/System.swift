@@ -185,7 +185,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func newBase<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> UInt64 {
     try checkFSGSBASE()
     let base = register(op.pointee.base, T.self).zeroExtended
-    guard isCanonical(base) else { throw fault(.GP, 0) }
+    guard isCanonical(base) else { throw fault(.GP, 0, .notCanonical) }
     return base
   }
 

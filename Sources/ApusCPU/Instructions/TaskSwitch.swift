@@ -59,6 +59,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// well, with the new task's state in place. Faults past the commit point of an instruction are delivered
   /// here, in the new task.
   func switchTask(_ selector: UInt16, _ cause: TaskSwitch) throws(Exit) {
+    if pointee.hooks.contains(.deliveries) {
+      tell(.task(TaskChange(selector: selector, from: pointee.tr.selector)))
+    }
     var descriptor = try taskDescriptor(selector, cause)
     let layout = TaskLayout(is32: descriptor.type & 8 != 0)
     let oldLayout = TaskLayout(is32: pointee.tr.attributes & 8 != 0)
@@ -141,7 +144,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard !descriptor.isCodeOrData, descriptor.type == wanted.0 || descriptor.type == wanted.1 else {
       throw fault(vector, selector: selector)
     }
-    guard descriptor.isPresent else { throw fault(.NP, selector: selector) }
+    guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     let layout = TaskLayout(is32: descriptor.type & 8 != 0)
     guard descriptor.limit >= layout.minimumLimit else { throw fault(.TS, selector: selector) }
     return descriptor
@@ -252,13 +255,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   private func loadTaskCode(_ selector: UInt16) throws(Exit) {
-    guard selector & 0xFFFC != 0 else { throw fault(.TS, selector: selector) }
+    guard selector & 0xFFFC != 0 else { throw fault(.TS, selector: selector, .nullSelector) }
     var descriptor = try loadDescriptor(selector, .TS)
     let rpl = UInt8(selector & 3)
     guard descriptor.isCode, descriptor.isConforming ? descriptor.dpl <= rpl : descriptor.dpl == rpl else {
       throw fault(.TS, selector: selector)
     }
-    guard descriptor.isPresent else { throw fault(.NP, selector: selector) }
+    guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     try markAccessed(selector, &descriptor)
     setSegment(.cs, selector, descriptor)
   }
@@ -270,7 +273,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard descriptor.isReadable,
       descriptor.isConforming || (descriptor.dpl >= rpl && descriptor.dpl >= pointee.cpl)
     else { throw fault(.TS, selector: selector) }
-    guard descriptor.isPresent else { throw fault(.NP, selector: selector) }
+    guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     try markAccessed(selector, &descriptor)
     setSegment(name, selector, descriptor)
   }

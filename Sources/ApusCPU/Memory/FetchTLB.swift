@@ -28,7 +28,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// The same where a page fault is not to be raised; nil if there would be one.
   func probeFetch(_ linear: UInt64) -> (physical: UInt64, isGlobal: Bool)? {
     if let known = knownFetch(linear) { return known }
-    var failure: UInt32 = 0
+    var failure = PageRule.permitted
     guard let found = walk(linear, Access.fetch | userBit, updating: true, &failure) else { return nil }
     if found.pageShift != 12 { noteLargePage(linear, found.pageShift) }
     return enterFetch(linear, found)

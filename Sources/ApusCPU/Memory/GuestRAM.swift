@@ -8,6 +8,8 @@ enum PageFlag {
   static let dirty: UInt8 = 2
   /// The page's bytes belong to an image: the first store copies them to a page of the machine's own.
   static let shared: UInt8 = 4
+  /// Somebody outside wants to know of stores to the page: they must take the slow path.
+  static let watched: UInt8 = 8
 }
 
 /// The guest's RAM and ROM, page by page in the memory of the host. At first all pages lie in one block; those that an
@@ -30,12 +32,14 @@ public final class GuestRAM {
   fileprivate private(set) var foundation: MemoryImage?
   /// Pages that were handed out of the last chunk.
   private var used = PageChunk.pageCount
+  /// With more chunks than that, `freeze` looks for those that nobody uses.
+  private var chunkLimit = 64
   /// The image that all pages still share, if nothing was written since it was made.
   private var image: MemoryImage?
 
-  private static let tableBytesPerPage = 21
+  private static let tableBytesPerPage = 25
 
-  /// Bytes of zeroed host memory that `adopting` needs for `size` bytes of RAM: RAM, ROM, 21 bytes per page.
+  /// Bytes of zeroed host memory that `adopting` needs for `size` bytes of RAM: RAM, ROM, 25 bytes per page.
   /// Nil if the sum does not fit.
   public static func requiredBytes(size: UInt64) -> Int? {
     guard size <= 1 << 46, size & 0xFFF == 0 else { return nil }
@@ -96,9 +100,13 @@ public final class GuestRAM {
   var blockHeads: UnsafeMutablePointer<UInt32> {
     UnsafeMutableRawPointer(displacements + pageCount).assumingMemoryBound(to: UInt32.self)
   }
+  /// Where in the TLBs entries for each page may be (TLBFlush.swift).
+  var entryHints: UnsafeMutablePointer<EntryHint> {
+    UnsafeMutableRawPointer(blockHeads + pageCount).assumingMemoryBound(to: EntryHint.self)
+  }
   /// `PageFlag` bits.
   var flags: UnsafeMutablePointer<UInt8> {
-    UnsafeMutableRawPointer(blockHeads + pageCount).assumingMemoryBound(to: UInt8.self)
+    UnsafeMutableRawPointer(entryHints + pageCount).assumingMemoryBound(to: UInt8.self)
   }
 
   /// The host memory of a page.
@@ -119,10 +127,32 @@ public final class GuestRAM {
   /// pages out of the TLBs, if there is a processor.
   package func freeze() -> MemoryImage {
     if let image { return image }
+    dropUnusedChunks()
     for page in 0..<pageCount { flags[page] |= PageFlag.shared }
     let image = MemoryImage(self)
     self.image = image
     return image
+  }
+
+  /// Lets go of chunks none of whose pages is in use any more, when there are twice as many as the last time.
+  private func dropUnusedChunks() {
+    guard chunks.count > chunkLimit else { return }
+    chunks.sort { $0.base < $1.base }
+    var isUsed = [Bool](repeating: false, count: chunks.count)
+    let starts = chunks.map { $0.base }
+    for number in 0..<pageCount where displacements[number] != 0 {
+      let page = page(number)
+      var (low, high) = (0, starts.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if starts[middle] <= page { low = middle + 1 } else { high = middle }
+      }
+      if low > 0 && page - starts[low - 1] < PageChunk.size { isUsed[low - 1] = true }
+    }
+    chunks = zip(chunks, isUsed).filter { $0.1 }.map { $0.0 }
+    chunkLimit = max(64, chunks.count * 2)
+    // Which of them was the last is not known any more.
+    used = PageChunk.pageCount
   }
 
   /// Makes the contents those of an image of the same size, all of it shared. The caller drops decoded code and
@@ -221,7 +251,8 @@ private final class MemoryBlock {
 /// is until the last of those who use the chunk goes.
 private final class PageChunk {
   static let pageCount = 64
-  let base = UnsafeMutableRawPointer.allocate(byteCount: pageCount << 12, alignment: 4096)
+  static let size = pageCount << 12
+  let base = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
 
   deinit { base.deallocate() }
 }

@@ -118,5 +118,6 @@ extension Processor {
     cpu.emptyBlockCache()
     cpu.flushTranslations(.all)
     ram.revert(to: image)
+    watchPhysical(true)
   }
 }

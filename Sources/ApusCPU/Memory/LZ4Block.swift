@@ -135,7 +135,13 @@ package enum LZ4Block {
       guard let literals = length(Int(token >> 4), source, &at, block.count),
         literals <= block.count - at, literals <= target.count - done
       else { return false }
-      (to + done).copyMemory(from: source + at, byteCount: literals)
+      if literals <= 16 && block.count - at >= 16 && target.count - done >= 16 {
+        // What is too much is written over later.
+        let bytes = source.loadUnaligned(fromByteOffset: at, as: SIMD16<UInt8>.self)
+        (to + done).storeBytes(of: bytes, as: SIMD16<UInt8>.self)
+      } else {
+        (to + done).copyMemory(from: source + at, byteCount: literals)
+      }
       at += literals
       done += literals
       if at == block.count { return done == target.count && token & 15 == 0 }
@@ -145,16 +151,21 @@ package enum LZ4Block {
       guard let rest = length(Int(token & 15), source, &at, block.count) else { return false }
       let count = rest + minimum
       guard distance > 0, distance <= done, count <= target.count - done else { return false }
-      copy(to + done, distance, count)
+      copy(to + done, distance, count, room: target.count - done)
       done += count
     }
     return false
   }
 
-  /// Copies what lies `distance` bytes before, which may be part of the copy.
+  /// Copies what lies `distance` bytes before, which may be part of the copy. Up to `room` bytes may be written: what is
+  /// too much is written over later.
   @inline(__always)
-  private static func copy(_ to: UnsafeMutableRawPointer, _ distance: Int, _ count: Int) {
-    if distance >= count {
+  private static func copy(_ to: UnsafeMutableRawPointer, _ distance: Int, _ count: Int, room: Int) {
+    if distance >= 16 && count <= 64 && count + 15 <= room {
+      copy(to, distance, count, SIMD16<UInt8>.self)
+    } else if distance >= 8 && count <= 32 && count + 7 <= room {
+      copy(to, distance, count, UInt64.self)
+    } else if distance >= count {
       to.copyMemory(from: to - distance, byteCount: count)
     } else if distance == 1 {
       to.initializeMemory(as: UInt8.self, repeating: (to - 1).load(as: UInt8.self), count: count)
@@ -167,6 +178,16 @@ package enum LZ4Block {
         done += piece
       }
     }
+  }
+
+  /// The same in pieces of the size of `T`, no larger than the distance.
+  @inline(__always)
+  private static func copy<T>(_ to: UnsafeMutableRawPointer, _ distance: Int, _ count: Int, _: T.Type) {
+    var done = 0
+    repeat {
+      (to + done).storeBytes(of: (to + (done - distance)).loadUnaligned(as: T.self), as: T.self)
+      done += MemoryLayout<T>.size
+    } while done < count
   }
 
   @inline(__always)

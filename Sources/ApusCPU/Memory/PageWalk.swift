@@ -33,6 +33,18 @@ struct PageDirectoryEntry {
   static let invalidTag: UInt64 = ~0
 }
 
+extension PageRule {
+  /// P, RSVD and PK of the error code.
+  fileprivate var errorCode: UInt32 {
+    switch self {
+    case .permitted, .notPresent: 0
+    case .reservedBit: 9
+    case .protectionKey: 0x21
+    default: 1
+    }
+  }
+}
+
 /// Physical addresses have this many bits (CPUID 8000_0008h EAX 7:0); higher ones are reserved in entries.
 let physicalAddressBits: UInt64 = 40
 private let reservedAddressBits: UInt64 = PageEntry.addressMask & ~((1 << physicalAddressBits) - 1)
@@ -42,7 +54,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// fault sets CR2 and is recorded.
   @inline(never)
   func translate(_ linear: UInt64, _ kind: UInt32) throws(Exit) -> Translation {
-    var failure: UInt32 = 0
+    var failure = PageRule.permitted
     if let translation = walk(linear, kind, updating: true, &failure) {
       if _slowPath(translation.pageShift != 12) { noteLargePage(linear, translation.pageShift) }
       return translation
@@ -53,28 +65,50 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// The error code of a page fault. I/D is reported only where instruction fetches can be told apart (SDM
   /// Vol. 3, "Page-Fault Exceptions").
-  private func pageFaultCode(_ failure: UInt32, _ kind: UInt32) -> UInt32 {
-    var code = failure | (kind & (Access.write | Access.user))
+  private func pageFaultCode(_ failure: PageRule, _ kind: UInt32) -> UInt32 {
+    var code = failure.errorCode | (kind & (Access.write | Access.user))
     let noExecute = pointee.cr4 & CR4.PAE != 0 && pointee.efer & EFER.NXE != 0
     if kind & Access.fetch != 0 && (noExecute || pointee.cr4 & CR4.SMEP != 0) { code |= Access.fetch }
     return code
   }
 
-  /// Walks the page tables. `failure` gets P (1), RSVD (8) and PK (20h) of the error code when the result is nil.
+  /// Walks the page tables. `failure` says why when the result is nil.
   /// Without `updating` nothing is written: for debuggers and the instruction decoder's probes.
   func walk(
-    _ linear: UInt64, _ kind: UInt32, updating: Bool, _ failure: inout UInt32
+    _ linear: UInt64, _ kind: UInt32, updating: Bool, _ failure: inout PageRule
   ) -> Translation? {
     guard pointee.cr0 & CR0.PG != 0 else {
       return Translation(physical: linear & pointee.a20Mask, isUser: true, isGlobal: false)
     }
-    if pointee.cr4 & CR4.PAE != 0 { return walkLong(linear, kind, updating: updating, &failure) }
-    return walk32(linear, kind, updating: updating, &failure)
+    if _slowPath(pointee.hooks.contains(.walks)) { tellWalk(linear, kind) }
+    let found =
+      pointee.cr4 & CR4.PAE != 0
+      ? walkLong(linear, kind, updating: updating, &failure)
+      : walk32(linear, kind, updating: updating, &failure)
+    if _slowPath(pointee.hooks.contains(.walks)) {
+      tell(
+        .walkResult(
+          PageWalkResult(
+            rule: found == nil ? failure : .permitted, physical: found?.physical ?? 0,
+            pageShift: UInt8(truncatingIfNeeded: found?.pageShift ?? 12))))
+    }
+    return found
+  }
+
+  private func tellWalk(_ linear: UInt64, _ kind: UInt32) {
+    let isPAE = pointee.cr4 & CR4.PAE != 0 && pointee.efer & EFER.LMA == 0
+    let root = isPAE ? pdpte(Int(truncatingIfNeeded: linear >> 30) & 3) : pointee.cr3
+    tell(.walk(PageWalkStart(linear: linear, access: AccessKind(kind), root: root)))
+  }
+
+  private func tellEntry(_ shift: UInt64, _ address: UInt64, _ value: UInt64) {
+    let level = shift > 12 && pointee.cr4 & CR4.PAE == 0 ? 2 : (shift - 3) / 9
+    tell(.walkEntry(PageWalkEntry(level: UInt8(level), address: address, value: value)))
   }
 
   /// PAE, 4-level and 5-level paging: 8-byte entries, 9 bits of the address per level.
   private func walkLong(
-    _ linear: UInt64, _ kind: UInt32, updating: Bool, _ failure: inout UInt32
+    _ linear: UInt64, _ kind: UInt32, updating: Bool, _ failure: inout PageRule
   ) -> Translation? {
     let cached = walkCache + Int(truncatingIfNeeded: linear >> 21) & (TLB.walkCacheCount - 1)
     var reserved = reservedAddressBits
@@ -88,7 +122,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       reserved |= 0x7FF0_0000_0000_0000
       // The PDPTEs are registers, loaded and checked by MOV CR3.
       let pdpte = self.pdpte(Int(truncatingIfNeeded: linear >> 30) & 3)
-      guard pdpte & PageEntry.present != 0 else { return nil }
+      guard pdpte & PageEntry.present != 0 else {
+        failure = .notPresent
+        return nil
+      }
       table = pdpte & PageEntry.addressMask
       shift = 21
     }
@@ -101,13 +138,17 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     while true {
       let at = table | ((linear >> shift) & 511) << 3
       let entry = readPhysical(at, UInt64.self)
-      guard entry & PageEntry.present != 0 else { return nil }
+      if _slowPath(pointee.hooks.contains(.walks)) { tellEntry(shift, at, entry) }
+      guard entry & PageEntry.present != 0 else {
+        failure = .notPresent
+        return nil
+      }
       let isLeaf = shift == 12 || (entry & PageEntry.pageSize != 0 && shift <= 30)
       var illegal = reserved
       if !isLeaf && shift > 30 { illegal |= PageEntry.pageSize }
       if isLeaf && shift > 12 { illegal |= ((1 << shift) - 1) & 0x3FFF_E000 }
       guard entry & illegal == 0 else {
-        failure = 9
+        failure = .reservedBit
         return nil
       }
       rights &= entry
@@ -122,11 +163,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         }
         continue
       }
-      let violatesKey = rights & PageEntry.user != 0 && isForbidden(byKey: entry >> 59 & 15, kind)
-      guard isPermitted(rights, noExecute, kind), !violatesKey else {
-        failure = violatesKey ? 0x21 : 1
-        return nil
+      failure = check(rights, noExecute, kind)
+      if rights & PageEntry.user != 0 && isForbidden(byKey: entry >> 59 & 15, kind) {
+        failure = .protectionKey
       }
+      guard failure == .permitted else { return nil }
       if updating { markUsed(at, entry, kind) }
       let offset = (UInt64(1) << shift) - 1
       return Translation(
@@ -151,11 +192,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// 32-bit paging with 4-byte entries and, under CR4.PSE, 4 MiB pages with PSE-36.
   private func walk32(
-    _ linear: UInt64, _ kind: UInt32, updating: Bool, _ failure: inout UInt32
+    _ linear: UInt64, _ kind: UInt32, updating: Bool, _ failure: inout PageRule
   ) -> Translation? {
     let directoryAt = (pointee.cr3 & 0xFFFF_F000) | ((linear >> 22) & 1023) << 2
     let directory = UInt64(readPhysical(directoryAt, UInt32.self))
-    guard directory & PageEntry.present != 0 else { return nil }
+    if _slowPath(pointee.hooks.contains(.walks)) { tellEntry(22, directoryAt, directory) }
+    guard directory & PageEntry.present != 0 else {
+      failure = .notPresent
+      return nil
+    }
     var rights = directory
     var leaf = directory
     var leafAt = directoryAt
@@ -164,7 +209,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     if isLarge {
       // Bits 20:13 are physical bits 39:32, bit 21 is reserved (SDM Vol. 3, "32-Bit Paging").
       guard directory & (1 << 21) == 0 else {
-        failure = 9
+        failure = .reservedBit
         return nil
       }
       frame = (directory & 0xFFC0_0000) | ((directory >> 13) & 0xFF) << 32 | (linear & 0x3F_F000)
@@ -174,14 +219,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       }
       leafAt = (directory & 0xFFFF_F000) | ((linear >> 12) & 1023) << 2
       leaf = UInt64(readPhysical(leafAt, UInt32.self))
-      guard leaf & PageEntry.present != 0 else { return nil }
+      if _slowPath(pointee.hooks.contains(.walks)) { tellEntry(12, leafAt, leaf) }
+      guard leaf & PageEntry.present != 0 else {
+        failure = .notPresent
+        return nil
+      }
       rights &= leaf
       frame = leaf & 0xFFFF_F000
     }
-    guard isPermitted(rights, 0, kind) else {
-      failure = 1
-      return nil
-    }
+    failure = check(rights, 0, kind)
+    guard failure == .permitted else { return nil }
     if updating {
       let wanted = PageEntry.accessed | (kind & Access.write != 0 ? PageEntry.dirty : 0)
       if leaf & wanted != wanted { writePhysical(leafAt, UInt32(truncatingIfNeeded: leaf | wanted)) }
@@ -192,28 +239,33 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   /// SDM Vol. 3, "Determination of Access Rights".
-  private func isPermitted(_ rights: UInt64, _ noExecute: UInt64, _ kind: UInt32) -> Bool {
+  private func check(_ rights: UInt64, _ noExecute: UInt64, _ kind: UInt32) -> PageRule {
+    if kind & Access.outside != 0 { return .permitted }
     let isUserPage = rights & PageEntry.user != 0
-    if kind & Access.fetch != 0 && noExecute != 0 { return false }
+    let isReadOnly = kind & Access.write != 0 && rights & PageEntry.writable == 0
+    if kind & Access.fetch != 0 && noExecute != 0 { return .executeDisable }
     if kind & Access.user != 0 {
-      return isUserPage && (kind & Access.write == 0 || rights & PageEntry.writable != 0)
+      guard isUserPage else { return .userPageOnly }
+      return isReadOnly ? .readOnly : .permitted
     }
     if isUserPage {
       if kind & Access.fetch != 0 {
-        if pointee.cr4 & CR4.SMEP != 0 { return false }
+        if pointee.cr4 & CR4.SMEP != 0 { return .supervisorExecution }
       } else if pointee.cr4 & CR4.SMAP != 0
         && (kind & Access.implicit != 0 || pointee.systemFlags & RFLAGS.AC == 0)
       {
-        return false
+        return .supervisorAccess
       }
     }
-    return kind & Access.write == 0 || rights & PageEntry.writable != 0 || pointee.cr0 & CR0.WP == 0
+    return isReadOnly && pointee.cr0 & CR0.WP != 0 ? .readOnlySupervisor : .permitted
   }
 
   /// Whether PKRU forbids a data access to a user page with this protection key (SDM Vol. 3, "Determination of
   /// Access Rights"). Supervisor code may write what is only write-disabled while CR0.WP is 0.
   private func isForbidden(byKey key: UInt64, _ kind: UInt32) -> Bool {
-    guard pointee.cr4 & CR4.PKE != 0, isLongMode, kind & Access.fetch == 0 else { return false }
+    guard pointee.cr4 & CR4.PKE != 0, isLongMode, kind & (Access.fetch | Access.outside) == 0 else {
+      return false
+    }
     let bits = pointee.pkru >> UInt32(truncatingIfNeeded: key * 2)
     if bits & 1 != 0 { return true }
     return bits & 2 != 0 && kind & Access.write != 0

@@ -89,6 +89,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       if flags & PageFlag.shared != 0 { unshare(page: page) }
       pointee.pageFlags[page] |= PageFlag.dirty
       if flags & PageFlag.code != 0 { invalidateCode(hostOffset: offset, size: size) }
+      if flags & PageFlag.watched != 0 { noteWatchedStore(hostOffset: offset, size: size) }
     }
   }
 

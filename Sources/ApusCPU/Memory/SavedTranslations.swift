@@ -97,6 +97,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let host = UInt64(UInt(bitPattern: host(Int(truncatingIfNeeded: information & ~0xFFF))))
     entry.storeBytes(of: host &- page, toByteOffset: TLB.addend, as: UInt64.self)
     entry.storeBytes(of: information, toByteOffset: TLB.information, as: UInt64.self)
+    noteEntry(offset, hostPage: information)
     if information & TLB.smap != 0 { EntryLog(bank, .smapPages).note(offset >> TLB.entryShift) }
     if information & TLB.global == 0 { EntryLog(bank, .localPages).note(offset >> TLB.entryShift) }
   }

@@ -142,6 +142,8 @@ enum Access {
   static let modify: UInt32 = 2 | 0x200
   /// Supervisor access that an instruction makes by itself (descriptor tables, TSS): SMAP ignores AC.
   static let implicit: UInt32 = 0x400
+  /// Somebody outside looks: nothing is forbidden.
+  static let outside: UInt32 = 0x800
 }
 
 /// How a body reaches memory: `Fast` through the TLB only, `Slow` with everything else.
@@ -261,11 +263,18 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// stored by `commitBounce`.
   @inline(never)
   func slowPointer(_ linear: UInt64, _ size: Int, _ access: UInt32) throws(Exit) -> RawPointer {
+    let pointer = try accessPointer(linear, size, access)
+    if _slowPath(!pointee.hooks.isDisjoint(with: .accesses)) { noteAccess(linear, size, access, at: pointer) }
+    return pointer
+  }
+
+  @inline(__always)
+  private func accessPointer(_ linear: UInt64, _ size: Int, _ access: UInt32) throws(Exit) -> RawPointer {
     let isWrite = access & Access.write != 0
     pointee.bounceSize = 0
     if let pointer = cachedPointer(linear, size, isWrite: isWrite) { return pointer }
     if isWrite, let pointer = permittedPointer(linear, size, access) { return pointer }
-    guard isCanonical(linear) else { throw fault(.GP, 0) }
+    guard isCanonical(linear) else { throw fault(.GP, 0, .notCanonical) }
     if pointee.alignmentCheck && linear & Self.alignmentMask(size) != 0 { throw fault(.AC, 0) }
     let kind = access | userBit
     if pointee.dr7 & 0xFF != 0 { checkDataBreakpoints(linear, size, isWrite) }
@@ -276,7 +285,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       pointee.bouncePhysical = translation.physical
     } else {
       let next = ((linear & ~0xFFF) &+ 0x1000) & pointee.linearMask
-      guard isCanonical(next) else { throw fault(.GP, 0) }
+      guard isCanonical(next) else { throw fault(.GP, 0, .notCanonical) }
       let first = try translate(linear, kind)
       let second = try translate(next, kind)
       pointee.bouncePhysical = first.physical
@@ -305,7 +314,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     else { return nil }
     if pointee.dr7 & 0xFF != 0 { checkDataBreakpoints(linear, size, true) }
     if preparesStore(offset, size) {
-      if pointee.pageFlags[offset >> 12] & PageFlag.code == 0 {
+      if hasWriteTag(linear & ~0xFFF, hostPage: offset >> 12) {
         let entry = pointee.bank + TLB.entryOffset(linear)
         entry.storeBytes(of: linear & ~0xFFF, toByteOffset: TLB.writeTag, as: UInt64.self)
       }
@@ -332,7 +341,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard flags & PageFlag.code == 0 || !holdsCode(hostOffset: offset, size: size) else { return false }
     if flags & PageFlag.shared != 0 { unshare(page: page) }
     pointee.pageFlags[page] |= PageFlag.dirty
+    if flags & PageFlag.watched != 0 { noteWatchedStore(hostOffset: offset, size: size) }
     return true
+  }
+
+  /// Whether later stores to a page that may be written may take the fast path.
+  private func hasWriteTag(_ linearPage: UInt64, hostPage: Int) -> Bool {
+    pointee.pageFlags[hostPage] & (PageFlag.code | PageFlag.shared | PageFlag.watched) == 0
+      && !(pointee.hooks.contains(.writeWatches) && processor.watchesStores(page: linearPage))
   }
 
   /// What the address of `size` bytes has to be a multiple of, less one (SDM Vol. 3, "Alignment Requirements by
@@ -366,6 +382,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Stores the bounce buffer where its access pointed.
   @inline(never)
   func commitBounce() {
+    if pointee.hooks.contains(.memory) { processor.observing?.settle() }
     let size = pointee.bounceSize
     pointee.bounceSize = 0
     let firstSize = min(size, 4096 - Int(pointee.bounceLinear & 0xFFF))
@@ -382,12 +399,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       if access & Access.write == 0 || permittedStore(linear) != nil { return }
     }
     let last = linear &+ UInt64(size - 1)
-    guard isCanonical(linear) else { throw fault(.GP, 0) }
+    guard isCanonical(linear) else { throw fault(.GP, 0, .notCanonical) }
     if pointee.alignmentCheck && linear & UInt64(size - 1) != 0 { throw fault(.AC, 0) }
     _ = try translate(linear, access | userBit)
     guard (last ^ linear) & ~0xFFF != 0 else { return }
     let next = last & ~0xFFF & pointee.linearMask
-    guard isCanonical(next) else { throw fault(.GP, 0) }
+    guard isCanonical(next) else { throw fault(.GP, 0, .notCanonical) }
     _ = try translate(next, access | userBit)
   }
 
@@ -499,8 +516,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let offset = TLB.entryOffset(linear)
     let entry = pointee.bank + offset
     let isWritable = isWrite || permittedStore(page) != nil
-    let hasWriteTag =
-      isWritable && pointee.pageFlags[Int(hostPage >> 12)] & (PageFlag.code | PageFlag.shared) == 0
+    let hasWriteTag = isWritable && hasWriteTag(page, hostPage: Int(hostPage >> 12))
     entry.storeBytes(of: page, as: UInt64.self)
     entry.storeBytes(
       of: hasWriteTag ? page : TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
@@ -518,6 +534,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     if !translation.isGlobal { EntryLog(pointee.bank, .localPages).note(offset >> TLB.entryShift) }
     entry.storeBytes(of: information, toByteOffset: TLB.information, as: UInt64.self)
+    noteEntry(offset, hostPage: hostPage)
   }
 
   /// Whether `linear` is canonical for the paging mode (SDM Vol. 1, "Canonical Addressing"). Outside IA-32e

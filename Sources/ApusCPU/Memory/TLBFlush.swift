@@ -133,25 +133,46 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// Takes the write tag for a host page out of every bank, when the page gets decoded code.
   func evictWriteTags(hostPage: UInt64) {
-    forEachEntry { entry, offset in
-      guard entry.load(fromByteOffset: TLB.information, as: UInt64.self) & ~0xFFF == hostPage else { return }
+    forEachEntry(of: hostPage) { entry, offset in
       entry.storeBytes(of: TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
     }
   }
 
-  /// Takes all write tags out of every bank, when an image gets the pages.
+  /// Takes all write tags out of every bank, when an image gets the pages, and finds out anew where the entries are.
   func evictWriteTags() {
+    pointee.entryHints.update(repeating: EntryHint(), count: processor.ram.pageCount)
     forEachEntry { entry, offset in
       entry.storeBytes(of: TLB.invalidTag(offset), toByteOffset: TLB.writeTag, as: UInt64.self)
+      guard entry.load(as: UInt64.self) != TLB.invalidTag(offset) else { return }
+      noteEntry(offset, hostPage: entry.load(fromByteOffset: TLB.information, as: UInt64.self))
     }
   }
 
   /// Makes the entries for a host page lead to where it is after it moved.
   func moveEntries(hostPage: UInt64, by distance: Int) {
-    forEachEntry { entry, _ in
-      guard entry.load(fromByteOffset: TLB.information, as: UInt64.self) & ~0xFFF == hostPage else { return }
+    forEachEntry(of: hostPage) { entry, _ in
       let addend = entry.load(fromByteOffset: TLB.addend, as: Int.self)
       entry.storeBytes(of: addend &+ distance, toByteOffset: TLB.addend, as: Int.self)
+    }
+  }
+
+  /// Remembers that the entries at `offset` in the banks may be for the host page of `information`.
+  @inline(__always)
+  func noteEntry(_ offset: Int, hostPage information: UInt64) {
+    let page = Int(truncatingIfNeeded: information >> 12)
+    pointee.entryHints[page].add(offset >> TLB.entryShift)
+  }
+
+  private func forEachEntry(of hostPage: UInt64, _ body: (RawPointer, Int) -> Void) {
+    func visit(_ entry: RawPointer, _ offset: Int) {
+      let information = entry.load(fromByteOffset: TLB.information, as: UInt64.self)
+      if information & ~0xFFF == hostPage { body(entry, offset) }
+    }
+    let hint = pointee.entryHints[Int(truncatingIfNeeded: hostPage >> 12)]
+    guard !hint.isMany else { return forEachEntry(visit) }
+    for place in [hint.first, hint.second] {
+      guard let place else { continue }
+      for index in 0..<2 { visit(bank(index) + place << TLB.entryShift, place << TLB.entryShift) }
     }
   }
 
@@ -246,6 +267,7 @@ enum JumpCache {
 extension UnsafeMutablePointer where Pointee == CPUState {
   /// Enters a block into the present bank's jump cache. `isGlobal`: all of it lies in global pages.
   func cacheJump(_ rip: UInt64, _ op: OpPointer, isGlobal: Bool) {
+    if hasStopPoint(rip) { return }
     let offset = TLB.jumpCacheEntry(rip)
     let entry = pointee.bank + offset
     let index = (offset - TLB.jumpCacheOffset) >> 4
@@ -272,5 +294,29 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func invalidateJump(_ entry: RawPointer) {
     entry.storeBytes(of: JumpCache.invalidTag, as: UInt64.self)
     entry.storeBytes(of: pointee.lookupOp, toByteOffset: 8, as: RawPointer.self)
+  }
+}
+
+/// Where in the TLBs there may be entries for a page: looking through all of them takes microseconds, and pages that an
+/// image shares are moved one by one.
+struct EntryHint {
+  /// Two places plus one, 0 for none; all ones if there may be more.
+  private var places: UInt32 = 0
+
+  var isMany: Bool { places == .max }
+  var first: Int? { place(places & 0xFFFF) }
+  var second: Int? { place(places >> 16) }
+
+  private func place(_ value: UInt32) -> Int? { value == 0 ? nil : Int(value) - 1 }
+
+  @inline(__always)
+  mutating func add(_ place: Int) {
+    let value = UInt32(truncatingIfNeeded: place &+ 1)
+    if places & 0xFFFF == value || places >> 16 == value || isMany { return }
+    if places == 0 {
+      places = value
+    } else {
+      places = places >> 16 == 0 ? places | value << 16 : .max
+    }
   }
 }

@@ -124,7 +124,7 @@ package final class RealModeVectors: SystemBus {
       switch processor.run(until: end) {
       case .halted: return true
       case .attention: continue
-      case .deadline, .stopped: return false
+      case .deadline, .stopped, .paused: return false
       }
     }
     return false

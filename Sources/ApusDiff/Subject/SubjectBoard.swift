@@ -112,7 +112,7 @@ final class SubjectBoard: SystemBus {
     while !isDone && processor.now < end {
       let until = stepping && isInUserCode ? processor.now &+ 32 : end
       switch processor.run(until: until) {
-      case .stopped, .halted: return
+      case .stopped, .halted, .paused: return
       case .deadline, .attention: continue
       }
     }

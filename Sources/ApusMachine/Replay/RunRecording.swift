@@ -44,9 +44,14 @@ public final class RunRecorder: InputRecorder {
 
   /// Notes what the machine's registers are, so that a replay notices where it begins to differ.
   public func check(_ machine: Machine) {
-    advance(to: machine.instructions)
-    batch.write(Self.check | (machine.hasRun ? MachineInput.afterRun : 0))
-    batch.write(machine.registersHash())
+    check(machine.registersHash(), at: machine.instructions, afterRun: machine.hasRun)
+  }
+
+  /// Notes what the hash of the registers was at so many instructions; see `record` for `afterRun`.
+  package func check(_ hash: UInt64, at instructions: UInt64, afterRun: Bool) {
+    advance(to: instructions)
+    batch.write(Self.check | (afterRun ? MachineInput.afterRun : 0))
+    batch.write(hash)
   }
 
   private func advance(to count: UInt64) {

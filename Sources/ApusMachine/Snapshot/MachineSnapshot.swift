@@ -31,7 +31,7 @@ extension Machine {
   }
 
   /// The same for a machine that may have ended, whose end is not in it.
-  private func capture() -> MachineSnapshot {
+  func capture() -> MachineSnapshot {
     var writer = StateWriter()
     saveState(to: &writer)
     return MachineSnapshot(
@@ -95,7 +95,7 @@ extension Machine {
   }
 
   /// Drives that write to their files cannot go back, nor be used by two machines.
-  private func checkDrives() throws(MachineError) {
+  func checkDrives() throws(MachineError) {
     for (index, drive) in configuration.drives.enumerated()
     where !drive.store.isReadOnly && drive.overlay == nil {
       throw MachineError(
@@ -105,6 +105,7 @@ extension Machine {
   }
 
   private func adopt(_ snapshot: MachineSnapshot) throws(StateError) {
+    processor.forgetStop()
     processor.revertMemory(to: snapshot.memory)
     try restoreState(snapshot.state, snapshot.disks)
   }

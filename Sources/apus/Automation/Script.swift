@@ -1,3 +1,5 @@
+import ApusMachine
+
 /// A script of `--script`: one step to a line. Words are separated by blanks; a text with blanks in it stands
 /// in double quotes, where `\"`, `\\`, `\n` and `\t` mean what they usually do. Lines that begin with `#` are
 /// remarks.

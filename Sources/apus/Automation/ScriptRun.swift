@@ -1,4 +1,5 @@
 import ApusBase
+import ApusMachine
 
 /// What a script sees of a machine and does to it.
 package protocol ScriptStage: AnyObject {

@@ -129,6 +129,13 @@ final class FileOutput: ByteSink {
     }
   }
 
+  /// Takes many bytes at once.
+  func send(_ bytes: [UInt8]) {
+    guard failure == nil else { return }
+    pending += bytes
+    if pending.count >= 32 << 10 { flush() }
+  }
+
   /// Replaces the file's first bytes. What cannot be written to twice, such as a pipe, keeps them.
   func overwrite(_ bytes: [UInt8]) {
     flush()
@@ -141,4 +148,39 @@ final class FileOutput: ByteSink {
 /// A port that exists and whose output vanishes.
 final class NullOutput: ByteSink {
   func send(_ byte: UInt8) {}
+}
+
+/// Whether what a guest writes is new: a guest that is taken back writes it again.
+final class ReplayGate {
+  var isClosed = false
+}
+
+/// Lets through what is new.
+final class GatedOutput: ByteSink {
+  private let next: any ByteSink
+  private let gate: ReplayGate
+
+  init(_ next: any ByteSink, _ gate: ReplayGate) {
+    self.next = next
+    self.gate = gate
+  }
+
+  func send(_ byte: UInt8) {
+    if !gate.isClosed { next.send(byte) }
+  }
+}
+
+/// The same for sound.
+final class GatedSound: AudioSink {
+  private let next: any AudioSink
+  private let gate: ReplayGate
+
+  init(_ next: any AudioSink, _ gate: ReplayGate) {
+    self.next = next
+    self.gate = gate
+  }
+
+  func take(_ segments: [SpeakerSegment], until end: UInt64) {
+    if !gate.isClosed { next.take(segments, until: end) }
+  }
 }

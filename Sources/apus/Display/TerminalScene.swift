@@ -1,4 +1,5 @@
 import ApusDevices
+import ApusMachine
 
 // What the guest's screen looks like on a terminal.
 

@@ -103,6 +103,11 @@ package enum Host {
     _ = write(Array((line + "\n").utf8), to: 2, patience: Signals.pendingExit == nil ? .endless : .short)
   }
 
+  /// Writes to standard error as it is.
+  static func writeError(_ bytes: [UInt8]) {
+    _ = write(bytes, to: 2, patience: Signals.pendingExit == nil ? .endless : .short)
+  }
+
   /// Replaces the present line of the terminal on standard error; an empty text clears it.
   static func showStatus(_ text: String) {
     _ = write(Array("\r\u{1B}[K\(text)".utf8), to: 2, patience: .short)

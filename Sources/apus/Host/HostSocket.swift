@@ -6,7 +6,7 @@
   import Darwin
 #endif
 
-/// TCP connections that never block.
+/// TCP connections and those through Unix sockets; they never block.
 enum HostSocket {
   /// The sockets that listen at a host and port: one for each address of the host. Throws a failure that
   /// names `purpose` if there is none.
@@ -37,6 +37,38 @@ enum HostSocket {
       throw Failure(.hostResources, "\(purpose): cannot listen at port \(port) of \(host): \(reason)")
     }
     return sockets
+  }
+
+  /// A Unix socket that listens at a path, which nobody else may use; one that a process has left there is replaced.
+  static func listen(path: String, purpose: String) throws(Failure) -> Int32 {
+    func fail() -> Failure {
+      Failure(.hostResources, "\(purpose): cannot listen at \(path): \(Host.text(forError: errno))")
+    }
+    #if canImport(Glibc)
+      let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    #else
+      let descriptor = socket(AF_UNIX, SOCK_STREAM, 0)
+    #endif
+    guard descriptor >= 0 else { throw fail() }
+    makeNonblocking(descriptor)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+    var status = stat()
+    if lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK { unlink(path) }
+    let mask = umask(0o077)
+    defer { umask(mask) }
+    let isBound = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+      }
+    }
+    guard isBound, posixListen(descriptor) == 0 else {
+      let failure = fail()
+      close(descriptor)
+      throw failure
+    }
+    return descriptor
   }
 
   private static func open(_ address: addrinfo) -> Int32? {

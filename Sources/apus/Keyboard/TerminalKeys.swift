@@ -1,3 +1,5 @@
+import ApusMachine
+
 /// Turns what a terminal sends into keys of the US keyboard.
 /// Sources: Thomas Dickey, "XTerm Control Sequences", "PC-Style Function Keys"; console_codes(4) for the
 /// function keys of the Linux console.

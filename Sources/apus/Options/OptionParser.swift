@@ -122,6 +122,7 @@ package struct OptionParser {
         "--vnc: anybody who reaches \(address.host) can see and type (--vnc-password-file asks for a password)"
       )
     }
+    try finishDebugging()
     if options.hasVGA == false, let user = options.screenUser {
       throw .usage(user, "needs the VGA adapter that --vga none leaves out")
     }

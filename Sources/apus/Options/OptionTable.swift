@@ -56,8 +56,8 @@ enum OptionTable {
   }
 
   static let groups = [
-    boot.shaping, machine.shaping, disks.shaping, saved, console, screen, automation, limits, qemu,
-    information,
+    boot.shaping, machine.shaping, disks.shaping, saved, console, screen, automation, limits, debugging,
+    qemu, information,
   ]
 
   private static let boot = Group(
@@ -339,7 +339,7 @@ enum OptionTable {
       OptionEntry("-icount", value: "…", help: "no effect: time always follows the instruction count") {
         _, _ in
       },
-      OptionEntry("-L", "-d", "-D", "-trace", value: "…", help: "no effect, with a notice") { parser, _ in
+      OptionEntry("-L", "-d", "-D", value: "…", help: "no effect, with a notice") { parser, _ in
         parser.notice("\(parser.current): has no effect")
       },
     ])
@@ -365,7 +365,6 @@ enum OptionTable {
     Refused(names: ["usb", "usbdevice"], reason: "USB"),
     Refused(names: ["audio", "audiodev", "soundhw"], reason: "sound"),
     Refused(names: ["spice", "sdl", "full-screen", "g"], reason: "a display"),
-    Refused(names: ["s", "S", "gdb"], reason: "a debugger connection"),
     Refused(names: ["incoming", "loadvm"], reason: "states that QEMU saved; --load takes those of --save"),
     Refused(
       names: ["fw_cfg", "smbios", "acpitable", "option-rom", "dtb", "shim"], reason: "firmware tables"),

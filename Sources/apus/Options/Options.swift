@@ -109,6 +109,14 @@ package struct Options: Equatable {
   package var script: String?
   package var vnc: VNCAddress?
   package var vncPasswordFile: String?
+  /// Where GDB reaches the guest, and whether the guest waits for it.
+  package var gdb: GDBAddress?
+  package var waitsForGDB = false
+  /// The file with names of addresses.
+  package var symbols: String?
+  package var trace = TraceOptions()
+  /// A guest that dies or hangs is examined.
+  package var autopsy = false
   package var noReboot = false
   /// Where the machine is saved, and where it comes from.
   package var save: String?
@@ -131,6 +139,9 @@ package struct Options: Equatable {
   package var notices: [String] = []
 
   package init() {}
+
+  /// Whether the guest may be taken back.
+  var goesBack: Bool { gdb != nil || autopsy }
 
   /// The option that needs a screen to be of use; nil if none was given.
   package var screenUser: String? {

@@ -75,7 +75,8 @@ enum ReplayCommand {
     return code.status
   }
 
-  private static func setup(_ recording: RunRecording, _ path: String) throws(Failure) -> Setup {
+  /// What the recorded run had, with drives that forget what is written.
+  static func setup(_ recording: RunRecording, _ path: String) throws(Failure) -> Setup {
     var options: Options
     do throws(SnapshotError) { options = try SavedMachine.options(recording.sections, []) } catch {
       throw .badInput(path, error.message)

@@ -9,7 +9,11 @@ package struct Subcommand: Sendable {
 
   /// All of them, in the order of `apus --help`.
   package static let all: [Subcommand] = [
+    Subcommand(name: "debug", summary: "run a guest in a full-screen debugger", run: DebugCommand.run),
     Subcommand(name: "replay", summary: "do a recorded run again", run: ReplayCommand.run),
+    Subcommand(name: "trace", summary: "write a page that shows what a guest does", run: TraceCommand.run),
+    Subcommand(
+      name: "explain", summary: "tell what a guest's instructions did", run: ExplainCommand.run),
     Subcommand(name: "disasm", summary: "disassemble a file", run: DisassembleCommand.run),
     Subcommand(
       name: "difftest", summary: "compare instructions with another processor", run: DifftestCommand.main),
@@ -75,6 +79,31 @@ struct SubcommandSyntax<Values>: Sendable {
       }
     }
     return true
+  }
+
+  /// The words that are this subcommand's, and those of a run.
+  func split(_ arguments: [String]) -> (own: [String], others: [String]) {
+    var (own, others): ([String], [String]) = ([], [])
+    var rest = arguments[...]
+    while let word = rest.popFirst() {
+      guard word.hasPrefix("-"), word != "-", word != "--" else {
+        others.append(word)
+        if word == "--" {
+          others += rest
+          break
+        }
+        continue
+      }
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let name = parts[0].drop { $0 == "-" }
+      let option = options.first { $0.spellings.contains { $0.drop { $0 == "-" } == name } }
+      let isOwn = option != nil || name == "help" || name == "h"
+      let placeholder = option?.value ?? (isOwn ? nil : OptionTable.option(String(name))?.value)
+      var words = [word]
+      if placeholder != nil, parts.count == 1, let value = rest.popFirst() { words.append(value) }
+      if isOwn { own += words } else { others += words }
+    }
+    return (own, others)
   }
 
   private func readOption(

@@ -1,3 +1,5 @@
+import ApusMachine
+
 /// Keys by the numbers of the X Window System that RFB sends: X Window System Protocol, "Keysym Encoding".
 package enum Keysym {
   /// The key of a number; characters are those of the US keyboard.

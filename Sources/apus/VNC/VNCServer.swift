@@ -1,5 +1,6 @@
 import ApusBase
 import ApusDevices
+import ApusMachine
 
 /// Shows the guest's screen to VNC viewers and takes their keys and pointers. Nothing here waits for a
 /// client.

@@ -91,7 +91,7 @@ final class SSETestMachine: SystemBus {
         return Outcome(
           vector: vector == 0xFF ? nil : vector,
           errorCode: hasCode ? read64(Self.stack - 48) : 0, rip: read64(Self.stack - 40))
-      case .stopped: return nil
+      case .stopped, .paused: return nil
       case .deadline, .attention: continue
       }
     }

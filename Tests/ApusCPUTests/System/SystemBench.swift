@@ -220,7 +220,7 @@ final class SystemBench {
       switch processor.run(until: end) {
       case .halted: return ending
       case .stopped: return .stopped(processor.stopCode)
-      case .deadline: return .timeout
+      case .deadline, .paused: return .timeout
       case .attention: continue
       }
     }

@@ -1,5 +1,4 @@
-import ApusDevices
-import ApusMachine
+import ApusFixture
 import Foundation
 import Testing
 
@@ -21,20 +20,15 @@ import Testing
   }
 
   @Test(arguments: roms) func printsWhatAProcessorPrints(rom: String) throws {
-    let image = [UInt8](
-      try Data(contentsOf: Self.root.appendingPathComponent("testroms/instructions/\(rom).elf")))
-    let console = Capture()
-    var configuration = MachineConfiguration()
+    let path = "testroms/instructions/\(rom).elf"
+    let image = [UInt8](try Data(contentsOf: Self.root.appendingPathComponent(path)))
+    var configuration = GuestConfiguration(.kernel(GuestFile(path, bytes: image)))
     configuration.memorySize = 8 << 20
-    configuration.boot = .kernel(
-      BootFile(role: "kernel", name: rom, bytes: image), commandLine: "", modules: [])
-    configuration.debugConsole = console
-    configuration.debugExitPorts = 0xF4...0xF7
-    let machine = try Machine(configuration, ram: .allocate(size: configuration.memorySize))
-
-    #expect(machine.run(upTo: 2_000_000_000, slice: 100_000_000) == .debugExit(0))
+    let machine = try GuestFixture(configuration)
+    machine.instructionLimit = 2_000_000_000
+    try recorded(machine) { try #require(machine.waitForEnd() == .debugExit(0)) }
     let expected = try Self.expected(rom)
-    let printed = console.text.split(separator: "\n")
+    let printed = machine.debugConsoleText.split(separator: "\n")
     #expect(printed.count == expected.count)
     for (expected, printed) in zip(expected, printed) { #expect(printed == expected) }
   }

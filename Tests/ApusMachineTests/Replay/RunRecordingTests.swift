@@ -54,6 +54,29 @@ import Testing
     #expect(try Self.record(Capture()).bytes == bytes)
   }
 
+  /// In steps of any size, what came from outside comes when it came.
+  @Test(arguments: [1, 7, 1000] as [UInt64]) func aRunIsDoneAgainBitByBit(size: UInt64) throws {
+    let (bytes, hash) = try Self.record(Capture())
+    let machine = try Self.machine()
+    var run = ReplayedRun(try RunRecording(bytes), on: machine)
+    while try run.run(instructions: size) != nil {}
+    #expect(machine.stateHash() == hash && machine.instructions > 100_000)
+  }
+
+  /// `mov al, 2Ah; out 80h, al` before `cli; hlt`, and before `lidt [7000h]; int3`, whose table is empty.
+  @Test(arguments: [[0xFA, 0xF4], [0x0F, 0x01, 0x1E, 0x00, 0x70, 0xCC]] as [[UInt8]])
+  func aRunThatEndsByItselfIsDoneAgain(end: [UInt8]) throws {
+    func machine() throws -> Machine { try Machine.program([0xB0, 0x2A, 0xE6, 0x80] + end) }
+    var bytes: [UInt8] = []
+    let first = try machine()
+    let recorder = RunRecorder(files: [], sections: []) { bytes += $0 }
+    #expect(first.run(instructions: 1000) != .budget)
+    recorder.finish(first)
+    let again = try machine()
+    try RunRecording(bytes).replay(on: again)
+    #expect(again.stateHash() == first.stateHash())
+  }
+
   @Test func anotherMachineIsNoticed() throws {
     let recording = try RunRecording(try Self.record(Capture()).bytes)
     let other = try Self.machine()

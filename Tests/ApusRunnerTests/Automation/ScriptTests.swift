@@ -1,4 +1,5 @@
 import ApusBase
+import ApusMachine
 import Testing
 import apus
 

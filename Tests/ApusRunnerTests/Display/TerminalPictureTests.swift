@@ -1,4 +1,5 @@
 import ApusDevices
+import ApusMachine
 import Testing
 import apus
 

@@ -1,3 +1,4 @@
+import ApusMachine
 import Testing
 import apus
 

@@ -127,6 +127,6 @@ package struct Chord: Equatable, Sendable {
     return text.utf8.first.flatMap { Chord(character: $0, after: keys) }
   }
 
-  package var make: [UInt8] { keys.flatMap(\.make) }
-  package var breakCodes: [UInt8] { keys.reversed().flatMap(\.breakCodes) }
+  package var make: [UInt8] { keys.flatMap { $0.make } }
+  package var breakCodes: [UInt8] { keys.reversed().flatMap { $0.breakCodes } }
 }

@@ -1,0 +1,121 @@
+import ApusCPU
+import ApusDebug
+import ApusMachine
+import Foundation
+import Testing
+
+@Suite struct ExplainerTests {
+  /// What is said of the first instructions of a program at 7C00h in real-address mode.
+  private func explain(_ code: [UInt8], steps: Int) throws -> [String] {
+    let debugger = try BuiltInGuestMachine.make(flat: code)
+    var lines: [String] = []
+    for _ in 0..<steps { lines += try Explainer(debugger).step().notes.flatMap { $0.lines() } }
+    return lines
+  }
+
+  @Test func flagsHaveReasons() throws {
+    // mov al,0x7f; add al,1; sub al,0x80; mov [0x500],al
+    let lines = try explain([0xB0, 0x7F, 0x04, 0x01, 0x2C, 0x80, 0xA2, 0x00, 0x05], steps: 4)
+    let text = lines.joined(separator: "\n")
+    #expect(lines[0].hasPrefix("#0  0x00007c00  b0 7f  mov al,0x7f"))
+    #expect(text.contains("OF is now 1: the signed result does not fit"), "\(text)")
+    #expect(text.contains("SF is now 1: the result's highest bit is set"))
+    #expect(text.contains("AF is now 1: a carry came out of bit 3"))
+    #expect(text.contains("ZF is now 1: the result is zero"))
+    #expect(text.contains("writes 1 byte at 0x500: 0x00"))
+    #expect(text.contains("al is 0x7f"))
+  }
+
+  /// INT 21h with a vector of its own, and IRET.
+  @Test func interruptsOfRealModeAreTold() throws {
+    // mov word [0x84],0x7c20; mov word [0x86],0; mov sp,0x7000; int 0x21; hlt; ... at 7C20h: iret
+    var code: [UInt8] = [
+      0xC7, 0x06, 0x84, 0x00, 0x20, 0x7C, 0xC7, 0x06, 0x86, 0x00, 0x00, 0x00, 0xBC, 0x00, 0x70, 0xCD, 0x21,
+      0xF4,
+    ]
+    code += [UInt8](repeating: 0x90, count: 0x20 - code.count) + [0xCF]
+    let lines = try explain(code, steps: 5)
+    let text = lines.joined(separator: "\n")
+    #expect(text.contains("delivers vector 33, software interrupt"), "\(text)")
+    #expect(text.contains("interrupt vector at 0x84: to 0x0:0x7c20") || text.contains("to 0x0000:0x7c20"))
+    #expect(text.contains("writes 2 bytes at 0x96ffa: 0x7c11"))
+    #expect(text.contains("handler at 0x0000:0x7c20, CPL 0"))
+    #expect(text.contains("cf  iret"))
+  }
+
+  /// The teaching guest's page fault: the walk, the exception and its delivery, with the rule that failed.
+  @Test func pageFaultsAreTold() throws {
+    let debugger = try BuiltInGuestMachine.make(history: true)
+    let machine = debugger.machine
+    #expect(machine.receive(Array("fault pf-read\n".utf8), serial: 0) == 14)
+    var faults: [UInt64] = []
+    machine.observer = Observer(.faults) { events in
+      for event in events {
+        if case .fault(let fault) = event.event, fault.vector == 14 { faults.append(event.instructions) }
+      }
+    }
+    while machine.instructions < 600_000, faults.isEmpty {
+      guard case .step = try debugger.run(50_000, isResuming: true) else { break }
+    }
+    machine.observer = nil
+    let moment = try #require(faults.first)
+    try debugger.history?.seek(to: moment)
+    let (notes, reason) = try Explainer(debugger).step()
+    let text = notes.flatMap { $0.lines() }.joined(separator: "\n")
+    #expect(reason == .step)
+    #expect(text.contains("page fault: the entry is not present (P = 0)"), "\(text)")
+    #expect(text.contains("exception 14 (#PF), error code 0x0 (not present, read, supervisor), CR2 0x"))
+    #expect(text.contains("delivers vector 14 (#PF), fault, with error code 0x0"))
+    #expect(text.contains("64-bit interrupt gate"))
+    #expect(text.contains("handler at 0x0008:0x"))
+    for note in notes {
+      #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(note.json.utf8)) }
+    }
+  }
+
+  @Test func explainingChangesNothing() throws {
+    let plain = try BuiltInGuestMachine.make()
+    _ = try plain.run(3000, isResuming: false)
+    let told = try BuiltInGuestMachine.make()
+    for _ in 0..<3000 { _ = try Explainer(told).step() }
+    #expect(told.machine.instructions == plain.machine.instructions)
+    #expect(told.machine.stateHash() == plain.machine.stateHash())
+  }
+
+  @Test func textIsQuoted() {
+    #expect(Note.quoted("a\"b\\c\n\u{1}é") == "\"a\\\"b\\\\c\\u000a\\u0001é\"")
+  }
+}
+
+@Suite struct AutopsyTests {
+  /// LIDT of an empty table, and UD2: a triple fault.
+  @Test func aTripleFaultIsExamined() throws {
+    let code: [UInt8] = [0x0F, 0x01, 0x1E, 0x07, 0x7C, 0x0F, 0x0B, 0, 0, 0, 0, 0, 0]
+    let debugger = try BuiltInGuestMachine.make(history: true, flat: code)
+    guard case .ended(.tripleFault(let report)) = try debugger.run(1000, isResuming: false) else {
+      Issue.record("the guest does not die")
+      return
+    }
+    #expect(
+      report.contains("while vector 6 was delivered: the vector lies beyond the limit of the IDT"),
+      "\(report)")
+    let text = Autopsy(debugger).lines().joined(separator: "\n")
+    #expect(text.contains("lidt") && text.contains("ud2"), "\(text)")
+    #expect(text.contains("exception 6 (#UD)") && text.contains("exception 13 (#GP)"))
+    #expect(text.contains("exception 8 (#DF)"))
+    #expect(text.contains("RAX "))
+    guard case .ended(.tripleFault) = try debugger.run(1, isResuming: false) else {
+      Issue.record("the machine is as it was")
+      return
+    }
+  }
+
+  @Test func aHangWithInterruptsOffIsExamined() throws {
+    // cli; hlt
+    let debugger = try BuiltInGuestMachine.make(history: true, flat: [0xFA, 0xF4])
+    #expect(try debugger.run(1000, isResuming: false) == .idle(until: nil))
+    let text = Autopsy(debugger).lines().joined(separator: "\n")
+    #expect(text.contains("halted with interrupts disabled"), "\(text)")
+    #expect(text.contains("hlt") && text.contains("no exception in the last"))
+  }
+}
