@@ -99,12 +99,11 @@ struct TimeMachineBenchmark {
     var steps: [Double] = []
     var next: [Double] = []
     for _ in 0..<24 {
-      try history.seek(to: generator.next() % Self.length)
-      let here = history.machine.instructions
-      // From afar, and from the moment before.
+      let moment = generator.next() % (Self.length - 2) + 2
+      // From afar, and from the moment after.
       try history.seek(to: .max)
-      steps.append(try timed { () throws(MachineError) in try history.seek(to: here - 1) }.1)
-      next.append(try timed { () throws(MachineError) in try history.seek(to: here - 2) }.1)
+      steps.append(try timed { () throws(MachineError) in try history.seek(to: moment - 1) }.1)
+      next.append(try timed { () throws(MachineError) in try history.seek(to: moment - 2) }.1)
     }
     add("step back to a random moment", steps)
     add("step back again", next)
