@@ -1,3 +1,5 @@
+import ApusBase
+import ApusCPU
 import ApusDevices
 
 extension Machine {
@@ -5,6 +7,6 @@ extension Machine {
   package var deviceDescriptions: [DeviceDescription] {
     let now = processor.now
     return [board.pic.description, board.localAPIC.description(at: now), board.ioAPIC.description]
-      + [board.pit.description(at: now), board.rtc.description] + board.serial.map(\.description)
+      + [board.pit.description(at: now), board.rtc.description] + board.serial.map { $0.description }
   }
 }
