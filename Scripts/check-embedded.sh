@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-for module in ApusBase ApusInstructionSet ApusCPU ApusDevices ApusMachine ApusDebug; do
+for module in ApusBase ApusInstructionSet ApusCPU ApusDevices ApusMachine; do
   find "Sources/$module" -name '*.swift' -print0 | sort -z | xargs -0 swiftc \
     -target wasm32-unknown-none-wasm -enable-experimental-feature Embedded -wmo -Onone \
     -swift-version 6 -parse-as-library -package-name apus -module-name "$module" -I "$out" \
