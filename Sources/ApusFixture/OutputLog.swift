@@ -1,4 +1,5 @@
 import ApusDevices
+import ApusMachine
 
 /// Keeps what a guest sends through a port.
 final class OutputLog: ByteSink {
@@ -36,20 +37,5 @@ final class OutputLog: ByteSink {
     }
     defer { contents.taken = end }
     return Array(bytes[contents.taken..<end])
-  }
-}
-
-enum Bytes {
-  /// Where the first occurrence of `pattern` at `start` or later ends; nil if there is none.
-  static func end(of pattern: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
-    guard let first = pattern.first else { return start }
-    var place = start
-    while place + pattern.count <= bytes.count {
-      if bytes[place] == first && bytes[place..<(place + pattern.count)].elementsEqual(pattern) {
-        return place + pattern.count
-      }
-      place += 1
-    }
-    return nil
   }
 }

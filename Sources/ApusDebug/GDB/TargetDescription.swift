@@ -79,7 +79,7 @@ extension TargetDescription {
       "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target version=\"1.0\">\n"
     text += element("architecture", content: "i386:x86-64")
     for feature in features {
-      text += "<feature name=\"\(escaped(feature.name))\">\n"
+      text += "<feature name=\"\(Markup.escaped(feature.name, inQuotes: true))\">\n"
       for type in feature.types { text += definition(type) }
       for register in feature.registers { text += definition(register) }
       text += "</feature>\n"
@@ -118,22 +118,10 @@ extension TargetDescription {
     _ name: String, _ attributes: [(name: String, value: String)] = [], content: String? = nil
   ) -> String {
     var text = "<\(name)"
-    for attribute in attributes { text += " \(attribute.name)=\"\(escaped(attribute.value))\"" }
+    for attribute in attributes {
+      text += " \(attribute.name)=\"\(Markup.escaped(attribute.value, inQuotes: true))\""
+    }
     guard let content else { return text + "/>\n" }
     return text + ">\(content)</\(name)>\n"
-  }
-
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for character in text.unicodeScalars {
-      switch character {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      default: result.unicodeScalars.append(character)
-      }
-    }
-    return result
   }
 }

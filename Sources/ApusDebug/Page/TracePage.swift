@@ -16,7 +16,7 @@ package enum TracePage {
       <meta name="color-scheme" content="light dark">
       <meta http-equiv="Content-Security-Policy"
         content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-      <title>\(escaped(title)) - Apus trace</title>
+      <title>\(Markup.escaped(title)) - Apus trace</title>
       <style>
 
       """.utf8)
@@ -36,17 +36,4 @@ package enum TracePage {
     PageScript.model, PageScript.format, PageScript.overview, PageScript.listing, PageScript.registers,
     PageScript.memory, PageScript.paging, PageScript.delivery, PageScript.story, PageScript.control,
   ]
-
-  private static func escaped(_ text: String) -> String {
-    var escaped = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "<": escaped += "&lt;"
-      case ">": escaped += "&gt;"
-      case "&": escaped += "&amp;"
-      default: escaped.unicodeScalars.append(scalar)
-      }
-    }
-    return escaped
-  }
 }

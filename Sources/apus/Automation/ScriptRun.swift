@@ -105,22 +105,6 @@ package struct ScriptRun {
       }
     }
     lastLook = (stage.scriptTime, changes)
-    return Bytes.contain(Array(text.utf8), in: Array(stage.screenText().utf8), from: 0) != nil
-  }
-}
-
-/// Searching in bytes.
-package enum Bytes {
-  /// Where the first occurrence of `pattern` at `start` or later ends; nil if there is none.
-  package static func contain(_ pattern: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
-    guard let first = pattern.first else { return start }
-    var place = start
-    while place + pattern.count <= bytes.count {
-      if bytes[place] == first && bytes[place..<(place + pattern.count)].elementsEqual(pattern) {
-        return place + pattern.count
-      }
-      place += 1
-    }
-    return nil
+    return Bytes.end(of: Array(text.utf8), in: Array(stage.screenText().utf8), from: 0) != nil
   }
 }

@@ -1,4 +1,5 @@
 import ApusDevices
+import ApusMachine
 
 /// Passes a serial port's bytes on and keeps the latest, for a script to look for texts in.
 package final class SerialLog: ByteSink {
@@ -29,7 +30,7 @@ package final class SerialLog: ByteSink {
       self.text = wanted
       searched = 0
     }
-    guard let end = Bytes.contain(wanted, in: bytes, from: searched) else {
+    guard let end = Bytes.end(of: wanted, in: bytes, from: searched) else {
       searched = max(0, bytes.count - wanted.count + 1)
       return false
     }

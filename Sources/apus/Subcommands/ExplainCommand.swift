@@ -30,9 +30,9 @@ enum ExplainCommand {
     options: [
       SubcommandOption(
         "--from", value: "N", help: "run N instructions before; K, M, G count thousands (default 0)"
-      ) { $0.from = try number($1, $2) },
+      ) { $0.from = try TracedRun.number($1, $2) },
       SubcommandOption("--count", value: "N", help: "explain N instructions (default 1)") {
-        $0.count = try number($1, $2)
+        $0.count = try TracedRun.number($1, $2)
         guard (1...limit).contains($0.count) else {
           throw Failure.usage($2, "\($1): 1 to \(limit) instructions are explained")
         }
@@ -65,24 +65,12 @@ enum ExplainCommand {
     throw Failure(.internalError, "explain: '\($1)' is a word of a run \($0)")
   }
 
-  private static func number(_ text: String, _ option: String) throws(Failure) -> UInt64 {
-    do { return try OptionValue.count(text) } catch {
-      throw .usage(option, "'\(text)' is not a number of instructions such as 20000 or 1.5M")
-    }
-  }
-
   static func run(_ arguments: [String]) throws(Failure) -> Int32 {
     var values = Values()
     let (own, others) = syntax.split(arguments)
     guard try syntax.read(own, into: &values) else { return StandardOutput.show(syntax.help) }
-    if values.replayed != nil, let other = others.first {
-      throw .usage("--replay", "says what the machine is; '\(other)' cannot")
-    }
     let symbols = try values.symbols.map { path throws(Failure) in try SymbolFile.load(path) }
-    var traced =
-      if let path = values.replayed { try TracedRun(replaying: path, isSilent: true) } else {
-        try TracedRun(others, for: syntax.name, isSilent: true)
-      }
+    var traced = try TracedRun.open(others, or: values.replayed, for: syntax.name, isSilent: true)
     Signals.install()
     if let status = try traced.advance(to: values.from) { return status }
     let debugger = Debugger(traced.machine, nil)

@@ -29,11 +29,11 @@ enum TraceCommand {
       },
       SubcommandOption(
         "--from", value: "N", help: "run N instructions before; K, M, G count thousands (default 0)"
-      ) { $0.from = try number($1, $2) },
+      ) { $0.from = try TracedRun.number($1, $2) },
       SubcommandOption(
         "--count", value: "N", help: "show N instructions, at most \(TraceRecording.limit) (default 20000)"
       ) {
-        let count = try number($1, $2)
+        let count = try TracedRun.number($1, $2)
         guard (1...UInt64(TraceRecording.limit)).contains(count) else {
           throw Failure.usage(
             $2, "\($1): a page shows 1 to \(TraceRecording.limit) instructions; --from says where it begins")
@@ -64,24 +64,12 @@ enum TraceCommand {
     throw Failure(.internalError, "trace: '\($1)' is a word of a run \($0)")
   }
 
-  private static func number(_ text: String, _ option: String) throws(Failure) -> UInt64 {
-    do { return try OptionValue.count(text) } catch {
-      throw .usage(option, "'\(text)' is not a number of instructions such as 20000 or 1.5M")
-    }
-  }
-
   static func run(_ arguments: [String]) throws(Failure) -> Int32 {
     var values = Values()
     let (own, others) = syntax.split(arguments)
     guard try syntax.read(own, into: &values) else { return StandardOutput.show(syntax.help) }
     guard let page = values.page else { throw Failure(.usage, "trace: --html says where the page goes") }
-    if values.replayed != nil, let other = others.first {
-      throw .usage("--replay", "says what the machine is; '\(other)' cannot")
-    }
-    var traced =
-      if let run = values.replayed { try TracedRun(replaying: run) } else {
-        try TracedRun(others, for: syntax.name)
-      }
+    var traced = try TracedRun.open(others, or: values.replayed, for: syntax.name)
     Signals.install()
     defer { traced.setup.console.finish(patience: .short) }
     if let status = try traced.advance(to: values.from) { return status }

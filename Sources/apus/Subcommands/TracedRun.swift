@@ -10,6 +10,22 @@ struct TracedRun {
   private var replayed: ReplayedRun?
   private let path: String
 
+  /// The value of an option that counts instructions.
+  static func number(_ text: String, _ option: String) throws(Failure) -> UInt64 {
+    do { return try OptionValue.count(text) } catch {
+      throw .usage(option, "'\(text)' is not a number of instructions such as 20000 or 1.5M")
+    }
+  }
+
+  /// The recorded run at `path`, or without one the run that the words describe.
+  static func open(
+    _ words: [String], or path: String?, for subcommand: String, isSilent: Bool = false
+  ) throws(Failure) -> TracedRun {
+    guard let path else { return try TracedRun(words, for: subcommand, isSilent: isSilent) }
+    if let other = words.first { throw .usage("--replay", "says what the machine is; '\(other)' cannot") }
+    return try TracedRun(replaying: path, isSilent: isSilent)
+  }
+
   /// A run of its own, for a subcommand.
   init(_ words: [String], for subcommand: String, isSilent: Bool = false) throws(Failure) {
     var options = try OptionParser.parse(words)
