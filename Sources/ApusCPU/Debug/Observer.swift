@@ -56,63 +56,89 @@ package final class Observer {
   package let kinds: EventKinds
   /// Gets the events in order, in batches; it must not touch the machine.
   private let sink: ([TimedEvent]) -> Void
-  private var buffer: [TimedEvent] = []
   private static let capacity = 4096
-  /// Writes whose bytes are not stored yet: where their events are in the buffer, and where the bytes will be.
-  private var pending: [(index: Int, host: UnsafeMutableRawPointer)] = []
+  /// The events since the last batch. A trace is millions a second: numbers and pointers cost nothing to look at.
+  private let events = UnsafeMutablePointer<TimedEvent>.allocate(capacity: capacity)
+  private var count = 0
+  /// Writes whose bytes are not stored yet: where their events are, and where the bytes will be. Each has an event.
+  private let pending = UnsafeMutablePointer<PendingWrite>.allocate(capacity: capacity)
+  private var pendingCount = 0
+
+  private struct PendingWrite {
+    var index: Int
+    var host: UnsafeMutableRawPointer
+  }
 
   /// An observer of events of some kinds.
   package init(_ kinds: EventKinds, _ sink: @escaping ([TimedEvent]) -> Void) {
     self.kinds = kinds
     self.sink = sink
-    buffer.reserveCapacity(Self.capacity)
+  }
+
+  // Events and writes are trivial values, which need no end.
+  deinit {
+    events.deallocate()
+    pending.deallocate()
   }
 
   func note(_ event: TimedEvent) {
-    if buffer.count == Self.capacity { drain(keeping: 64) }
-    buffer.append(event)
+    if count == Self.capacity { drain(keeping: 64) }
+    (events + count).initialize(to: event)
+    count += 1
   }
 
   /// Notes a write whose bytes will be at `host`.
   func note(_ event: TimedEvent, pending host: UnsafeMutableRawPointer) {
     note(event)
-    pending.append((buffer.count - 1, host))
+    (pending + pendingCount).initialize(to: PendingWrite(index: count - 1, host: host))
+    pendingCount += 1
   }
 
   /// Takes the bytes of writes that have been stored. A bounce buffer is emptied before its bytes are elsewhere.
   func settle() {
-    guard !pending.isEmpty else { return }
-    for (index, host) in pending { settle(index, host) }
-    pending.removeAll(keepingCapacity: true)
+    for number in 0..<pendingCount { settle(pending[number]) }
+    pendingCount = 0
   }
 
-  private func settle(_ index: Int, _ host: UnsafeMutableRawPointer) {
-    guard case .memory(var access) = buffer[index].event else { return }
+  private func settle(_ write: PendingWrite) {
+    guard case .memory(var access) = events[write.index].event else { return }
     var value: UInt64 = 0
     withUnsafeMutableBytes(of: &value) {
-      $0.copyMemory(from: UnsafeRawBufferPointer(start: host, count: Int(access.size)))
+      $0.copyMemory(from: UnsafeRawBufferPointer(start: write.host, count: Int(access.size)))
     }
     access.value = UInt64(littleEndian: value)
-    buffer[index].event = .memory(access)
+    events[write.index].event = .memory(access)
   }
 
   /// Hands on what there is, except for the last events if an instruction is under way that may yet store.
   private func drain(keeping kept: Int) {
-    let first = min(pending.first?.index ?? buffer.count, buffer.count - kept)
+    let first = min(pendingCount > 0 ? pending[0].index : count, count - kept)
     // An instruction with that many stores under way makes them one by one: the early ones are done.
-    let number = first > 0 ? first : buffer.count - kept
-    for (index, host) in pending where index < number { settle(index, host) }
-    sink(Array(buffer[..<number]))
-    buffer.removeFirst(number)
-    pending = pending.filter { $0.index >= number }.map { ($0.index - number, $0.host) }
+    let number = first > 0 ? first : count - kept
+    var left = 0
+    for index in 0..<pendingCount {
+      let write = pending[index]
+      if write.index < number {
+        settle(write)
+      } else {
+        pending[left] = PendingWrite(index: write.index - number, host: write.host)
+        left += 1
+      }
+    }
+    pendingCount = left
+    hand(number)
+    events.update(from: events + number, count: count)
   }
 
   /// Hands on everything, between instructions.
   package func flush() {
     settle()
-    guard !buffer.isEmpty else { return }
-    sink(buffer)
-    buffer.removeAll(keepingCapacity: true)
+    if count > 0 { hand(count) }
+  }
+
+  private func hand(_ number: Int) {
+    count -= number
+    sink(Array(UnsafeBufferPointer(start: events, count: number)))
   }
 }
 

@@ -4,18 +4,28 @@
   let isJSON: Bool
   private let buffer: UnsafeMutablePointer<UInt8>
   private var count = 0
+  /// The column of instructions with the blank behind it, which most lines share with the one before, and what it says.
+  private let column: UnsafeMutablePointer<UInt8>
+  private var columnValue = UInt64.max
+  private var columnSize = 0
 
   /// Bytes that are worth a write, and the most that a line has: texts in it are cut to `longestText`.
   private static let batch = 1 << 18
   private static let longestLine = 1 << 12
   private static let longestText = 512
+  /// Digits of the largest number, and a blank.
+  private static let longestColumn = 21
 
   init(isJSON: Bool) {
     self.isJSON = isJSON
     unsafe buffer = .allocate(capacity: Self.batch + Self.longestLine)
+    unsafe column = .allocate(capacity: Self.longestColumn)
   }
 
-  deinit { unsafe buffer.deallocate() }
+  deinit {
+    unsafe buffer.deallocate()
+    unsafe column.deallocate()
+  }
 
   var isFull: Bool { count >= Self.batch }
 
@@ -37,11 +47,27 @@
       append("\"")
       return
     }
-    decimal(instructions, width: 12)
-    append(" ")
+    if instructions != columnValue { moveColumn(to: instructions) }
+    unsafe (buffer + count).update(from: column, count: columnSize)
+    count += columnSize
     digits(rip, 16)
     append(isInner ? "    " : "  ")
     append(kind)
+  }
+
+  /// Most often, to the next number, of which one digit is another.
+  private func moveColumn(to value: UInt64) {
+    if columnValue &+ 1 == value, columnSize > 1, unsafe column[columnSize - 2] != 0x39 {
+      unsafe column[columnSize - 2] += 1
+    } else {
+      let start = count
+      decimal(value, width: 12)
+      append(" ")
+      columnSize = count - start
+      unsafe column.update(from: buffer + start, count: columnSize)
+      count = start
+    }
+    columnValue = value
   }
 
   func end() { append(isJSON ? "}\n" : "\n") }

@@ -132,7 +132,7 @@ final class FileOutput: ByteSink {
   /// Takes many bytes at once.
   func send(_ bytes: [UInt8]) {
     guard failure == nil else { return }
-    pending += bytes
+    if pending.isEmpty { pending = bytes } else { pending += bytes }
     if pending.count >= 32 << 10 { flush() }
   }
 

@@ -65,16 +65,19 @@ package enum Host {
     case .until(let time): (deadline, heedsSignals) = (time, true)
     case .atMost(let time): (deadline, heedsSignals) = (Clock.monotonic + time, false)
     }
+    // A file always has room, and never blocks for long. Of anything else, at most PIPE_BUF at a time: after poll has
+    // said that there is room, such a write does not block.
+    let isFile = HostFile.isRegular(descriptor)
+    let most = isFile ? 1 << 20 : 4096
     var result = Written()
     while result.count < bytes.count {
       if heedsSignals && Signals.pendingExit != nil { return Written(count: result.count, error: EINTR) }
       let now = deadline == .max ? 0 : Clock.monotonic
       guard now < deadline else { return Written(count: result.count, error: ETIMEDOUT) }
       let timeout = deadline == .max ? nil : deadline - now
-      guard wait(reading: nil, writing: descriptor, timeout: timeout).writable else { continue }
-      // At most PIPE_BUF at a time: after poll has said that there is room, such a write does not block.
+      guard isFile || wait(reading: nil, writing: descriptor, timeout: timeout).writable else { continue }
       let start = result.count
-      let length = min(bytes.count - start, 4096)
+      let length = min(bytes.count - start, most)
       // start ..< start + length lies within the array.
       let count = bytes.withUnsafeBytes { raw in
         posixWrite(descriptor, raw.baseAddress.map { $0 + start }, length)

@@ -227,8 +227,13 @@ package enum HostFile {
 
   static func kind(of descriptor: Int32) -> Kind {
     if Terminal.isTerminal(descriptor) { return .terminal }
+    return isRegular(descriptor) ? .file : .other
+  }
+
+  /// Whether a descriptor leads to a regular file.
+  static func isRegular(_ descriptor: Int32) -> Bool {
     var information = stat()
-    return fstat(descriptor, &information) == 0 && information.st_mode & S_IFMT == S_IFREG ? .file : .other
+    return fstat(descriptor, &information) == 0 && information.st_mode & S_IFMT == S_IFREG
   }
 
   /// The next bytes of a descriptor, at most 4096; empty if there are none at present; nil at the end or if
