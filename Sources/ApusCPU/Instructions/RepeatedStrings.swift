@@ -8,7 +8,7 @@ func repeated<T: OperandWidth>(_ value: T) -> UInt64 {
 }
 
 /// Runs of at most a page through the TLB, upwards, in 64-bit mode with flat segments. False, with nothing
-/// done, for every other run.
+/// done, for every other run. Who wants to see every access does not get here: only complete forms run then.
 enum FastRepeat {
   /// The bytes that the counter asks for; nil if they cannot lie in one page, or a flag calls for care.
   @inline(__always)
@@ -16,8 +16,7 @@ enum FastRepeat {
     let size = MemoryLayout<T>.size
     let count = cpu[.rcx]
     guard _fastPath(count <= UInt64(4096 / size)),
-      _fastPath(cpu.pointee.systemFlags & (RFLAGS.DF | RFLAGS.TF | RFLAGS.RF) == 0),
-      _fastPath(cpu.pointee.hooks.isDisjoint(with: .everyAccess))
+      _fastPath(cpu.pointee.systemFlags & (RFLAGS.DF | RFLAGS.TF | RFLAGS.RF) == 0)
     else { return nil }
     return Int(truncatingIfNeeded: count) &* size
   }

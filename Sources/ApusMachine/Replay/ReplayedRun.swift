@@ -52,17 +52,8 @@ package struct ReplayedRun {
   private mutating func takeEntries() throws(RunRecording.Divergence) {
     let entries = recording.entries
     while next < entries.count, entries[next].instructions == machine.instructions {
-      let (count, afterRun, entry) = entries[next]
+      try recording.take(next, on: machine)
       next += 1
-      if afterRun { _ = machine.run(instructions: 0) }
-      switch entry {
-      case .input(let input): machine.apply(input)
-      case .check(let hash):
-        guard machine.registersHash() == hash else {
-          throw RunRecording.Divergence(
-            message: "the registers differ at \(count) instructions, or since the check before")
-        }
-      }
     }
   }
 }

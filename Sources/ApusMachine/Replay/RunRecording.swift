@@ -137,22 +137,28 @@ public struct RunRecording: Sendable {
   /// Does the run again on a machine that has just been made, of the same configuration. `pause` is called now and then
   /// and says whether to go on.
   public func replay(on machine: Machine, _ pause: () -> Bool = { true }) throws(Divergence) {
-    for (count, afterRun, entry) in entries {
-      guard try advance(machine, to: count, pause) else { return }
-      if afterRun { _ = machine.run(instructions: 0) }
-      switch entry {
-      case .input(let input): machine.apply(input)
-      case .check(let hash):
-        guard machine.registersHash() == hash else {
-          throw Divergence(
-            message: "the registers differ at \(count) instructions, or since the check before")
-        }
-      }
+    for index in entries.indices {
+      guard try advance(machine, to: entries[index].instructions, pause) else { return }
+      try take(index, on: machine)
     }
     guard let end, try advance(machine, to: end.instructions, pause) else { return }
     if end.afterRun { _ = machine.run(instructions: 0) }
     guard machine.stateHash() == end.hash else {
       throw Divergence(message: "the state differs at the end, at \(end.instructions) instructions")
+    }
+  }
+
+  /// Does an entry on a machine that has come to its moment.
+  func take(_ index: Int, on machine: Machine) throws(Divergence) {
+    let (count, afterRun, entry) = entries[index]
+    if afterRun { _ = machine.run(instructions: 0) }
+    switch entry {
+    case .input(let input): machine.apply(input)
+    case .check(let hash):
+      guard machine.registersHash() == hash else {
+        throw Divergence(
+          message: "the registers differ at \(count) instructions, or since the check before")
+      }
     }
   }
 
