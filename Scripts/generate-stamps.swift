@@ -131,14 +131,14 @@ var order: [String] = []
 let widths = ["UInt8", "UInt16", "UInt32", "UInt64"]
 let addresses = ["AddressB", "AddressF", "AddressS"]
 let conditions = ["O", "NO", "B", "NB", "Z", "NZ", "BE", "NBE", "S", "NS", "P", "NP", "L", "NL", "LE", "NLE"]
-let udSlow = "{ c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD) } }"
+let holeSlow = "{ c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.UD, .opcodeUndefined) } }"
 
 func base(_ name: String) {
   guard bases[name] == nil else { fail("form \(name) defined twice") }
   bases[name] = forms.count
   order.append(name)
 }
-func hole() { forms.append(Form(comment: "", fast: nil, slow: udSlow)) }
+func hole() { forms.append(Form(comment: "", fast: nil, slow: holeSlow)) }
 
 /// Begins a stamp that replaces all flags before it can miss. The optimiser gives a function whose arguments are not
 /// used a copy without them and makes the function a thunk; this uses them, for one comparison instead of a jump.
@@ -865,8 +865,8 @@ func defineColdForms() {
     }
   }
   for (name, slow) in [
-    ("UD", udSlow),
-    ("GP", "{ c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.fault(.GP, 0) } }"),
+    ("UD", "{ c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.decodedFault(.UD, op) } }"),
+    ("GP", "{ c, o in cold(c, o) { cpu, op throws(Exit) in throw cpu.decodedFault(.GP, op) } }"),
     ("linkNear", "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.linkNear(op) } }"),
     ("lookup", "{ c, o in coldJump(c, o) { cpu, op throws(Exit) in cpu.lookup() } }"),
     ("MOVSXD_w", "{ c, o in cold(c, o) { cpu, op throws(Exit) in try cpu.MOVSXD_w(op) } }"),

@@ -83,7 +83,7 @@ package struct CPUState {
   var monitorArmed = false
   var msr = ModelSpecificRegisters()
 
-  // Faults on their way: set by `fault(_:_:)`, consumed by `deliverFault`.
+  // Faults on their way: set by `fault(_:_:_:)`, consumed by `deliverFault`.
   var faultVector: UInt8 = 0
   var faultCode: UInt32 = 0
   var faultRule = Rule.unnamed

@@ -123,10 +123,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     guard met != 0 else { return false }
     pointee.dr6 |= met
-    pointee.faultVector = Vector.DB.rawValue
-    pointee.faultCode = 0
+    _ = fault(.DB, .instructionBreakpoint)
     deliverException(.trap)
     return true
+  }
+
+  /// Records #DB for conditions (bits of DR6) that were met. A breakpoint among them says more than a single step.
+  func raiseDebugTrap(_ conditions: UInt64) {
+    pointee.dr6 |= conditions
+    let isStep = conditions & ~DR6.BS == 0
+    _ = fault(.DB, isStep ? .singleStep : conditions & DR6.BT != 0 ? .taskTrap : .dataBreakpoint)
   }
 
   /// `MOV r, DRn`: in 64-bit mode all 64 bits.
@@ -150,10 +156,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case 2: pointee.dr.2 = value
     case 3: pointee.dr.3 = value
     case 6:
-      guard value >> 32 == 0 else { throw fault(.GP, 0) }
+      guard value >> 32 == 0 else { throw fault(.GP, .reservedBits) }
       pointee.dr6 = value & DR6.writable | DR6.fixed
     default:
-      guard value >> 32 == 0 else { throw fault(.GP, 0) }
+      guard value >> 32 == 0 else { throw fault(.GP, .reservedBits) }
       pointee.dr7 = value & DR7.writable | DR7.fixed
     }
     // Pages with data breakpoints leave the TLB, and instruction breakpoints the threaded code.
@@ -165,15 +171,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// DR7.GD any access faults.
   private func debugRegisterNumber(_ op: OpPointer) throws(Exit) -> UInt8 {
     var number = op.pointee.source
-    guard number < 8 else { throw fault(.UD) }
+    guard number < 8 else { throw fault(.UD, .systemRegisterAbsent) }
     if number == 4 || number == 5 {
-      guard pointee.cr4 & CR4.DE == 0 else { throw fault(.UD) }
+      guard pointee.cr4 & CR4.DE == 0 else { throw fault(.UD, .debugExtensions) }
       number += 2
     }
-    guard pointee.cpl == 0 else { throw fault(.GP, 0) }
+    try requireCPL0()
     if pointee.dr7 & DR7.GD != 0 {
       pointee.dr6 |= DR6.BD
-      throw fault(.DB)
+      throw fault(.DB, .generalDetect)
     }
     return number
   }

@@ -44,12 +44,20 @@ package enum EventSource: Sendable {
 }
 
 extension UnsafeMutablePointer where Pointee == CPUState {
-  /// Records a fault of the present instruction; throw the result.
-  func fault(_ vector: Vector, _ code: UInt32 = 0, _ rule: Rule = .unnamed) -> Exit {
+  /// Records a fault of the present instruction, with the check that failed; throw the result.
+  func fault(_ vector: Vector, _ code: UInt32, _ rule: Rule) -> Exit {
     pointee.faultVector = vector.rawValue
     pointee.faultCode = code
     pointee.faultRule = rule
     return Exit()
+  }
+
+  /// Records a fault whose error code is 0, or that has none.
+  func fault(_ vector: Vector, _ rule: Rule) -> Exit { fault(vector, 0, rule) }
+
+  /// Records the fault of an op that the decoder made for bytes which are no instruction; it holds the rule.
+  func decodedFault(_ vector: Vector, _ op: OpPointer) -> Exit {
+    fault(vector, Rule(rawValue: UInt8(truncatingIfNeeded: op.pointee.immediate)) ?? .opcodeUndefined)
   }
 
   /// Stops the processor at an instruction that is defined but not implemented; throw the result.
@@ -60,7 +68,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   /// Records a fault whose error code names a selector, with the EXT bit if an event is being delivered.
-  func fault(_ vector: Vector, selector: UInt16, _ rule: Rule = .unnamed) -> Exit {
+  func fault(_ vector: Vector, selector: UInt16, _ rule: Rule) -> Exit {
     fault(vector, UInt32(selector & 0xFFFC) | (pointee.isDelivering ? 1 : 0), rule)
   }
 
@@ -76,10 +84,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func preferTrap() {
     let step = pointee.systemFlags & RFLAGS.TF != 0 ? DR6.BS : 0
     guard pointee.pendingDebug | step != 0 else { return }
-    pointee.dr6 |= pointee.pendingDebug | step
     pointee.isFaultTrap = true
     if step != 0 && pointee.hadRF { pointee.systemFlags |= RFLAGS.RF }
-    _ = fault(.DB)
+    raiseDebugTrap(pointee.pendingDebug | step)
   }
 
   /// Delivers the recorded fault of `op` with everything before it retired. Returns the op to go on with.
@@ -133,7 +140,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
           if pointee.hooks.contains(.faults) { tellFault(second, pointee.faultCode) }
           vector = Vector.DF.rawValue
           code = 0
-          pointee.faultRule = .unnamed
+          pointee.faultRule = .doubleFault
         } else {
           vector = second
           code = pointee.faultCode
@@ -200,7 +207,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Real-address mode (SDM Vol. 3, "Interrupt and Exception Handling" under "Real-Address Mode").
   private func deliverReal(_ vector: UInt8, _ source: EventSource) throws(Exit) {
     let at = UInt64(vector) * 4
-    guard at + 3 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, 0, .gateBeyondTable) }
+    guard at + 3 <= UInt64(pointee.idtr.limit) else { throw fault(.GP, .gateBeyondTable) }
     let linear = (pointee.idtr.base &+ at) & 0xFFFF_FFFF
     let offset: UInt16 = try loadSystem(linear)
     let selector: UInt16 = try loadSystem(linear &+ 2)

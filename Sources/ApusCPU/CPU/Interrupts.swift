@@ -29,7 +29,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let selector = gate.gateSelector
     guard selector & 0xFFFC != 0 else { throw fault(.GP, selector: 0, .nullSelector) }
     var target = try loadDescriptor(selector)
-    guard target.isCode else { throw fault(.GP, selector: selector, .handlerNotCode) }
+    guard target.isCode else { throw fault(.GP, selector: selector, .gateTargetNotCode) }
     guard target.dpl <= pointee.cpl else { throw fault(.GP, selector: selector, .handlerPrivilege) }
     guard target.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     let newCPL = target.isConforming ? pointee.cpl : target.dpl
@@ -127,9 +127,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let selector = gate.gateSelector
     guard selector & 0xFFFC != 0 else { throw fault(.GP, selector: 0, .nullSelector) }
     var target = try loadDescriptor(selector)
-    guard target.isCode else { throw fault(.GP, selector: selector, .handlerNotCode) }
+    guard target.isCode else { throw fault(.GP, selector: selector, .gateTargetNotCode) }
     guard target.dpl <= pointee.cpl else { throw fault(.GP, selector: selector, .handlerPrivilege) }
-    guard target.isLong, !target.isDefault32 else { throw fault(.GP, selector: selector, .handlerNotLong) }
+    guard target.isLong, !target.isDefault32 else { throw fault(.GP, selector: selector, .gateTargetNotLong) }
     guard target.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     let newCPL = target.isConforming ? pointee.cpl : target.dpl
     var sp = self[.rsp]

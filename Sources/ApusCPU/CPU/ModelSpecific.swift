@@ -64,13 +64,14 @@ private let reservedPhysical: UInt64 = ~((1 << physicalAddressBits) - 1)
 extension UnsafeMutablePointer where Pointee == CPUState {
   func RDMSR(_ op: OpPointer) throws(Exit) {
     try requireCPL0()
-    guard let value = readMSR(UInt32(truncatingIfNeeded: self[.rcx]), op) else { throw fault(.GP, 0) }
+    let index = UInt32(truncatingIfNeeded: self[.rcx])
+    guard let value = readMSR(index, op) else { throw fault(.GP, unreadable(index)) }
     setPair(value)
   }
 
   func WRMSR(_ op: OpPointer) throws(Exit) {
     try requireCPL0()
-    guard writeMSR(UInt32(truncatingIfNeeded: self[.rcx]), pair, op) else { throw fault(.GP, 0) }
+    if let rule = writeMSR(UInt32(truncatingIfNeeded: self[.rcx]), pair, op) { throw fault(.GP, rule) }
   }
 
   /// Whether the model has the register: those of features, and those that one vendor's processors have.
@@ -152,11 +153,21 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
   }
 
+  /// Why a register has nothing to read.
+  private func unreadable(_ index: UInt32) -> Rule {
+    guard exists(index) else { return .msrAbsent }
+    switch index {
+    case MSR.predCmd: return .msrWriteOnly
+    case MSR.apicBase, MSR.x2APIC: return .apicRegister
+    default: return .msrAbsent
+    }
+  }
+
   // MARK: Writing
 
-  /// False means #GP(0), and nothing has changed.
-  private func writeMSR(_ index: UInt32, _ value: UInt64, _ op: OpPointer) -> Bool {
-    guard exists(index) else { return false }
+  /// What forbids the write, by #GP(0) and with nothing changed; nil if it is done.
+  private func writeMSR(_ index: UInt32, _ value: UInt64, _ op: OpPointer) -> Rule? {
+    guard exists(index) else { return .msrAbsent }
     switch index {
     case MSR.timeStampCounter: moveTimeStamp(value &- timeSinceReset(op), op)
     case MSR.tscAdjust: moveTimeStamp(value, op)
@@ -164,7 +175,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       processor.bus.writeTSCDeadline(value, due: due(value, op))
       pointee.attention = 1
     case MSR.apicBase, MSR.x2APIC:
-      guard processor.bus.writeMSR(index, value) else { return false }
+      guard processor.bus.writeMSR(index, value) else { return .apicRegister }
       pointee.attention = 1
     case MSR.efer: return writeEFER(value)
     case MSR.star: pointee.msr.star = value
@@ -172,14 +183,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case MSR.cstar: return store(canonical: value, &pointee.msr.cstar)
     case MSR.sfmask: pointee.msr.sfmask = value & 0xFFFF_FFFF
     case MSR.fsBase:
-      guard isCanonical(value) else { return false }
+      guard isCanonical(value) else { return .notCanonical }
       setFSBase(value)
     case MSR.gsBase:
-      guard isCanonical(value) else { return false }
+      guard isCanonical(value) else { return .notCanonical }
       setGSBase(value)
     case MSR.kernelGSBase: return store(canonical: value, &pointee.msr.kernelGSBase)
     case MSR.tscAux:
-      guard value >> 32 == 0 else { return false }
+      guard value >> 32 == 0 else { return .reservedBits }
       pointee.msr.tscAux = value
     case MSR.sysenterCS: pointee.msr.sysenterCS = value & 0xFFFF_FFFF
     case MSR.sysenterESP: return store(canonical: value, &pointee.msr.sysenterESP)
@@ -189,29 +200,29 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       return writeMemoryType(index, value)
     default: return writePlatformMSR(index, value)
     }
-    return true
+    return nil
   }
 
-  private func store(canonical value: UInt64, _ field: inout UInt64) -> Bool {
-    guard isCanonical(value) else { return false }
+  private func store(canonical value: UInt64, _ field: inout UInt64) -> Rule? {
+    guard isCanonical(value) else { return .notCanonical }
     field = value
-    return true
+    return nil
   }
 
-  private func writePlatformMSR(_ index: UInt32, _ value: UInt64) -> Bool {
+  private func writePlatformMSR(_ index: UInt32, _ value: UInt64) -> Rule? {
     switch index {
     // No indirect branch is ever predicted: the bits are kept, and mean nothing.
     case MSR.specCtrl:
-      guard value & ~0x87 == 0 else { return false }
+      guard value & ~0x87 == 0 else { return .reservedBits }
       pointee.msr.specCtrl = value
-    case MSR.predCmd: return value & ~0x81 == 0
+    case MSR.predCmd: return value & ~0x81 == 0 ? nil : .reservedBits
     // Neither supervisor state components, nor last-branch records and single-stepping on branches, nor a
     // configuration-space window exist.
-    case MSR.xss, MSR.debugCtl, MSR.mmioConfigurationBase: return value == 0
+    case MSR.xss, MSR.debugCtl, MSR.mmioConfigurationBase: return value == 0 ? nil : .msrValue
     // Software writes 0 before it asks CPUID to load the revision.
-    case MSR.patchLevel: return value == 0
+    case MSR.patchLevel: return value == 0 ? nil : .msrValue
     case MSR.mcgStatus:
-      guard value & ~7 == 0 else { return false }
+      guard value & ~7 == 0 else { return .reservedBits }
       pointee.msr.machineCheckStatus = value
     case MSR.machineCheckBanks: return writeMachineCheck(index, value)
     case MSR.miscEnable: pointee.msr.miscEnable = value
@@ -219,18 +230,19 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case MSR.hwcr: pointee.msr.hwcr = value | 1 << 24
     case MSR.northbridge: break
     case MSR.topOfMemory:
-      guard value & reservedPhysical == 0 else { return false }
+      guard value & reservedPhysical == 0 else { return .reservedBits }
       pointee.msr.topOfMemory = value & ~0x7F_FFFF
     case MSR.topOfMemory2:
-      guard value & reservedPhysical == 0 else { return false }
+      guard value & reservedPhysical == 0 else { return .reservedBits }
       pointee.msr.topOfMemory2 = value & ~0x7F_FFFF
-    case MSR.vmCR: return value & ~virtualMachineControl == 0
+    case MSR.vmCR: return value & ~virtualMachineControl == 0 ? nil : .msrValue
     case MSR.loadStoreConfiguration: pointee.msr.loadStoreConfiguration = value
     // Bit 1: LFENCE is serializing, which it always is.
     case MSR.decodeConfiguration: pointee.msr.decodeConfiguration = value | 2
-    default: return false
+    case MSR.platformID, MSR.mtrrCap, MSR.mcgCap: return .msrReadOnly
+    default: return .msrAbsent
     }
-    return true
+    return nil
   }
 
   // MARK: Time
@@ -267,45 +279,47 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// No error is ever reported, so status, address and miscellaneous registers only take zero (AMD APM Vol.
   /// 2, "MCi_STATUS": #GP for other values unless HWCR.McStatusWrEn).
-  private func writeMachineCheck(_ index: UInt32, _ value: UInt64) -> Bool {
-    guard let register = machineCheckRegister(index) else { return value == 0 }
+  private func writeMachineCheck(_ index: UInt32, _ value: UInt64) -> Rule? {
+    guard let register = machineCheckRegister(index) else { return value == 0 ? nil : .msrValue }
     if index & 3 == 1 {
-      guard value == 0 || pointee.msr.hwcr & (1 << 18) != 0 else { return false }
+      guard value == 0 || pointee.msr.hwcr & (1 << 18) != 0 else { return .msrValue }
     }
     register.pointee = value
-    return true
+    return nil
   }
 
   // MARK: Memory types
 
   /// SDM Vol. 3, "Memory Type Range Registers (MTRRs)", "Page Attribute Table (PAT)". The types are state
   /// only: without caches all of them behave alike.
-  private func writeMemoryType(_ index: UInt32, _ value: UInt64) -> Bool {
+  private func writeMemoryType(_ index: UInt32, _ value: UInt64) -> Rule? {
     switch index {
     case MSR.pat:
       for shift in stride(from: 0 as UInt64, to: 64, by: 8) {
         let type = (value >> shift) & 0xFF
-        guard isMemoryType(type) || type == 7 else { return false }
+        guard isMemoryType(type) || type == 7 else { return .msrValue }
       }
       pointee.msr.pat = value
     case MSR.mtrrDefType:
-      guard value & ~0xCFF == 0, isMemoryType(value & 0xFF) else { return false }
+      guard value & ~0xCFF == 0 else { return .reservedBits }
+      guard isMemoryType(value & 0xFF) else { return .msrValue }
       pointee.msr.mtrrDefType = value
     case MSR.mtrrVariable:
-      guard value & reservedPhysical == 0 else { return false }
+      guard value & reservedPhysical == 0 else { return .reservedBits }
       if index & 1 == 0 {
-        guard value & 0xF00 == 0, isMemoryType(value & 0xFF) else { return false }
+        guard value & 0xF00 == 0 else { return .reservedBits }
+        guard isMemoryType(value & 0xFF) else { return .msrValue }
       } else {
-        guard value & 0x7FF == 0 else { return false }
+        guard value & 0x7FF == 0 else { return .reservedBits }
       }
       memoryTypeRegister(index).pointee = value
     default:
       for shift in stride(from: 0 as UInt64, to: 64, by: 8) {
-        guard isMemoryType((value >> shift) & 0xFF) else { return false }
+        guard isMemoryType((value >> shift) & 0xFF) else { return .msrValue }
       }
       memoryTypeRegister(index).pointee = value
     }
-    return true
+    return nil
   }
 
   /// UC, WC, WT, WP, WB.

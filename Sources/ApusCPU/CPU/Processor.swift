@@ -273,10 +273,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func deliverPending() -> Bool {
     let isShadowed = pointee.shadowUntil == now && pointee.shadowUntil != 0
     if pointee.pendingDebug != 0 && !(isShadowed && pointee.shadowHoldsDebug) {
-      pointee.dr6 |= pointee.pendingDebug
+      raiseDebugTrap(pointee.pendingDebug)
       pointee.pendingDebug = 0
-      pointee.faultVector = Vector.DB.rawValue
-      pointee.faultCode = 0
       deliverException(.trap)
       return true
     }

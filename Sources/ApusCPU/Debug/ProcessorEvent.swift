@@ -175,7 +175,7 @@ package struct DescriptorRead: Sendable {
 package struct Fault: Sendable {
   package var vector: UInt8
   package var code: UInt32
-  /// The check that failed, if it has a name.
+  /// The check that failed.
   package var rule: Rule
   /// CR2 of a page fault.
   package var address: UInt64
@@ -219,49 +219,4 @@ package struct ModeChange: Sendable {
 package struct TaskChange: Sendable {
   package var selector: UInt16
   package var from: UInt16
-}
-
-/// What a check that raises an exception asks. Those that a vector and its error code tell alone have no name.
-package enum Rule: UInt8, Sendable {
-  case unnamed
-  case selectorBeyondTable, ldtrIsNull, segmentNotPresent, notReadable, notWritable, notCode, notSystem
-  case privilege, nullSelector, nullStackSelector
-  case gateBeyondTable, gateType, gatePrivilege, gateNotPresent
-  case handlerNotCode, handlerNotLong, handlerPrivilege, handlerLeavesVirtual8086
-  case taskStateLimit, notCanonical, limitOfCode, privilegedInstruction
-  case ioPrivilege, portPermission, segmentLimit
-
-  /// For people; nil for a rule without a name.
-  package var text: String? {
-    switch self {
-    case .unnamed: nil
-    case .selectorBeyondTable: "the selector lies beyond the limit of its descriptor table"
-    case .ldtrIsNull: "the selector names the LDT, and there is none"
-    case .segmentNotPresent: "the descriptor is not present (P = 0)"
-    case .notReadable: "the descriptor is not of readable memory"
-    case .notWritable: "the descriptor is not of writable data"
-    case .notCode: "the descriptor is not of code"
-    case .notSystem: "the descriptor is not of the system type that is needed"
-    case .privilege: "DPL, RPL and CPL do not permit it"
-    case .nullSelector: "the selector is null"
-    case .nullStackSelector: "a null selector for SS, other than in 64-bit mode below CPL 3"
-    case .gateBeyondTable: "the vector lies beyond the limit of the IDT"
-    case .gateType: "the entry of the IDT is not a gate for events"
-    case .gatePrivilege: "a software interrupt through a gate whose DPL is below CPL"
-    case .gateNotPresent: "the gate is not present (P = 0)"
-    case .handlerNotCode: "the gate's selector does not name code"
-    case .handlerNotLong: "the gate's selector does not name 64-bit code (L = 1, D = 0)"
-    case .handlerPrivilege: "the handler's code has a DPL above CPL"
-    case .handlerLeavesVirtual8086: "an event in virtual-8086 mode needs a handler at CPL 0"
-    case .taskStateLimit: "the stack pointer lies beyond the limit of the TSS"
-    case .notCanonical: "the address is not canonical"
-    case .limitOfCode: "the target lies beyond the limit of the code segment"
-    case .privilegedInstruction: "the instruction needs CPL 0"
-    case .ioPrivilege: "CPL is above IOPL"
-    case .portPermission:
-      "CPL is above IOPL, and the I/O permission bit map of the TSS does not allow the port"
-    case .segmentLimit:
-      "the operand lies beyond the segment's limit, or the segment does not permit the access"
-    }
-  }
 }

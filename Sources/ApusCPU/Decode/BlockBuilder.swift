@@ -59,7 +59,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let physical: UInt64
     do throws(Exit) {
       guard is64Bit ? isCanonical(pointee.rip) : pointee.rip <= UInt64(segment(.cs).pointee.limit) else {
-        throw fault(.GP, 0)
+        throw fault(.GP, fetchRule)
       }
       physical = try translateFetch(codeLinear(pointee.rip)).physical
     } catch {
@@ -76,7 +76,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   private func deliverFetchFailure(_ failure: Decoder.Failure) {
-    if failure == .limit { _ = fault(.GP, 0) }
+    if failure == .limit { _ = fault(.GP, fetchRule) }
     deliverException()
   }
 

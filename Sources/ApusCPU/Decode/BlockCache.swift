@@ -58,6 +58,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(__always)
   private var codeLimit: UInt32 { is64Bit ? 0 : segment(.cs).pointee.limit }
 
+  /// What forbids instructions at an address.
+  var fetchRule: Rule { is64Bit ? .notCanonical : .fetchLimit }
+
   /// The slow form of the lookup op: the block at RIP, or the exit op if the slice is over or the run loop
   /// has to look.
   func lookup() -> OpPointer {
@@ -76,7 +79,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let isGlobal: Bool
     do throws(Exit) {
       let linear = codeLinear(rip)
-      guard is64Bit ? isCanonical(rip) : rip <= UInt64(codeLimit) else { throw fault(.GP, 0) }
+      guard is64Bit ? isCanonical(rip) : rip <= UInt64(codeLimit) else { throw fault(.GP, fetchRule) }
       (physical, isGlobal) = try translateFetch(linear)
     } catch {
       deliverException()

@@ -144,13 +144,13 @@ struct Decoder {
     if needsUD {
       // What the opcode map does not define still has its ModRM fetched before #UD; the length only shows
       // in page faults at the end of a page, which hardware leaves open.
-      return finish(op, Form.UD, ends: true)
+      return refuse(op, Form.UD, undefinedRule(entry))
     }
     operands(entry, opcode, op)
     if failure != .none { return fail(op) }
     if hasLock && !(entry.options & OpcodeOption.lock != 0 && op.pointee.isMemory) {
       isHint = false
-      return finish(op, Form.UD, ends: true)
+      return refuse(op, Form.UD, .lockPrefix)
     }
     locate(op)
     if isRIPRelative {
@@ -162,14 +162,20 @@ struct Decoder {
   private mutating func fail(_ op: OpPointer) {
     if failure == .tooLong {
       failure = .none
-      finish(op, Form.GP, ends: true)
+      refuse(op, Form.GP, .tooLong)
     }
   }
 
-  private mutating func finish(_ op: OpPointer, _ form: UInt16, ends: Bool) {
-    op.pointee.form = form
+  /// Makes an op of bytes that are no instruction: it raises #UD or #GP, for a rule that it holds.
+  private mutating func refuse(_ op: OpPointer, _ form: UInt16, _ rule: Rule) {
+    setFault(op, form, rule)
     locate(op)
-    endsBlock = ends
+    endsBlock = true
+  }
+
+  private func setFault(_ op: OpPointer, _ form: UInt16, _ rule: Rule) {
+    op.pointee.form = form
+    op.pointee.immediate = Int32(rule.rawValue)
   }
 
   private func locate(_ op: OpPointer) {
@@ -225,7 +231,7 @@ struct Decoder {
       let chosen = choose(entry, prefix, is64 ? 2 : 1)
       // `PREFETCHW` of a register does nothing on Intel's processors and is #UD on AMD's.
       let isPrefetch = chosen.shape == .nop && chosen.feature == CPUFeature.prefetchw.rawValue
-      return isPrefetch && modRM >= 0xC0 && !cpu.pointee.isIntel ? .undefined : chosen
+      return isPrefetch && modRM >= 0xC0 && !cpu.pointee.isIntel ? .undefined(.operandForm) : chosen
     default:
       modRM = byte()
       return entry
@@ -260,20 +266,25 @@ struct Decoder {
       // AMD's processors: `VPERMQ` and `VPERMPD` whatever VEX.W is; no `VPEXTRQ` and `VPINSRQ` outside 64-bit mode,
       // where Intel's take them for `VPEXTRD` and `VPINSRD`.
       if vexOpcode <= 1 { isWide = true }
-      if !is64 && isWide && (vexOpcode == 0x16 || vexOpcode == 0x22) { return .undefined }
+      if !is64 && isWide && (vexOpcode == 0x16 || vexOpcode == 0x22) {
+        return .undefined(.only64BitMode)
+      }
     }
     let table: OpcodeEntry
     switch map {
     case 1: table = OpcodeTables.vex0F[Int(vexOpcode)]
     case 2: table = OpcodeTables.vex38[Int(vexOpcode)]
     case 3: table = OpcodeTables.vex3A[Int(vexOpcode)]
-    default: return .undefined
+    default: return .undefined(.opcodeUndefined)
     }
-    guard table.shape == .alternatives, !isForbidden else { return .undefined }
+    guard table.shape == .alternatives else { return .undefined(.opcodeUndefined) }
+    if isForbidden { return .undefined(.vexPrefix) }
     let entry = choose(
       table, 1 << (last & 3),
       (is64 ? 2 : 1) | (isWide ? 8 : 4) | (isWideVector ? 32 : 16))
-    if entry.options & OpcodeOption.vvvv == 0 && last & 0x78 != 0x78 { return .undefined }
+    if entry.options & OpcodeOption.vvvv == 0 && entry.shape != .undefined && last & 0x78 != 0x78 {
+      return .undefined(.vexRegister)
+    }
     return entry
   }
 
@@ -303,11 +314,11 @@ struct Decoder {
         return alternative.entry
       }
     }
-    return OpcodeEntry.undefined
+    return .undefined(.opcodeUndefined)
   }
 
   /// Whether the model has the instruction, at this vector length.
-  private func isPresent(_ entry: OpcodeEntry) -> Bool {
+  func isPresent(_ entry: OpcodeEntry) -> Bool {
     cpu.pointee.features.contains(number: isWideVector ? entry.wideFeature : entry.feature)
   }
 
@@ -576,7 +587,7 @@ struct Decoder {
         op.pointee.form = Form.branchBeyondLimit
       }
     } else if entry.legacy != 0 && width == 3 {
-      op.pointee.form = reaches ? entry.register : Form.GP
+      if reaches { op.pointee.form = entry.register } else { setFault(op, Form.GP, .notCanonical) }
     }
   }
 
@@ -615,12 +626,14 @@ struct Decoder {
         }
       }
     }
-    if entry.shape == .SE || entry.shape == .ES, op.pointee.source == 0xFF { op.pointee.form = Form.UD }
+    if entry.shape == .SE || entry.shape == .ES, op.pointee.source == 0xFF {
+      setFault(op, Form.UD, .segmentRegister)
+    }
     // The registers of a gather must all differ, and 16-bit addresses have no index.
     if entry.shape == .gather {
       let (destination, mask, index) = (op.pointee.destination, op.pointee.source, op.pointee.index)
       let isClash = destination == mask || destination == index || mask == index
-      if isClash || addressSize == DecodedOp.addressSize16 { op.pointee.form = Form.UD }
+      if isClash || addressSize == DecodedOp.addressSize16 { setFault(op, Form.UD, .gatherOperands) }
     }
     if entry.shape == .string && repeatPrefix != 0 { chooseFastRepeat(entry, op, width) }
   }

@@ -92,8 +92,11 @@ struct OpcodeEntry {
   var feature: UInt8 = 0
   var wideFeature: UInt8 = 0
 
-  static let undefined = OpcodeEntry(
-    shape: .undefined, width: .b, options: 0, register: 0, memory: 0, legacy: 0)
+  /// No instruction, for a rule that `memory` holds; those of the maps hold none there.
+  static func undefined(_ rule: Rule) -> OpcodeEntry {
+    OpcodeEntry(
+      shape: .undefined, width: .b, options: 0, register: 0, memory: UInt16(rule.rawValue), legacy: 0)
+  }
 }
 
 /// Bits of `OpcodeEntry.options`.

@@ -242,7 +242,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func DIV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     let divisor: T = try readE(op)
     let (high, low) = dividend(T.self)
-    guard divisor != 0 && high < divisor else { throw fault(.DE) }
+    guard divisor != 0 && high < divisor else {
+      throw fault(.DE, divisor == 0 ? .divisionByZero : .quotientTooLarge)
+    }
     let (quotient, remainder) = Self.divide(high, low, by: divisor)
     setQuotient(quotient, remainder)
   }
@@ -250,7 +252,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `IDIV`: truncates toward zero; the most negative dividend over -1 gives #DE like any overflow.
   func IDIV<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     let divisor: T = try readE(op)
-    guard divisor != 0 else { throw fault(.DE) }
+    guard divisor != 0 else { throw fault(.DE, .divisionByZero) }
     var (high, low) = dividend(T.self)
     let dividendIsNegative = high.isNegative
     if dividendIsNegative {
@@ -258,11 +260,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       high = low == 0 ? 0 &- high : ~high
     }
     let magnitude = divisor.isNegative ? 0 &- divisor : divisor
-    guard high < magnitude else { throw fault(.DE) }
+    guard high < magnitude else { throw fault(.DE, .quotientTooLarge) }
     let (quotient, remainder) = Self.divide(high, low, by: magnitude)
     let isNegative = dividendIsNegative != divisor.isNegative
     let limit = T(1) << T(truncatingIfNeeded: T.bitWidth - 1)
-    guard quotient < limit || (isNegative && quotient == limit) else { throw fault(.DE) }
+    guard quotient < limit || (isNegative && quotient == limit) else { throw fault(.DE, .quotientTooLarge) }
     setQuotient(isNegative ? 0 &- quotient : quotient, dividendIsNegative ? 0 &- remainder : remainder)
   }
 

@@ -4,7 +4,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// #GP(0) outside CPL 0. Real-address mode is CPL 0, virtual-8086 mode CPL 3.
   @inline(__always)
   func requireCPL0() throws(Exit) {
-    guard pointee.cpl == 0 else { throw fault(.GP, 0, .privilegedInstruction) }
+    guard pointee.cpl == 0 else { throw fault(.GP, .privilegedInstruction) }
   }
 
   /// The general register of a control- or debug-register move: 64 bits in 64-bit mode, else 32.
@@ -23,7 +23,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `MOV r, CRn`.
   func MOV_RC(_ op: OpPointer) throws(Exit) {
     let number = op.pointee.source
-    guard number == 0 || number == 8 || 2...4 ~= number else { throw fault(.UD) }
+    guard number == 0 || number == 8 || 2...4 ~= number else { throw fault(.UD, .systemRegisterAbsent) }
     try requireCPL0()
     let value: UInt64
     switch number {
@@ -39,7 +39,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `MOV CRn, r`.
   func MOV_CR(_ op: OpPointer) throws(Exit) {
     let number = op.pointee.source
-    guard number == 0 || number == 8 || 2...4 ~= number else { throw fault(.UD) }
+    guard number == 0 || number == 8 || 2...4 ~= number else { throw fault(.UD, .systemRegisterAbsent) }
     try requireCPL0()
     let value = controlOperand(op)
     switch number {
@@ -72,7 +72,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   func XGETBV(_ op: OpPointer) throws(Exit) {
-    guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
+    guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD, .osxsaveOff) }
     let value: UInt64
     switch self[.rcx] & 0xFFFF_FFFF {
     case 0: value = pointee.xcr0
@@ -80,18 +80,17 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case 1:
       let hasMXCSR = pointee.mxcsr != MXCSR.reset
       value = pointee.xcr0 & (componentsInUse | (hasMXCSR ? XState.sse : 0))
-    default: throw fault(.GP, 0)
+    default: throw fault(.GP, .xcrAbsent)
     }
     setPair(value)
   }
 
   func XSETBV(_ op: OpPointer) throws(Exit) {
-    guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
+    guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD, .osxsaveOff) }
     try requireCPL0()
     let value = pair
-    guard self[.rcx] & 0xFFFF_FFFF == 0, XState.isValid(value, of: pointee.xcr0Supported) else {
-      throw fault(.GP, 0)
-    }
+    guard self[.rcx] & 0xFFFF_FFFF == 0 else { throw fault(.GP, .xcrAbsent) }
+    guard XState.isValid(value, of: pointee.xcr0Supported) else { throw fault(.GP, .xcr0Value) }
     pointee.xcr0 = value
     updateVectorFaults()
   }
@@ -99,14 +98,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   // MARK: Protection keys
 
   func RDPKRU(_ op: OpPointer) throws(Exit) {
-    guard pointee.cr4 & CR4.PKE != 0 else { throw fault(.UD) }
-    guard self[.rcx] & 0xFFFF_FFFF == 0 else { throw fault(.GP, 0) }
+    guard pointee.cr4 & CR4.PKE != 0 else { throw fault(.UD, .pkeOff) }
+    guard self[.rcx] & 0xFFFF_FFFF == 0 else { throw fault(.GP, .registerNotZero) }
     setPair(UInt64(pointee.pkru))
   }
 
   func WRPKRU(_ op: OpPointer) throws(Exit) {
-    guard pointee.cr4 & CR4.PKE != 0 else { throw fault(.UD) }
-    guard (self[.rcx] | self[.rdx]) & 0xFFFF_FFFF == 0 else { throw fault(.GP, 0) }
+    guard pointee.cr4 & CR4.PKE != 0 else { throw fault(.UD, .pkeOff) }
+    guard (self[.rcx] | self[.rdx]) & 0xFFFF_FFFF == 0 else { throw fault(.GP, .registerNotZero) }
     setPKRU(UInt32(truncatingIfNeeded: self[.rax]))
   }
 

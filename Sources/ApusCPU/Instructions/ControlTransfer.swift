@@ -34,7 +34,7 @@ extension Body {
   @inline(__always)
   static func target(_ cpu: CPU, _ rip: UInt64) throws(Exit) -> OpPointer {
     guard M.isFast else {
-      guard cpu.isCanonical(rip) else { throw cpu.fault(.GP, 0, .notCanonical) }
+      guard cpu.isCanonical(rip) else { throw cpu.fault(.GP, .notCanonical) }
       return cpu.lookupOp
     }
     guard Fast.leads(cpu, to: rip) else { throw Exit() }
@@ -60,7 +60,7 @@ extension Body {
     let stack = cpu[.rsp] &- 8
     try cpu.checkFlatStack(stack, 8)
     try cpu.verify(stack, 8, Access.write)
-    throw cpu.fault(.GP, 0)
+    throw cpu.fault(.GP, .notCanonical)
   }
 
   /// Notes for the `RET` to come that `targets.fallThrough` leads back. A slow form has no lasting targets.
@@ -346,12 +346,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func nearTarget<T: OperandWidth>(_ value: T) throws(Exit) -> UInt64 {
     let target = value.zeroExtended
     if is64Bit {
-      guard isCanonical(target) else { throw fault(.GP, 0, .notCanonical) }
+      guard isCanonical(target) else { throw fault(.GP, .notCanonical) }
     } else if target > UInt64(segment(.cs).pointee.limit) {
-      throw fault(.GP, 0)
+      throw fault(.GP, .limitOfCode)
     }
     return target
   }
+
+  /// What forbids the target of a near branch.
+  private var targetRule: Rule { is64Bit ? .notCanonical : .limitOfCode }
 
   /// `nearTarget` for a `CALL`: that the return address has a place is looked at first (SDM Vol. 2, `CALL`).
   private func callTarget<T: OperandWidth>(_ value: T) throws(Exit) -> UInt64 {
@@ -360,7 +363,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     } catch {
       let size = MemoryLayout<T>.size
       try verify(try stackLinear(self[.rsp] &- UInt64(size), size, Access.write), size, Access.write)
-      throw fault(.GP, 0)
+      throw fault(.GP, targetRule)
     }
   }
 
@@ -385,7 +388,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// in `source`, 16 for none.
   func branchBeyondLimit(_ op: OpPointer) throws(Exit) -> OpPointer {
     let code = UInt32(op.fields.source)
-    if code == 16 || conditionHolds(code, arithmeticFlags) { throw fault(.GP, 0) }
+    if code == 16 || conditionHolds(code, arithmeticFlags) { throw fault(.GP, targetRule) }
     return leave(op, to: op.nextRIP & instructionPointerMask)
   }
 

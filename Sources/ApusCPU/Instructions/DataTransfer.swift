@@ -255,7 +255,7 @@ extension Body {
 extension UnsafeMutablePointer where Pointee == CPUState {
   /// #SS(0) for a stack access outside the canonical range.
   func checkFlatStack(_ linear: UInt64, _ size: UInt64) throws(Exit) {
-    guard isCanonical(linear) && isCanonical(linear &+ size &- 1) else { throw fault(.SS, 0) }
+    guard isCanonical(linear) && isCanonical(linear &+ size &- 1) else { throw fault(.SS, .notCanonical) }
   }
 
   /// The mask of the stack pointer: SP, ESP or RSP by SS.B and mode.
@@ -364,7 +364,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `CMPXCHG8B`, and `CMPXCHG16B` with REX.W, which wants its operand aligned.
   func CMPXCHG8B<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     if T.self == UInt64.self {
-      guard has(.cx16) else { throw fault(.UD) }
+      guard has(.cx16) else { throw fault(.UD, .instructionAbsent) }
       try compareExchangePair(op, UInt64.self, isAligned: true)
     } else {
       try compareExchangePair(op, UInt32.self, isAligned: false)

@@ -67,7 +67,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   func AAM(_ op: OpPointer) throws(Exit) {
     let base = UInt8(truncatingIfNeeded: op.pointee.immediate)
-    guard base != 0 else { throw fault(.DE) }
+    guard base != 0 else { throw fault(.DE, .divisionByZero) }
     let (quotient, remainder) = al.quotientAndRemainder(dividingBy: base)
     setRegister(GPR.rax.slot, UInt16(quotient) << 8 | UInt16(remainder))
     setDecimalFlags(remainder, carry: false, auxiliary: false, overflow: false)

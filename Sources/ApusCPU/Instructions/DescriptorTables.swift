@@ -41,13 +41,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       ? (pointer + 2).loadUnaligned(as: UInt64.self) : UInt64((pointer + 2).loadUnaligned(as: UInt32.self))
     pointee.bounceSize = 0
     if T.self == UInt16.self && !is64Bit { base &= 0xFF_FFFF }
-    guard isCanonical(base) else { throw fault(.GP, 0, .notCanonical) }
+    guard isCanonical(base) else { throw fault(.GP, .notCanonical) }
     return DescriptorTable(base: base, limit: limit)
   }
 
   /// #UD where there are no descriptors: real-address and virtual-8086 mode.
   private func requireDescriptors() throws(Exit) {
-    guard hasDescriptors else { throw fault(.UD) }
+    guard hasDescriptors else { throw fault(.UD, .noDescriptors) }
   }
 
   func SLDT<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
@@ -75,13 +75,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       pointee.ldtr = Segment(limit: 0, attributes: 0, selector: selector, isNull: true)
       return
     }
-    guard selector & 4 == 0 else { throw fault(vector, selector: selector) }
+    guard selector & 4 == 0 else { throw fault(vector, selector: selector, .needsGDT) }
     let descriptor = try loadDescriptor(selector, vector, isSystem: true)
-    guard !descriptor.isCodeOrData, descriptor.type == SystemType.ldt, isValidHigh(descriptor) else {
-      throw fault(vector, selector: selector)
+    guard !descriptor.isCodeOrData, descriptor.type == SystemType.ldt else {
+      throw fault(vector, selector: selector, .notSystem)
     }
-    guard descriptor.isPresent else { throw fault(vector == .TS ? .TS : .NP, selector: selector) }
-    guard isCanonical(descriptor.base) else { throw fault(vector, selector: selector) }
+    guard isValidHigh(descriptor) else { throw fault(vector, selector: selector, .descriptorUpperHalf) }
+    guard descriptor.isPresent else {
+      throw fault(vector == .TS ? .TS : .NP, selector: selector, .segmentNotPresent)
+    }
+    guard isCanonical(descriptor.base) else { throw fault(vector, selector: selector, .notCanonical) }
     pointee.ldtr = systemSegment(selector, descriptor)
   }
 
@@ -89,15 +92,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try requireDescriptors()
     try requireCPL0()
     let selector = try readE(op, UInt16.self)
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0, .nullSelector) }
-    guard selector & 4 == 0 else { throw fault(.GP, selector: selector) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, .nullSelector) }
+    guard selector & 4 == 0 else { throw fault(.GP, selector: selector, .needsGDT) }
     var descriptor = try loadDescriptor(selector, isSystem: true)
     let isAvailable =
       descriptor.type == SystemType.tss32Available
       || (descriptor.type == SystemType.tss16Available && !isLongMode)
-    guard !descriptor.isCodeOrData, isAvailable, isValidHigh(descriptor) else {
-      throw fault(.GP, selector: selector)
+    guard !descriptor.isCodeOrData, isAvailable else {
+      throw fault(.GP, selector: selector, typeRule(descriptor))
     }
+    guard isValidHigh(descriptor) else { throw fault(.GP, selector: selector, .descriptorUpperHalf) }
     guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     guard isCanonical(descriptor.base) else { throw fault(.GP, selector: selector, .notCanonical) }
     try setBusy(selector, &descriptor, true)
@@ -106,6 +110,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// The type field of the upper half of a 16-byte descriptor must be zero.
   func isValidHigh(_ descriptor: Descriptor) -> Bool { (descriptor.high >> 40) & 0x1F == 0 }
+
+  /// Why a descriptor does not do where an available TSS would.
+  func typeRule(_ descriptor: Descriptor) -> Rule {
+    guard !descriptor.isCodeOrData else { return .notSystem }
+    let isBusy = descriptor.type == SystemType.tss16Busy || descriptor.type == SystemType.tss32Busy
+    return isBusy ? .taskBusy : .notSystem
+  }
 
   /// LDTR or TR from its descriptor.
   func systemSegment(_ selector: UInt16, _ descriptor: Descriptor) -> Segment {

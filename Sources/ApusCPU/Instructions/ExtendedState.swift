@@ -197,7 +197,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// MXCSR of an area; reserved bits raise #GP(0).
   private func areaMXCSR(_ area: SaveArea) throws(Exit) -> UInt32 {
     let value: UInt32 = try load(area, 24)
-    guard value & ~validMXCSR == 0 else { throw fault(.GP, 0) }
+    guard value & ~validMXCSR == 0 else { throw fault(.GP, .reservedBits) }
     return value
   }
 
@@ -206,11 +206,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// The area of `FXSAVE`: the limit counts for its first word before its alignment, which counts more than the type
   /// of the segment and than whether the end has an address; the end is looked at before the beginning.
   private func fxsaveArea(_ op: OpPointer, _ access: UInt32) throws(Exit) -> SaveArea {
-    guard pointee.cr0 & (CR0.EM | CR0.TS) == 0 else { throw fault(.NM) }
+    try checkX87()
     _ = try segmentedAddress(op, 4, is64Bit ? access : Access.read)
     let area = saveArea(op)
-    if pointee.alignmentCheck && area.linear(0) & 3 != 0 { throw fault(.AC, 0) }
-    guard area.linear(0) & 15 == 0 else { throw fault(.GP, 0) }
+    if pointee.alignmentCheck && area.linear(0) & 3 != 0 { throw fault(.AC, .alignmentCheck) }
+    guard area.linear(0) & 15 == 0 else { throw fault(.GP, .notAligned) }
     try reach(op, XState.legacySize - 1, access)
     try reach(op, 0, access)
     return withHost(area, XState.legacySize, access)
@@ -248,7 +248,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
   private func loadMXCSR(_ op: OpPointer) throws(Exit) {
     let value = try loadOperand(op, UInt32.self)
-    guard value & ~validMXCSR == 0 else { throw fault(.GP, 0) }
+    guard value & ~validMXCSR == 0 else { throw fault(.GP, .reservedBits) }
     pointee.mxcsr = value
   }
 
@@ -264,8 +264,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   // MARK: XSAVE
 
   private func checkXSAVE() throws(Exit) {
-    guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
-    guard pointee.cr0 & CR0.TS == 0 else { throw fault(.NM) }
+    guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD, .osxsaveOff) }
+    guard pointee.cr0 & CR0.TS == 0 else { throw fault(.NM, .taskSwitched) }
   }
 
   /// XSTATE_BV and XCOMP_BV lie at these offsets.
@@ -338,7 +338,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// As `XSAVEC`; IA32_XSS has no components.
   func XSAVES<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
+    guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD, .osxsaveOff) }
     try requireCPL0()
     try XSAVEC(op, T.self)
   }
@@ -375,18 +375,18 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     } else {
       // Bytes 23:8 of the header are zero and no component is outside XCR0.
       let rest: UInt64 = try load(area, Self.compactionOffset + 8)
-      guard compaction == 0, rest == 0, present & ~pointee.xcr0 == 0 else { throw fault(.GP, 0) }
+      guard compaction == 0, rest == 0, present & ~pointee.xcr0 == 0 else { throw fault(.GP, .xsaveHeader) }
     }
     try loadComponents(op, present, isCompacted ? compaction : nil, is64: T.self == UInt64.self)
   }
 
   func XRSTORS<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
-    guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD) }
+    guard pointee.cr4 & CR4.OSXSAVE != 0 else { throw fault(.UD, .osxsaveOff) }
     try requireCPL0()
     let area = try headerArea(op)
     let present: UInt64 = try load(area, Self.bitsOffset)
     let compaction: UInt64 = try load(area, Self.compactionOffset)
-    guard compaction & XState.compacted != 0 else { throw fault(.GP, 0) }
+    guard compaction & XState.compacted != 0 else { throw fault(.GP, .xsaveHeader) }
     try checkCompactedHeader(area, present, compaction)
     try loadComponents(op, present, compaction, is64: T.self == UInt64.self)
   }
@@ -395,10 +395,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     _ area: SaveArea, _ present: UInt64, _ compaction: UInt64
   ) throws(Exit) {
     let format = compaction & ~XState.compacted
-    guard format & ~pointee.xcr0 == 0, present & ~format == 0 else { throw fault(.GP, 0) }
+    guard format & ~pointee.xcr0 == 0, present & ~format == 0 else { throw fault(.GP, .xsaveHeader) }
     for offset in stride(from: 16 as UInt64, to: 64, by: 8) {
       let reserved: UInt64 = try load(area, Self.bitsOffset + offset)
-      guard reserved == 0 else { throw fault(.GP, 0) }
+      guard reserved == 0 else { throw fault(.GP, .xsaveHeader) }
     }
   }
 

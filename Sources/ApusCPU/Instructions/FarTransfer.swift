@@ -47,11 +47,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   private func farJump(_ op: OpPointer, _ selector: UInt16, _ offset: UInt64) throws(Exit) -> OpPointer {
     guard hasDescriptors else {
-      guard offset <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0, .limitOfCode) }
+      guard offset <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, .limitOfCode) }
       loadRealSegment(.cs, selector)
       return finishFar(op, offset)
     }
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0, .nullSelector) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, .nullSelector) }
     var descriptor = try loadDescriptor(selector, isSystem: true)
     if descriptor.isCode {
       try checkDirectCode(selector, descriptor)
@@ -60,7 +60,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       setSegment(.cs, selector & 0xFFFC | UInt16(pointee.cpl), descriptor)
       return finishFar(op, offset)
     }
-    guard !descriptor.isCodeOrData else { throw fault(.GP, selector: selector) }
+    guard !descriptor.isCodeOrData else { throw fault(.GP, selector: selector, .notCode) }
     switch descriptor.type {
     case SystemType.callGate16 where !isLongMode, SystemType.callGate32:
       let (target, code) = try callGateTarget(selector, descriptor) {
@@ -78,7 +78,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case SystemType.tss16Available where !isLongMode, SystemType.tss32Available where !isLongMode:
       try checkTSSAccess(selector, descriptor)
       return try finishTask(op, selector, .jump)
-    default: throw fault(.GP, selector: selector)
+    default: throw fault(.GP, selector: selector, isLongMode ? .notSystem : typeRule(descriptor))
     }
   }
 
@@ -86,12 +86,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     _ op: OpPointer, _ selector: UInt16, _ offset: UInt64, _: T.Type
   ) throws(Exit) -> OpPointer {
     guard hasDescriptors else {
-      guard offset <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0, .limitOfCode) }
+      guard offset <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, .limitOfCode) }
       try pushPair(T(truncatingIfNeeded: segment(.cs).pointee.selector), T(truncatingIfNeeded: op.nextRIP))
       loadRealSegment(.cs, selector)
       return finishFar(op, offset)
     }
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0, .nullSelector) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, .nullSelector) }
     var descriptor = try loadDescriptor(selector, isSystem: true)
     if descriptor.isCode {
       try checkDirectCode(selector, descriptor)
@@ -109,7 +109,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       setSegment(.cs, selector & 0xFFFC | UInt16(pointee.cpl), descriptor)
       return finishFar(op, offset)
     }
-    guard !descriptor.isCodeOrData else { throw fault(.GP, selector: selector) }
+    guard !descriptor.isCodeOrData else { throw fault(.GP, selector: selector, .notCode) }
     switch descriptor.type {
     case SystemType.callGate16 where !isLongMode, SystemType.callGate32:
       return try callThroughGate(op, selector, descriptor)
@@ -119,7 +119,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     case SystemType.tss16Available where !isLongMode, SystemType.tss32Available where !isLongMode:
       try checkTSSAccess(selector, descriptor)
       return try finishTask(op, selector, .call)
-    default: throw fault(.GP, selector: selector)
+    default: throw fault(.GP, selector: selector, isLongMode ? .notSystem : typeRule(descriptor))
     }
   }
 
@@ -141,8 +141,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let isAllowed =
       descriptor.isConforming
       ? descriptor.dpl <= pointee.cpl : rpl <= pointee.cpl && descriptor.dpl == pointee.cpl
-    guard isAllowed, !(isLongMode && descriptor.isLong && descriptor.isDefault32) else {
-      throw fault(.GP, selector: selector)
+    guard isAllowed else { throw fault(.GP, selector: selector, .privilege) }
+    guard !(isLongMode && descriptor.isLong && descriptor.isDefault32) else {
+      throw fault(.GP, selector: selector, .longWithDefault32)
     }
     guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
   }
@@ -158,14 +159,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   private func checkGate(_ selector: UInt16, _ gate: Descriptor) throws(Exit) {
     guard gate.dpl >= pointee.cpl, gate.dpl >= UInt8(selector & 3) else {
-      throw fault(.GP, selector: selector)
+      throw fault(.GP, selector: selector, .privilege)
     }
     guard gate.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
   }
 
   private func checkTSSAccess(_ selector: UInt16, _ tss: Descriptor) throws(Exit) {
     guard tss.dpl >= pointee.cpl, tss.dpl >= UInt8(selector & 3) else {
-      throw fault(.GP, selector: selector)
+      throw fault(.GP, selector: selector, .privilege)
     }
   }
 
@@ -178,14 +179,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func callGateTarget(
     _ selector: UInt16, _ gate: Descriptor, _ isAllowed: (Descriptor) -> Bool
   ) throws(Exit) -> (selector: UInt16, code: Descriptor) {
-    guard isValidHigh(gate) else { throw fault(.GP, selector: selector) }
+    guard isValidHigh(gate) else { throw fault(.GP, selector: selector, .descriptorUpperHalf) }
     try checkGate(selector, gate)
     let target = gate.gateSelector
-    guard target & 0xFFFC != 0 else { throw fault(.GP, 0, .nullSelector) }
+    guard target & 0xFFFC != 0 else { throw fault(.GP, .nullSelector) }
     let code = try loadDescriptor(target)
-    guard code.isCode, isAllowed(code) else { throw fault(.GP, selector: target) }
+    guard code.isCode else { throw fault(.GP, selector: target, .gateTargetNotCode) }
+    guard isAllowed(code) else { throw fault(.GP, selector: target, .privilege) }
     if isLongMode {
-      guard code.isLong, !code.isDefault32 else { throw fault(.GP, selector: target) }
+      guard code.isLong, !code.isDefault32 else { throw fault(.GP, selector: target, .gateTargetNotLong) }
     }
     guard code.isPresent else { throw fault(.NP, selector: target, .segmentNotPresent) }
     return (target, code)
@@ -300,7 +302,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let rip = try peekStack(0, T.self).zeroExtended
     let drop = UInt64(truncatingIfNeeded: op.pointee.immediate)
     guard hasDescriptors else {
-      guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0, .limitOfCode) }
+      guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, .limitOfCode) }
       setStackPointer(self[.rsp] &+ size * 2 &+ drop)
       loadRealSegment(.cs, selector)
       return finishFar(op, rip)
@@ -325,11 +327,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       ss = UInt16(truncatingIfNeeded: try peekStack(sp &+ size, T.self))
       newSP = try peekStack(sp, T.self).zeroExtended
     }
-    guard selector & 0xFFFC != 0 else { throw fault(.GP, 0, .nullSelector) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, .nullSelector) }
     var code = try loadDescriptor(selector)
-    guard code.isCode, rpl >= pointee.cpl, code.isConforming ? code.dpl <= rpl : code.dpl == rpl,
-      !(isLongMode && code.isLong && code.isDefault32)
-    else { throw fault(.GP, selector: selector) }
+    guard code.isCode else { throw fault(.GP, selector: selector, .notCode) }
+    guard rpl >= pointee.cpl, code.isConforming ? code.dpl <= rpl : code.dpl == rpl else {
+      throw fault(.GP, selector: selector, .privilege)
+    }
+    guard !(isLongMode && code.isLong && code.isDefault32) else {
+      throw fault(.GP, selector: selector, .longWithDefault32)
+    }
     guard code.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     try checkTarget(code, rip)
     guard rpl > pointee.cpl || alwaysLoadsStack else {
@@ -341,7 +347,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let saved = SavedState(self)
     do throws(Exit) {
       if ss & 0xFFFC == 0 {
-        guard isLongMode && code.isLong && rpl != 3 && UInt8(ss & 3) == rpl else { throw fault(.GP, 0) }
+        guard isLongMode && code.isLong && rpl != 3 && UInt8(ss & 3) == rpl else {
+          throw fault(.GP, .nullStackSelector)
+        }
         setNullSegment(.ss, ss)
       } else {
         try loadStackSegment(ss, cpl: rpl)
@@ -380,7 +388,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     unblockNMI()
     if isVirtual8086 && iopl < 3 { return try returnWithVirtualFlags(op, T.self) }
     if hasDescriptors && pointee.systemFlags & RFLAGS.NT != 0 {
-      guard !isLongMode else { throw fault(.GP, 0) }
+      guard !isLongMode else { throw fault(.GP, .nestedTask) }
       return try returnToOuterTask(op)
     }
     let size = UInt64(MemoryLayout<T>.size)
@@ -388,7 +396,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let selector = UInt16(truncatingIfNeeded: try peekStack(size, T.self))
     let rip = try peekStack(0, T.self).zeroExtended
     if !hasDescriptors {
-      guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0, .limitOfCode) }
+      guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, .limitOfCode) }
       setStackPointer(self[.rsp] &+ size * 3)
       loadRealSegment(.cs, selector)
       setFlagsFromStack(image, T.self, cpl: isVirtual8086 ? 3 : 0, allowsVM: false)
@@ -415,11 +423,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `IRET` within virtual-8086 mode below IOPL 3: its 16-bit form returns the image's IF to VIF under CR4.VME
   /// (AMD APM Vol. 3, `IRET`).
   private func returnWithVirtualFlags<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
-    guard T.self == UInt16.self && pointee.cr4 & CR4.VME != 0 else { throw fault(.GP, 0) }
+    try requireVirtualFlags(T.self)
     let rip = try peekStack(0, UInt16.self).zeroExtended
     let selector = try peekStack(2, UInt16.self)
     let image = try peekStack(4, UInt16.self).zeroExtended
-    guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, 0, .limitOfCode) }
+    guard rip <= UInt64(segment(.cs).pointee.limit) else { throw fault(.GP, .limitOfCode) }
     try loadVirtualFlags(image)
     setStackPointer(self[.rsp] &+ 6)
     loadRealSegment(.cs, selector)

@@ -5,7 +5,7 @@
 
 extension UnsafeMutablePointer where Pointee == CPUState {
   func SYSCALL(_ op: OpPointer) throws(Exit) -> OpPointer {
-    guard pointee.efer & EFER.SCE != 0, is64Bit || !pointee.isIntel else { throw fault(.UD) }
+    try requireSyscall()
     let star = pointee.msr.star
     let selector = UInt16(truncatingIfNeeded: star >> 32)
     let target: UInt64
@@ -33,10 +33,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Departs from hardware: SS gets the attributes of a flat stack segment, which AMD processors leave as
   /// they were.
   func SYSRET<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
-    guard pointee.efer & EFER.SCE != 0, is64Bit || !pointee.isIntel else { throw fault(.UD) }
-    guard hasDescriptors, pointee.cpl == 0 else { throw fault(.GP, 0) }
+    try requireSyscall()
+    guard hasDescriptors else { throw fault(.GP, .noDescriptors) }
+    try requireCPL0()
     if pointee.isIntel && T.self == UInt64.self {
-      guard isCanonical(self[.rcx]) else { throw fault(.GP, 0) }
+      guard isCanonical(self[.rcx]) else { throw fault(.GP, .notCanonical) }
     }
     let selector = UInt16(truncatingIfNeeded: pointee.msr.star >> 48)
     let to64 = T.self == UInt64.self
@@ -55,10 +56,17 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     return next
   }
 
+  /// #UD where `SYSCALL` and `SYSRET` do not exist or are off.
+  private func requireSyscall() throws(Exit) {
+    guard pointee.efer & EFER.SCE != 0 else { throw fault(.UD, .syscallOff) }
+    guard is64Bit || !pointee.isIntel else { throw fault(.UD, .only64BitMode) }
+  }
+
   func SYSENTER(_ op: OpPointer) throws(Exit) -> OpPointer {
-    guard !isLongMode || pointee.isIntel else { throw fault(.UD) }
+    guard !isLongMode || pointee.isIntel else { throw fault(.UD, .notInLongMode) }
     let selector = UInt16(truncatingIfNeeded: pointee.msr.sysenterCS)
-    guard isProtected, selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
+    guard isProtected else { throw fault(.GP, .realAddressMode) }
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, .sysenterNull) }
     pointee.systemFlags &= ~(RFLAGS.VM | RFLAGS.IF | RFLAGS.RF)
     let mask: UInt64 = isLongMode ? ~0 : 0xFFFF_FFFF
     loadFlatCode(selector & 0xFFFC, dpl: 0, isLong: isLongMode)
@@ -69,13 +77,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// `SYSEXIT`; with REX.W, on Intel's processors, to 64-bit mode.
   func SYSEXIT<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> OpPointer {
-    guard !isLongMode || pointee.isIntel else { throw fault(.UD) }
+    guard !isLongMode || pointee.isIntel else { throw fault(.UD, .notInLongMode) }
     let selector = UInt16(truncatingIfNeeded: pointee.msr.sysenterCS)
-    guard hasDescriptors, pointee.cpl == 0, selector & 0xFFFC != 0 else { throw fault(.GP, 0) }
+    guard hasDescriptors else { throw fault(.GP, .noDescriptors) }
+    try requireCPL0()
+    guard selector & 0xFFFC != 0 else { throw fault(.GP, .sysenterNull) }
     let to64 = T.self == UInt64.self
     let mask: UInt64 = to64 ? ~0 : 0xFFFF_FFFF
     let (target, stack) = (self[.rdx] & mask, self[.rcx] & mask)
-    guard isCanonical(target), isCanonical(stack) else { throw fault(.GP, 0) }
+    guard isCanonical(target), isCanonical(stack) else { throw fault(.GP, .notCanonical) }
     loadFlatCode((selector &+ (to64 ? 32 : 16)) | 3, dpl: 3, isLong: to64)
     loadFlatStack((selector &+ (to64 ? 40 : 24)) | 3, dpl: 3)
     self[.rsp] = stack

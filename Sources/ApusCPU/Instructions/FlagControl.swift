@@ -20,13 +20,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// AH is bits 7:0 of RFLAGS: SF ZF 0 AF 0 PF 1 CF.
   func LAHF(_ op: OpPointer) throws(Exit) {
-    guard !is64Bit || has(.lahf_lm) else { throw fault(.UD) }
+    guard !is64Bit || has(.lahf_lm) else { throw fault(.UD, .instructionAbsent) }
     let image = arithmeticFlags & ~RFLAGS.OF | 2
     setRegister(GPR.rax.slot + 1, UInt8(truncatingIfNeeded: image))
   }
 
   func SAHF(_ op: OpPointer) throws(Exit) {
-    guard !is64Bit || has(.lahf_lm) else { throw fault(.UD) }
+    guard !is64Bit || has(.lahf_lm) else { throw fault(.UD, .instructionAbsent) }
     let ah: UInt8 = register(GPR.rax.slot + 1)
     let mask = RFLAGS.arithmetic & ~RFLAGS.OF
     flags = LazyFlags(image: (arithmeticFlags & RFLAGS.OF) | (UInt64(ah) & mask))
@@ -42,7 +42,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     switch interruptFlagAccess {
     case .real: setFlag(RFLAGS.IF, false)
     case .virtual: setFlag(RFLAGS.VIF, false)
-    case .none: throw fault(.GP, 0, .ioPrivilege)
+    case .none: throw fault(.GP, .ioPrivilege)
     }
   }
 
@@ -56,9 +56,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         holdInterrupts(op, holdsDebug: false)
       }
     case .virtual:
-      if pointee.systemFlags & RFLAGS.VIP != 0 { throw fault(.GP, 0) }
+      if pointee.systemFlags & RFLAGS.VIP != 0 { throw fault(.GP, .virtualInterruptPending) }
       setFlag(RFLAGS.VIF, true)
-    case .none: throw fault(.GP, 0, .ioPrivilege)
+    case .none: throw fault(.GP, .ioPrivilege)
     }
   }
 
@@ -76,10 +76,17 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func PUSHF<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     var image = rflags & ~(RFLAGS.RF | RFLAGS.VM)
     if isVirtual8086 && iopl < 3 {
-      guard T.self == UInt16.self && pointee.cr4 & CR4.VME != 0 else { throw fault(.GP, 0) }
+      try requireVirtualFlags(T.self)
       image = virtualFlags(image)
     }
     try push(T(truncatingIfNeeded: image))
+  }
+
+  /// #GP(0) in virtual-8086 mode with IOPL below 3, unless CR4.VME gives an instruction of 16 bits a virtual IF.
+  func requireVirtualFlags<T: OperandWidth>(_: T.Type) throws(Exit) {
+    guard T.self == UInt16.self && pointee.cr4 & CR4.VME != 0 else {
+      throw fault(.GP, .virtual8086Privilege)
+    }
   }
 
   /// An RFLAGS image as a virtual-8086 program sees it under CR4.VME: IOPL 3, VIF in the place of IF.
@@ -90,7 +97,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `POPF`, `POPFD`, `POPFQ` (SDM Vol. 2, `POPF`, "Effect of POPF/POPFD on the EFLAGS Register").
   func POPF<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
     if isVirtual8086 && iopl < 3 {
-      guard T.self == UInt16.self && pointee.cr4 & CR4.VME != 0 else { throw fault(.GP, 0) }
+      try requireVirtualFlags(T.self)
       return try popVirtualFlags()
     }
     let image = try pop(T.self).zeroExtended
@@ -111,7 +118,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// interrupt that waits are the monitor's business.
   func loadVirtualFlags(_ image: UInt64) throws(Exit) {
     let isBlocked = pointee.systemFlags & RFLAGS.VIP != 0 && image & RFLAGS.IF != 0
-    guard !isBlocked, image & RFLAGS.TF == 0 else { throw fault(.GP, 0) }
+    guard !isBlocked else { throw fault(.GP, .virtualInterruptPending) }
+    guard image & RFLAGS.TF == 0 else { throw fault(.GP, .virtualTrapFlag) }
     setFlag(RFLAGS.VIF, image & RFLAGS.IF != 0)
     replaceFlags(image, RFLAGS.arithmetic | RFLAGS.TF | RFLAGS.DF | RFLAGS.NT)
   }

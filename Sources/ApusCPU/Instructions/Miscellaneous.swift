@@ -4,12 +4,12 @@
 extension UnsafeMutablePointer where Pointee == CPUState {
   // MARK: Undefined instructions, HLT
 
-  func UD0(_ op: OpPointer) throws(Exit) -> OpPointer { throw fault(.UD) }
-  func UD1(_ op: OpPointer) throws(Exit) -> OpPointer { throw fault(.UD) }
-  func UD2(_ op: OpPointer) throws(Exit) -> OpPointer { throw fault(.UD) }
+  func UD0(_ op: OpPointer) throws(Exit) -> OpPointer { throw fault(.UD, .undefinedOnPurpose) }
+  func UD1(_ op: OpPointer) throws(Exit) -> OpPointer { throw fault(.UD, .undefinedOnPurpose) }
+  func UD2(_ op: OpPointer) throws(Exit) -> OpPointer { throw fault(.UD, .undefinedOnPurpose) }
 
   func HLT(_ op: OpPointer) throws(Exit) -> OpPointer {
-    guard pointee.cpl == 0 else { throw fault(.GP, 0, .privilegedInstruction) }
+    try requireCPL0()
     pointee.halted = true
     pointee.attention = 1
     return leave(op, to: op.nextRIP & instructionPointerMask)
@@ -26,7 +26,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
         try interruptVirtual8086(op, vector)
         return leave(op, to: pointee.rip)
       }
-      guard iopl == 3 else { throw fault(.GP, 0) }
+      guard iopl == 3 else { throw fault(.GP, .virtual8086Privilege) }
     }
     return try softwareInterrupt(op, vector, .software)
   }
@@ -58,11 +58,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// permission bit map.
   private func isRedirectedToMonitor(_ vector: UInt8) throws(Exit) -> Bool {
     guard !pointee.tr.isNull, pointee.tr.attributes & 8 != 0, pointee.tr.limit >= 0x67 else {
-      throw fault(.GP, 0)
+      throw fault(.GP, .redirectionMap)
     }
     let base: UInt16 = try loadSystem(pointee.tr.base &+ 0x66)
     let at = Int64(base) - 32 + Int64(vector >> 3)
-    guard at >= 0, at <= Int64(pointee.tr.limit) else { throw fault(.GP, 0) }
+    guard at >= 0, at <= Int64(pointee.tr.limit) else { throw fault(.GP, .redirectionMap) }
     let bits: UInt8 = try loadSystem(pointee.tr.base &+ UInt64(bitPattern: at))
     return bits & (1 << (vector & 7)) != 0
   }
@@ -102,7 +102,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       self, try segmentedAddress(op, at: UInt64(size), size, Access.read), T.self
     ).signed
     let index = register(op.pointee.destination, T.self).signed
-    guard index >= lower && index <= upper else { throw fault(.BR) }
+    guard index >= lower && index <= upper else { throw fault(.BR, .outOfBounds) }
   }
 
   /// `ENTER`: the registers change only after every access, so a fault restarts it. The final stack pointer
@@ -134,7 +134,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// `ARPL` does not exist in real-address and virtual-8086 mode.
   func ARPL(_ op: OpPointer) throws(Exit) {
-    guard hasDescriptors else { throw fault(.UD) }
+    guard hasDescriptors else { throw fault(.UD, .noDescriptors) }
     let wanted = register(op.pointee.source, UInt16.self) & 3
     // A selector that stays as it is is only read.
     let isRaised = try readE(op, UInt16.self) & 3 < wanted
@@ -147,7 +147,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func segmentName(_ op: OpPointer) throws(Exit) -> SegmentName {
     guard op.pointee.source <= SegmentName.gs.rawValue,
       let name = SegmentName(rawValue: op.pointee.source)
-    else { throw fault(.UD) }
+    else { throw fault(.UD, .segmentRegister) }
     return name
   }
 

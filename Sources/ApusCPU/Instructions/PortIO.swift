@@ -70,15 +70,15 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard isProtected, isVirtual8086 || pointee.cpl > iopl else { return }
     // A 16-bit TSS has no map.
     guard !pointee.tr.isNull, pointee.tr.attributes & 8 != 0, pointee.tr.limit >= 0x67 else {
-      throw fault(.GP, 0, .portPermission)
+      throw fault(.GP, .portPermission)
     }
     let base: UInt16 = try loadSystem(pointee.tr.base &+ 0x66)
     let at = UInt64(base) + UInt64(port >> 3)
     // Two bytes are always read, so that an access may straddle bytes of the map.
-    guard at + 1 <= UInt64(pointee.tr.limit) else { throw fault(.GP, 0, .portPermission) }
+    guard at + 1 <= UInt64(pointee.tr.limit) else { throw fault(.GP, .portPermission) }
     let bits: UInt16 = try loadSystem(pointee.tr.base &+ at)
     let wanted = UInt16((1 << width) - 1)
-    guard (bits >> (port & 7)) & wanted == 0 else { throw fault(.GP, 0, .portPermission) }
+    guard (bits >> (port & 7)) & wanted == 0 else { throw fault(.GP, .portPermission) }
   }
 
   /// I/O breakpoints: R/W = 10b with CR4.DE (SDM Vol. 3, "Debug Control Register (DR7)", "Data Memory and I/O

@@ -13,7 +13,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   @inline(never)
   private func sseUnavailable() -> Exit {
-    fault(pointee.cr0 & CR0.EM != 0 || pointee.cr4 & CR4.OSFXSR == 0 ? .UD : .NM)
+    if pointee.cr0 & CR0.EM != 0 { return fault(.UD, .emulation) }
+    if pointee.cr4 & CR4.OSFXSR == 0 { return fault(.UD, .osfxsrOff) }
+    return fault(.NM, .taskSwitched)
   }
 
   /// Faults of every instruction on vector registers with VEX (SDM Vol. 2, "Exception Conditions of VEX-Encoded
@@ -24,7 +26,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   @inline(never)
-  private func avxUnavailable() -> Exit { fault(isAVXEnabled ? .NM : .UD) }
+  private func avxUnavailable() -> Exit {
+    if isAVXEnabled { return fault(.NM, .taskSwitched) }
+    return fault(.UD, pointee.cr4 & CR4.OSXSAVE == 0 ? .osxsaveOff : .avxOff)
+  }
 
   private var isAVXEnabled: Bool {
     pointee.cr4 & CR4.OSXSAVE != 0 && pointee.xcr0 & (XState.sse | XState.avx) == XState.sse | XState.avx
@@ -48,8 +53,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   @inline(never)
   private func mmxUnavailable() throws(Exit) {
-    guard pointee.cr0 & CR0.EM == 0 else { throw fault(.UD) }
-    guard pointee.cr0 & CR0.TS == 0 else { throw fault(.NM) }
+    guard pointee.cr0 & CR0.EM == 0 else { throw fault(.UD, .emulation) }
+    guard pointee.cr0 & CR0.TS == 0 else { throw fault(.NM, .taskSwitched) }
     try checkPendingX87()
   }
 
@@ -83,7 +88,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func alignedAddress(_ op: OpPointer, _ size: Int, _ access: UInt32) throws(Exit) -> UInt64 {
     // Alignment comes first, as it shows where an address is not canonical on the stack.
     let base = segment(at: op.pointee.segmentIndex).pointee.base
-    guard (effectiveAddress(op) &+ base) & UInt64(size - 1) == 0 else { throw fault(.GP, 0) }
+    guard (effectiveAddress(op) &+ base) & UInt64(size - 1) == 0 else { throw fault(.GP, .notAligned) }
     return try segmentedAddress(op, size, access)
   }
 

@@ -13,7 +13,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   @inline(never)
   private func simdException() -> Exit {
-    fault(pointee.cr4 & CR4.OSXMMEXCPT != 0 ? .XM : .UD)
+    if pointee.cr4 & CR4.OSXMMEXCPT != 0 { return fault(.XM, .simdException) }
+    return fault(.UD, .simdExceptionOff)
   }
 }
 

@@ -104,7 +104,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   func checkSegmentOffset(_ op: OpPointer, _ linear: UInt64) throws(Exit) {
     let index = op.fields.index
     guard index == Layout.fsBase || index == Layout.gsBase, !pointee.isIntel else { return }
-    guard isCanonical(linear &- register(index, UInt64.self)) else { throw fault(.GP, 0, .notCanonical) }
+    guard isCanonical(linear &- register(index, UInt64.self)) else { throw fault(.GP, .notCanonical) }
   }
 
   /// The linear address of `size` bytes at `offset` of a segment (SDM Vol. 3, "Limit Checking", "Type
@@ -123,7 +123,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard offset >= low && offset &+ UInt64(size - 1) <= high,
       isCanonical(linear), isCanonical((linear &+ UInt64(size - 1)) & pointee.linearMask),
       !is64Bit || pointee.isIntel || isCanonical(offset)
-    else { throw fault(isStack ? .SS : .GP, 0, is64Bit ? .notCanonical : .segmentLimit) }
+    else { throw fault(isStack ? .SS : .GP, is64Bit ? .notCanonical : .segmentLimit) }
     return linear
   }
 
@@ -131,7 +131,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// address, whose fault may be #SS.
   func checkAlignment(_ op: OpPointer, _ size: UInt64) throws(Exit) {
     let base = segment(at: op.fields.segmentIndex).pointee.base
-    guard (effectiveAddress(op) &+ base) & (size - 1) == 0 else { throw fault(.GP, 0) }
+    guard (effectiveAddress(op) &+ base) & (size - 1) == 0 else { throw fault(.GP, .notAligned) }
   }
 }
 

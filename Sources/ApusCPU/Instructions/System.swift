@@ -49,7 +49,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   /// CPUID reports no performance counters, so every counter number is invalid.
-  func RDPMC(_ op: OpPointer) throws(Exit) { throw fault(.GP, 0) }
+  func RDPMC(_ op: OpPointer) throws(Exit) { throw fault(.GP, .counterAbsent) }
 
   // MARK: Caches and translations
 
@@ -84,11 +84,11 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let slot = op.pointee.destination
     let kind: UInt64 = is64Bit ? register(slot) : UInt64(register(slot, UInt32.self))
     let (pcid, linear) = try loadOperand(op, (UInt64, UInt64).self)
-    guard kind <= 3, pcid >> 12 == 0 else { throw fault(.GP, 0) }
+    guard kind <= 3 else { throw fault(.GP, .invpcidType) }
+    guard pcid >> 12 == 0 else { throw fault(.GP, .invpcidDescriptor) }
     if kind < 2 {
-      let isValid =
-        (pcid == 0 || pointee.cr4 & CR4.PCIDE != 0) && (kind == 1 || isCanonical(linear))
-      guard isValid else { throw fault(.GP, 0) }
+      guard pcid == 0 || pointee.cr4 & CR4.PCIDE != 0 else { throw fault(.GP, .invpcidDescriptor) }
+      guard kind == 1 || isCanonical(linear) else { throw fault(.GP, .notCanonical) }
     }
     let isPresent = pointee.cr4 & CR4.PCIDE == 0 || pcid == pointee.cr3 & 0xFFF
     switch kind {
@@ -105,8 +105,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `MONITOR`: the address in rAX is checked as a load's is. Without a second processor the monitored line
   /// needs no watching.
   func MONITOR(_ op: OpPointer) throws(Exit) {
-    guard pointee.cpl == 0 else { throw fault(.UD) }
-    guard self[.rcx] & 0xFFFF_FFFF == 0 else { throw fault(.GP, 0) }
+    guard pointee.cpl == 0 else { throw fault(.UD, .privilegedInstruction) }
+    guard self[.rcx] & 0xFFFF_FFFF == 0 else { throw fault(.GP, .registerNotZero) }
     let offset = self[.rax] & op.pointee.addressMask
     let index = is64Bit ? SegmentName.flat : SegmentName.ds
     let linear = try linearAddress(Int(index.rawValue), offset, 1, Access.read)
@@ -117,9 +117,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// `MWAIT`: waits as `HLT` does if `MONITOR` was executed since the last event.
   /// Departs from hardware: a device's store to the monitored line ends the wait only with its interrupt.
   func MWAIT(_ op: OpPointer) throws(Exit) -> OpPointer {
-    guard pointee.cpl == 0 else { throw fault(.UD) }
+    guard pointee.cpl == 0 else { throw fault(.UD, .privilegedInstruction) }
     // CPUID.05H:ECX reports no extensions.
-    guard self[.rcx] & 0xFFFF_FFFF == 0 else { throw fault(.GP, 0) }
+    guard self[.rcx] & 0xFFFF_FFFF == 0 else { throw fault(.GP, .registerNotZero) }
     if pointee.monitorArmed {
       pointee.monitorArmed = false
       pointee.halted = true
@@ -131,13 +131,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   // MARK: SMAP override
 
   func CLAC(_ op: OpPointer) throws(Exit) {
-    guard pointee.cpl == 0 else { throw fault(.UD) }
+    guard pointee.cpl == 0 else { throw fault(.UD, .privilegedInstruction) }
     setFlag(RFLAGS.AC, false)
     dropSMAPEntries()
   }
 
   func STAC(_ op: OpPointer) throws(Exit) {
-    guard pointee.cpl == 0 else { throw fault(.UD) }
+    guard pointee.cpl == 0 else { throw fault(.UD, .privilegedInstruction) }
     setFlag(RFLAGS.AC, true)
   }
 
@@ -161,7 +161,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   private func checkFSGSBASE() throws(Exit) {
-    guard pointee.cr4 & CR4.FSGSBASE != 0 else { throw fault(.UD) }
+    guard pointee.cr4 & CR4.FSGSBASE != 0 else { throw fault(.UD, .fsgsbaseOff) }
   }
 
   func RDFSBASE<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) {
@@ -185,10 +185,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   private func newBase<T: OperandWidth>(_ op: OpPointer, _: T.Type) throws(Exit) -> UInt64 {
     try checkFSGSBASE()
     let base = register(op.pointee.base, T.self).zeroExtended
-    guard isCanonical(base) else { throw fault(.GP, 0, .notCanonical) }
+    guard isCanonical(base) else { throw fault(.GP, .notCanonical) }
     return base
   }
 
   /// There is no system-management mode to resume from.
-  func RSM(_ op: OpPointer) throws(Exit) -> OpPointer { throw fault(.UD) }
+  func RSM(_ op: OpPointer) throws(Exit) -> OpPointer { throw fault(.UD, .notSystemManagement) }
 }

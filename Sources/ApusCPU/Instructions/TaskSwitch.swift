@@ -66,7 +66,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let layout = TaskLayout(is32: descriptor.type & 8 != 0)
     let oldLayout = TaskLayout(is32: pointee.tr.attributes & 8 != 0)
     guard pointee.tr.limit >= oldLayout.minimumLimit else {
-      throw fault(.TS, selector: pointee.tr.selector)
+      throw fault(.TS, selector: pointee.tr.selector, .taskStateTooSmall)
     }
     try probe(pointee.tr.base, UInt64(oldLayout.minimumLimit), Access.write)
     let newAccess = cause.isNested ? Access.write : Access.read
@@ -87,7 +87,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     }
     try writeTask(pointee.tr.base, oldLayout, image)
     if usesPDPTEs {
-      guard loadPDPTEs(new.cr3) else { throw fault(.GP, 0) }
+      guard loadPDPTEs(new.cr3) else { throw fault(.GP, .pdpteReserved) }
     }
 
     // The new task: from here on faults are its own.
@@ -136,18 +136,30 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// The TSS descriptor of the new task after the checks before the switch.
   private func taskDescriptor(_ selector: UInt16, _ cause: TaskSwitch) throws(Exit) -> Descriptor {
     let vector: Vector = cause.isReturn ? .TS : .GP
-    guard selector & 0xFFFC != 0, selector & 4 == 0 else { throw fault(vector, selector: selector) }
+    guard selector & 0xFFFC != 0 else { throw fault(vector, selector: selector, .nullSelector) }
+    guard selector & 4 == 0 else { throw fault(vector, selector: selector, .needsGDT) }
     let descriptor = try loadDescriptor(selector, vector)
     let wanted =
       cause.isReturn
       ? (SystemType.tss16Busy, SystemType.tss32Busy) : (SystemType.tss16Available, SystemType.tss32Available)
     guard !descriptor.isCodeOrData, descriptor.type == wanted.0 || descriptor.type == wanted.1 else {
-      throw fault(vector, selector: selector)
+      throw fault(
+        vector, selector: selector, cause.isReturn ? returnTypeRule(descriptor) : typeRule(descriptor))
     }
     guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     let layout = TaskLayout(is32: descriptor.type & 8 != 0)
-    guard descriptor.limit >= layout.minimumLimit else { throw fault(.TS, selector: selector) }
+    guard descriptor.limit >= layout.minimumLimit else {
+      throw fault(.TS, selector: selector, .taskStateTooSmall)
+    }
     return descriptor
+  }
+
+  /// Why a descriptor is not of a task to return to.
+  private func returnTypeRule(_ descriptor: Descriptor) -> Rule {
+    guard !descriptor.isCodeOrData else { return .notSystem }
+    let isAvailable =
+      descriptor.type == SystemType.tss16Available || descriptor.type == SystemType.tss32Available
+    return isAvailable ? .taskNotBusy : .notSystem
   }
 
   /// Translates every page of a system structure, so that using it cannot fault.
@@ -258,8 +270,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard selector & 0xFFFC != 0 else { throw fault(.TS, selector: selector, .nullSelector) }
     var descriptor = try loadDescriptor(selector, .TS)
     let rpl = UInt8(selector & 3)
-    guard descriptor.isCode, descriptor.isConforming ? descriptor.dpl <= rpl : descriptor.dpl == rpl else {
-      throw fault(.TS, selector: selector)
+    guard descriptor.isCode else { throw fault(.TS, selector: selector, .notCode) }
+    guard descriptor.isConforming ? descriptor.dpl <= rpl : descriptor.dpl == rpl else {
+      throw fault(.TS, selector: selector, .privilege)
     }
     guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     try markAccessed(selector, &descriptor)
@@ -270,9 +283,10 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     guard selector & 0xFFFC != 0 else { return }
     var descriptor = try loadDescriptor(selector, .TS)
     let rpl = UInt8(selector & 3)
-    guard descriptor.isReadable,
-      descriptor.isConforming || (descriptor.dpl >= rpl && descriptor.dpl >= pointee.cpl)
-    else { throw fault(.TS, selector: selector) }
+    guard descriptor.isReadable else { throw fault(.TS, selector: selector, .notReadable) }
+    guard descriptor.isConforming || (descriptor.dpl >= rpl && descriptor.dpl >= pointee.cpl) else {
+      throw fault(.TS, selector: selector, .privilege)
+    }
     guard descriptor.isPresent else { throw fault(.NP, selector: selector, .segmentNotPresent) }
     try markAccessed(selector, &descriptor)
     setSegment(name, selector, descriptor)

@@ -60,7 +60,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       return translation
     }
     pointee.cr2 = linear
-    throw fault(.PF, pageFaultCode(failure, kind))
+    throw fault(.PF, pageFaultCode(failure, kind), Rule(failure))
   }
 
   /// The error code of a page fault. I/D is reported only where instruction fetches can be told apart (SDM

@@ -274,8 +274,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.bounceSize = 0
     if let pointer = cachedPointer(linear, size, isWrite: isWrite) { return pointer }
     if isWrite, let pointer = permittedPointer(linear, size, access) { return pointer }
-    guard isCanonical(linear) else { throw fault(.GP, 0, .notCanonical) }
-    if pointee.alignmentCheck && linear & Self.alignmentMask(size) != 0 { throw fault(.AC, 0) }
+    guard isCanonical(linear) else { throw fault(.GP, .notCanonical) }
+    if pointee.alignmentCheck && linear & Self.alignmentMask(size) != 0 { throw fault(.AC, .alignmentCheck) }
     let kind = access | userBit
     if pointee.dr7 & 0xFF != 0 { checkDataBreakpoints(linear, size, isWrite) }
     let firstSize = min(size, 4096 - Int(linear & 0xFFF))
@@ -285,7 +285,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       pointee.bouncePhysical = translation.physical
     } else {
       let next = ((linear & ~0xFFF) &+ 0x1000) & pointee.linearMask
-      guard isCanonical(next) else { throw fault(.GP, 0, .notCanonical) }
+      guard isCanonical(next) else { throw fault(.GP, .notCanonical) }
       let first = try translate(linear, kind)
       let second = try translate(next, kind)
       pointee.bouncePhysical = first.physical
@@ -399,12 +399,12 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       if access & Access.write == 0 || permittedStore(linear) != nil { return }
     }
     let last = linear &+ UInt64(size - 1)
-    guard isCanonical(linear) else { throw fault(.GP, 0, .notCanonical) }
-    if pointee.alignmentCheck && linear & UInt64(size - 1) != 0 { throw fault(.AC, 0) }
+    guard isCanonical(linear) else { throw fault(.GP, .notCanonical) }
+    if pointee.alignmentCheck && linear & UInt64(size - 1) != 0 { throw fault(.AC, .alignmentCheck) }
     _ = try translate(linear, access | userBit)
     guard (last ^ linear) & ~0xFFF != 0 else { return }
     let next = last & ~0xFFF & pointee.linearMask
-    guard isCanonical(next) else { throw fault(.GP, 0, .notCanonical) }
+    guard isCanonical(next) else { throw fault(.GP, .notCanonical) }
     _ = try translate(next, access | userBit)
   }
 

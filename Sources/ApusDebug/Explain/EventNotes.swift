@@ -169,6 +169,7 @@ struct EventNotes {
       text += ", CR2 \(Words.hex(fault.address))"
       fields.append(("cr2", .hex(fault.address)))
     }
+    // The walk before a page fault has told its rule.
     if let rule = fault.rule.text, fault.vector != 14 {
       text += ": " + rule
       fields.append(("rule", .text(rule)))

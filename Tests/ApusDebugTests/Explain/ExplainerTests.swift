@@ -101,8 +101,9 @@ import Testing
       "\(report)")
     let text = Autopsy(debugger).lines().joined(separator: "\n")
     #expect(text.contains("lidt") && text.contains("ud2"), "\(text)")
-    #expect(text.contains("exception 6 (#UD)") && text.contains("exception 13 (#GP)"))
-    #expect(text.contains("exception 8 (#DF)"))
+    #expect(text.contains("exception 6 (#UD): the instruction is there to raise #UD"))
+    #expect(text.contains("exception 13 (#GP)"))
+    #expect(text.contains("exception 8 (#DF): an exception came while another one was delivered"))
     #expect(text.contains("RAX "))
     guard case .ended(.tripleFault) = try debugger.run(1, isResuming: false) else {
       Issue.record("the machine is as it was")

@@ -102,12 +102,15 @@ struct Trace {
     var modes: [ProcessorMode] = []
     var rules: Set<PageRule> = []
     var vectors: Set<UInt8> = []
+    var reasons: Set<Rule> = []
     var gates = 0
     for event in trace.events {
       switch event.event {
       case .mode(let change): if modes.last != change.to { modes.append(change.to) }
       case .walkResult(let result): rules.insert(result.rule)
-      case .fault(let fault): vectors.insert(fault.vector)
+      case .fault(let fault):
+        vectors.insert(fault.vector)
+        reasons.insert(fault.rule)
       case .gate: gates += 1
       default: break
       }
@@ -116,5 +119,6 @@ struct Trace {
     #expect(modes.contains(.protected32) || modes.contains(.compatibility32))
     #expect(rules.contains(.notPresent) && rules.contains(.permitted))
     #expect(vectors.isSuperset(of: [13, 14]) && gates > 10)
+    #expect(reasons.count > 1 && !reasons.contains(.unnamed))
   }
 }

@@ -66,7 +66,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// `WAIT`: CR0.MP decides whether CR0.TS counts; CR0.EM does not.
   func FWAIT(_ op: OpPointer) throws(Exit) {
-    if pointee.cr0 & (CR0.MP | CR0.TS) == CR0.MP | CR0.TS { throw fault(.NM) }
+    if pointee.cr0 & (CR0.MP | CR0.TS) == CR0.MP | CR0.TS { throw fault(.NM, .waitTaskSwitched) }
     try checkPendingX87()
   }
 

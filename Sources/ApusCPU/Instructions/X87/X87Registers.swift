@@ -57,7 +57,9 @@ extension UnsafeMutablePointer where Pointee == CPUState {
 
   /// #NM if the x87 unit is absent or its state another task's.
   func checkX87() throws(Exit) {
-    guard pointee.cr0 & (CR0.EM | CR0.TS) == 0 else { throw fault(.NM) }
+    guard pointee.cr0 & (CR0.EM | CR0.TS) == 0 else {
+      throw fault(.NM, pointee.cr0 & CR0.EM != 0 ? .emulation : .taskSwitched)
+    }
   }
 
   /// ES and B follow the unmasked exceptions.
@@ -73,7 +75,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// IGNNE# asserted.
   func checkPendingX87() throws(Exit) {
     guard pointee.x87.status & X87Status.ES != 0 else { return }
-    guard pointee.cr0 & CR0.NE == 0 else { throw fault(.MF) }
+    guard pointee.cr0 & CR0.NE == 0 else { throw fault(.MF, .x87Exception) }
     processor.bus.signalFloatingPointError()
     pointee.attention = 1
   }
