@@ -13,7 +13,7 @@ package enum ExitCode: Equatable, Sendable {
   case diskFailure
   /// The host refused memory or an output.
   case hostResources
-  /// The guest died: a triple fault, or a halt that nothing can end.
+  /// The guest died: a triple fault, a halt that nothing can end, or the text of `--panic-on`.
   case guestDied
   /// A limit that the user set was reached.
   case limitReached

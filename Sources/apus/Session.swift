@@ -150,8 +150,8 @@ final class Session {
       case .budget, .paused: break
       case .idle(let until):
         if let end = idle(until: until) { return end }
-      case .poweredOff, .reset: return shownExitText ?? .success
-      case .debugExit(let value): return shownExitText ?? .debugExit(value)
+      case .poweredOff, .reset: return shownEnd ?? .success
+      case .debugExit(let value): return shownEnd ?? .debugExit(value)
       case .tripleFault(let report):
         note(report)
         return .guestDied
@@ -162,7 +162,13 @@ final class Session {
     }
   }
 
-  private var shownExitText: ExitCode? { setup.console.hasShownExitText ? .success : nil }
+  /// How the run ends because of what the guest wrote; nil if it has not.
+  private var shownEnd: ExitCode? {
+    if setup.console.hasShownExitText { return .success }
+    guard setup.console.hasShownPanicText, let text = options.panicText else { return nil }
+    note("the guest has panicked: it wrote '\(text)'")
+    return .guestDied
+  }
 
   /// What is done between slices. Returns the exit code if the run ends here.
   private func checkpoint() -> ExitCode? {
@@ -227,7 +233,7 @@ final class Session {
       display?.resume()
     }
     if Signals.takeResized() { display?.redraw() }
-    if let end = shownExitText { return end }
+    if let end = shownEnd { return end }
     let failure = max(setup.console.failure, display?.failure ?? 0)
     if failure != 0 {
       if Host.isBrokenPipe(failure) { return Host.brokenPipe }

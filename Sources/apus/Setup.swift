@@ -25,7 +25,7 @@ struct Setup {
   private(set) var fixedDate: Int64?
 
   init(_ options: Options) throws(Failure) {
-    console = ConsoleOutput(raw: options.rawConsole, exitText: options.exitOn)
+    console = ConsoleOutput(raw: options.rawConsole, exitText: options.exitOn, panicText: options.panicText)
     configuration.memorySize = options.memorySize
     configuration.debugExitPorts = options.debugExitPorts
     configuration.isProfiled = options.profileRows != nil

@@ -9,6 +9,11 @@ package struct Autopsy {
   private static let stretch: UInt64 = 20_000
   private static let shownInstructions = 24
   private static let shownExceptions = 4
+  /// Instructions that are searched for an exception if there was none in the stretch: a kernel that panics has said so
+  /// on a serial port since, which takes millions.
+  private static let search: UInt64 = 200_000_000
+  /// Those that are shown before such an exception.
+  private static let before: UInt64 = 8
 
   private let debugger: Debugger
 
@@ -30,18 +35,80 @@ package struct Autopsy {
     guard let history = debugger.history else {
       return ["the guest cannot be taken back, so its last instructions are not known"]
     }
-    let end = debugger.machine.instructions
-    try history.seek(to: end - min(Self.stretch, end - history.start))
-    var events: [TimedEvent] = []
     let machine = debugger.machine
-    machine.observer = Observer(.all) { events += $0 }
-    defer { machine.observer = nil }
-    // The present ends as it did, or is not left.
+    let end = machine.instructions
+    let events = try gather(.all, history, from: end - min(Self.stretch, end - history.start))
+    let lines = instructions(events.all)
+    guard !events.all.contains(where: Self.isOfException) else { return exceptions(events.all) + lines }
+    let earlier = try search(history, end)
+    try complete(history)
+    return earlier + lines
+  }
+
+  /// Where the observer's events go.
+  private final class Gathered { var all: [TimedEvent] = [] }
+
+  /// What happens from a moment to the present.
+  private func gather(
+    _ kinds: EventKinds, _ history: History, from start: UInt64
+  ) throws(MachineError) -> Gathered {
+    let gathered = Gathered()
+    try history.seek(to: start)
+    debugger.machine.observer = Observer(kinds) { gathered.all += $0 }
+    defer { debugger.machine.observer = nil }
+    try complete(history)
+    return gathered
+  }
+
+  /// Goes on to the present, which ends as it did, or is not left.
+  private func complete(_ history: History) throws(MachineError) {
+    let machine = debugger.machine
+    let end = history.end
     while history.isInPast {
       guard case .budget = try history.run(instructions: .max) else { break }
     }
     if !machine.hasEnded && machine.instructions == end { _ = machine.run(instructions: 0) }
-    return exceptions(events) + instructions(events)
+  }
+
+  /// The last exceptions of the supervisor's own code long before the end: those of programs are its daily business.
+  private func search(_ history: History, _ end: UInt64) throws(MachineError) -> [String] {
+    let machine = debugger.machine
+    let start = end - min(Self.search, end - history.start)
+    try history.seek(to: start)
+    var cpl = machine.state.cpl
+    var moments: [UInt64] = []
+    for event in try gather([.faults, .modes], history, from: start).all {
+      switch event.event {
+      case .mode(let change): cpl = change.toCPL
+      case .fault where cpl < 3 && moments.last != event.instructions: moments.append(event.instructions)
+      default: break
+      }
+    }
+    guard let last = moments.last else {
+      return ["no exception in code of the supervisor in the last \(end - start) instructions"]
+    }
+    var events: [TimedEvent] = []
+    for moment in moments.suffix(Self.shownExceptions) {
+      events += try told(history, from: moment, to: moment + 1).filter { $0.instructions == moment }
+    }
+    let lines = exceptions(events)
+    let code = try told(history, from: max(start, last - min(Self.before, last)), to: last + 1)
+    let shown = instructions(
+      code.filter { $0.instructions <= last }, title: "the instructions before the last of them:")
+    return lines + shown + ["\(end - last) instructions later the guest came to its end"]
+  }
+
+  /// Everything from one moment to another.
+  private func told(
+    _ history: History, from start: UInt64, to end: UInt64
+  ) throws(MachineError) -> [TimedEvent] {
+    try history.seek(to: start)
+    let gathered = Gathered()
+    debugger.machine.observer = Observer(.all) { gathered.all += $0 }
+    defer { debugger.machine.observer = nil }
+    _ = try history.run(instructions: end - start)
+    debugger.machine.flushObserver()
+    return gathered.all
   }
 
   /// What the processor told from the last exceptions on that led to others, or the last of them.
@@ -50,9 +117,7 @@ package struct Autopsy {
     for (index, event) in events.enumerated() {
       if case .fault = event.event { starts.append(index) }
     }
-    guard let first = starts.suffix(Self.shownExceptions).first else {
-      return ["no exception in the last \(Self.stretch) instructions"]
-    }
+    guard let first = starts.suffix(Self.shownExceptions).first else { return [] }
     // The walk that found no page comes before its exception.
     var begin = first
     while begin > 0, events[begin - 1].instructions == events[first].instructions {
@@ -91,7 +156,7 @@ package struct Autopsy {
     if case .fault = event.event { true } else { false }
   }
 
-  private func instructions(_ events: [TimedEvent]) -> [String] {
+  private func instructions(_ events: [TimedEvent], title: String = "the last instructions:") -> [String] {
     var shown: [String] = []
     for event in events.reversed() {
       guard case .instruction(let start) = event.event else { continue }
@@ -100,6 +165,6 @@ package struct Autopsy {
       shown.append("  #\(event.instructions)  \(Words.hex(start.linear, 8))  \(text)\(name)")
       if shown.count == Self.shownInstructions { break }
     }
-    return shown.isEmpty ? [] : ["the last instructions:"] + shown.reversed()
+    return shown.isEmpty ? [] : [title] + shown.reversed()
   }
 }

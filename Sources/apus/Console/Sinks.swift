@@ -23,7 +23,8 @@ final class ConsoleOutput: ByteSink {
   private let isTerminal: Bool
   /// Nil when everything passes.
   private var filter: EscapeFilter?
-  private var matcher: TextMatcher?
+  private var exitMatcher: TextMatcher?
+  private var panicMatcher: TextMatcher?
   /// What the guest sent since the last flush.
   private var received: [UInt8] = []
   /// What may be written and has not been.
@@ -35,18 +36,22 @@ final class ConsoleOutput: ByteSink {
   /// The reading of the monotonic clock at which the run ends: a blocked output does not hold it up.
   var deadline = UInt64.max
 
-  /// `exitText` is the text of `--exit-on`.
-  init(raw: Bool, exitText: String?) {
+  /// `exitText` is the text of `--exit-on`, and `panicText` that of `--panic-on`.
+  init(raw: Bool, exitText: String?, panicText: String?) {
     isTerminal = Terminal.isTerminal(1)
     filter = isTerminal && !raw ? EscapeFilter() : nil
-    matcher = exitText.map { TextMatcher($0) }
+    exitMatcher = exitText.map { TextMatcher($0) }
+    panicMatcher = panicText.map { TextMatcher($0) }
   }
 
   /// Whether the guest has written the text of `--exit-on`.
-  var hasShownExitText: Bool { matcher?.hasMatched ?? false }
+  var hasShownExitText: Bool { exitMatcher?.hasMatched ?? false }
+  /// Whether it has written the text of `--panic-on`.
+  var hasShownPanicText: Bool { panicMatcher?.hasMatched ?? false }
 
   func send(_ byte: UInt8) {
-    matcher?.feed(byte)
+    exitMatcher?.feed(byte)
+    panicMatcher?.feed(byte)
     guard failure == 0, received.count + ready.count < Self.largestBacklog else { return }
     received.append(byte)
     if received.count >= Self.blockSize { flush() }

@@ -28,7 +28,8 @@ enum DebugCommand {
       (options.save != nil, "--save"), (options.vnc != nil, "--vnc"),
       (options.screenshot != nil, "--screenshot"),
       (options.showsScreenText, "--screen-text"), (options.profileRows != nil, "--profile"),
-      (options.exitOn != nil, "--exit-on"), (options.limitInstructions != nil, "--limit-instructions"),
+      (options.exitOn != nil, "--exit-on"), (options.panicOn != nil, "--panic-on"),
+      (options.limitInstructions != nil, "--limit-instructions"),
       (options.limitTime != nil, "--limit-seconds"), (options.gdb != nil, "--gdb"),
       (!options.trace.kinds.isEmpty, "--trace"), (options.autopsy, "--autopsy"),
     ]

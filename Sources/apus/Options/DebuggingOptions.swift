@@ -115,7 +115,9 @@ extension OptionTable {
       ) { $0.options.symbols = try $0.path($1) },
       OptionEntry(
         "--autopsy",
-        help: "say what led to the end of a guest that died or hung: its last exceptions and instructions"
+        help: """
+          say what led to the end of a guest that died, hung or panicked: its last exceptions and instructions
+          """
       ) { parser, _ in parser.options.autopsy = true },
       OptionEntry(
         "--trace", value: "KIND,…",

@@ -57,7 +57,7 @@ package enum Help {
       3   a kernel, initrd, module, disk image or snapshot is missing or bad
       4   reading, writing or flushing a disk image failed
       5   the host refused memory or an output
-      6   the guest died: a triple fault, or a halt that nothing can end
+      6   the guest died: a triple fault, a halt that nothing can end, or the text of --panic-on
       7   --limit-instructions or --limit-seconds was reached
       8   what a step of --script waited for did not come
       9   'apus replay' did another run than the recorded one

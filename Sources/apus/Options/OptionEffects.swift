@@ -360,6 +360,11 @@ extension OptionParser {
     options.exitOn = text
   }
 
+  mutating func setPanicText(_ text: String) throws(Failure) {
+    guard !text.isEmpty else { throw refuse("the text is empty") }
+    options.panicOn = text
+  }
+
   mutating func setProfileRows(_ text: String) throws(Failure) {
     guard let number = try? OptionValue.number(text), 1...1_000_000 ~= number else {
       throw refuse("'\(text)' is not a number of rows from 1 to 1000000")

@@ -276,6 +276,12 @@ enum OptionTable {
         try $0.setExitText($1)
       },
       OptionEntry(
+        "--panic-on", value: "TEXT",
+        help: "stop with exit code 6 once the console has shown TEXT (with --autopsy: Linux's words)"
+      ) {
+        try $0.setPanicText($1)
+      },
+      OptionEntry(
         "--success-code", value: "N",
         help: "turn this exit code of the debug-exit port into 0; implies --debug-exit"
       ) {

@@ -129,6 +129,8 @@ package struct Options: Equatable {
   /// Wall time in nanoseconds.
   package var limitTime: UInt64?
   package var exitOn: String?
+  /// What a guest that has panicked writes.
+  package var panicOn: String?
   package var stateHash = false
   package var stats = false
   /// The most rows of a table in the profile that is printed at the end; nil for none.
@@ -139,6 +141,9 @@ package struct Options: Equatable {
   package var notices: [String] = []
 
   package init() {}
+
+  /// What a guest that has panicked writes; an autopsy is wanted of Linux, too.
+  var panicText: String? { panicOn ?? (autopsy ? "Kernel panic - not syncing" : nil) }
 
   /// Whether the guest may be taken back.
   var goesBack: Bool { gdb != nil || autopsy }

@@ -117,6 +117,30 @@ import Testing
     #expect(try debugger.run(1000, isResuming: false) == .idle(until: nil))
     let text = Autopsy(debugger).lines().joined(separator: "\n")
     #expect(text.contains("halted with interrupts disabled"), "\(text)")
-    #expect(text.contains("hlt") && text.contains("no exception in the last"))
+    #expect(text.contains("hlt") && text.contains("no exception in code of the supervisor"))
+  }
+
+  /// A panic comes long after the exception that led to it. Here the handler of #UD goes on behind UD2, and the guest
+  /// counts to 100,000 before it hangs.
+  @Test func exceptionsLongAgoAreFound() throws {
+    let code: [UInt8] = [
+      0x31, 0xC0, 0x8E, 0xD8, 0x8E, 0xD0, 0xBC, 0x00, 0x7C,  // DS, SS = 0, SP = 7C00h
+      0xC7, 0x06, 0x18, 0x00, 0x23, 0x7C, 0xC7, 0x06, 0x1A, 0x00, 0x00, 0x00,  // vector 6: 0:7C23h
+      0x0F, 0x0B,  // 7C15h: UD2
+      0x66, 0xB9, 0xA0, 0x86, 0x01, 0x00, 0x66, 0x49, 0x75, 0xFC, 0xFA, 0xF4,  // count, CLI, HLT
+      0x55, 0x89, 0xE5, 0x83, 0x46, 0x02, 0x02, 0x5D, 0xCF,  // 7C23h: return behind UD2
+    ]
+    let debugger = try BuiltInGuestMachine.make(history: true, flat: code)
+    #expect(try debugger.run(1_000_000, isResuming: false) == .idle(until: nil))
+    let end = debugger.machine.stateHash()
+    let lines = Autopsy(debugger).lines()
+    let text = lines.joined(separator: "\n")
+    #expect(text.contains("exception 6 (#UD)"), "\(text)")
+    let before = try #require(lines.firstIndex { $0 == "the instructions before the last of them:" })
+    #expect(lines[before + 1].contains("xor ax,ax") && lines[before + 1...].contains { $0.contains("ud2") })
+    // The exception itself, five of its handler's, MOV, the loop, CLI and HLT.
+    #expect(text.contains("200009 instructions later the guest came to its end"))
+    #expect(text.contains("dec ecx") && text.contains("hlt"))
+    #expect(debugger.machine.stateHash() == end)
   }
 }

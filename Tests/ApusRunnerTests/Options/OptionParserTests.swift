@@ -208,7 +208,8 @@ import apus
     ["-daemonize"], ["-no-shutdown"], ["-action", "panic=pause"], ["--limit-instructions", "0"],
     ["--limit-instructions", "-5"], ["--limit-instructions", "99999999999999999999"],
     ["--limit-seconds", "0"],
-    ["--limit-seconds", "soon"], ["--limit-seconds", "1e9"], ["--exit-on", ""], ["--success-code", "256"],
+    ["--limit-seconds", "soon"], ["--limit-seconds", "1e9"], ["--exit-on", ""], ["--panic-on", ""],
+    ["--success-code", "256"],
     ["--success-code", "x"], ["--flat", "a"], ["--flat", "a,at=x"], ["--flat", "a,at=1,b=2"],
     ["--flat", ",at=0"],
   ])
@@ -244,7 +245,8 @@ import apus
     let text = Help.text
     for word in [
       "--kernel", "--initrd", "--append", "--memory, -m", "--drive", "--serial", "--limit-instructions",
-      "--limit-seconds", "--exit-on", "--state-hash", "--stats", "--profile", "--profile-rows N", "--rtc",
+      "--limit-seconds", "--exit-on", "--panic-on", "--state-hash", "--stats", "--profile",
+      "--profile-rows N", "--rtc",
       "--raw-console", "--success-code",
       "-enable-kvm", "-nographic", "-no-reboot", "-device", "--smp", "--cpu", "-nic, -net", "-monitor",
       "-accel",

@@ -101,6 +101,17 @@ struct DebianBootTests {
   }
 
   /// With a VGA adapter, the kernel finds the text screen that the BIOS has set up.
+  /// Without a root file system the kernel panics. It has read what is not there before, and caught that.
+  @Test func aPanicIsExamined() {
+    let result = Child.run(
+      ["--kernel", DebianGuest.kernel, "--append", "console=ttyS0 quiet nokaslr", "-m", "256M", "--autopsy"],
+      seconds: DebianGuest.patience)
+    #expect(result.status == 6)
+    #expect(result.output.contains("Unable to mount root fs"))
+    #expect(result.errors.contains("the guest has panicked: it wrote 'Kernel panic - not syncing'"))
+    #expect(result.errors.contains("the last instructions:") && result.errors.contains("RIP FFFFFFFF"))
+  }
+
   @Test func theScreenShowsTheKernel() {
     let script = scratch.file("s", Array("wait screen APUS-BOOT-OK 120\nexit 0\n".utf8))
     let arguments = [

@@ -83,6 +83,17 @@ private enum Guest {
     #expect(result.output == "booting\nlogin: ")
   }
 
+  @Test func panicsEndTheRun() {
+    let guest = flat(Guest.text("oops\nKernel panic - not syncing: x\n") + Guest.spin)
+    let result = Child.run(guest + ["--panic-on", "oops"])
+    #expect(result.status == 6 && result.errors.contains("the guest has panicked: it wrote 'oops'"))
+    // An autopsy knows what Linux says.
+    let examined = Child.run(guest + ["--autopsy"])
+    #expect(examined.status == 6, "\(examined.errors)")
+    #expect(examined.errors.contains("it wrote 'Kernel panic - not syncing'"))
+    #expect(examined.errors.contains("autopsy at instruction") && examined.errors.contains("RAX"))
+  }
+
   @Test func deathOfTheGuest() {
     let halt = Child.run(flat(Guest.halt))
     #expect(halt.status == 6)
