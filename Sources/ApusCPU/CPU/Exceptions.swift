@@ -169,9 +169,14 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     pointee.isDelivering = source != .software
     pointee.suppressStepTrap = true
     if pointee.isProfiling { processor.profiler?.note(vector, source) }
-    defer { pointee.isDelivering = false }
+    let isObserved = !pointee.hooks.isEmpty
+    if _slowPath(isObserved) { keepPlace() }
+    defer {
+      pointee.isDelivering = false
+      if _slowPath(isObserved) { forgetPlace() }
+    }
     let isTold = pointee.hooks.contains(.deliveries)
-    if _slowPath(isTold) { tell(.delivery(Delivery(vector: vector, source: source, code: code))) }
+    if _slowPath(isTold) { tellNow(.delivery(Delivery(vector: vector, source: source, code: code))) }
     if isLongMode {
       try deliverLong(vector, code, source)
     } else if isProtected {
@@ -179,16 +184,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     } else {
       try deliverReal(vector, source)
     }
-    if _slowPath(isTold) {
-      tell(
-        .delivered(
-          TransferTarget(
-            selector: segment(.cs).pointee.selector, rip: pointee.rip, cpl: pointee.cpl)))
-    }
     pointee.monitorArmed = false
     // Debug registers are open to the handler (SDM Vol. 3, "Debug Control Register (DR7)", GD).
     if vector == Vector.DB.rawValue && source != .software { pointee.dr7 &= ~DR7.GD }
     if vector == Vector.NMI.rawValue && source == .external { pointee.nmiBlocked = true }
+    if _slowPath(isTold) {
+      tellNow(
+        .delivered(
+          TransferTarget(
+            selector: segment(.cs).pointee.selector, rip: pointee.rip, cpl: pointee.cpl)))
+    }
   }
 
   func tellGate(_ linear: UInt64, _ gate: Descriptor) {

@@ -64,6 +64,8 @@ public final class Processor {
   var nestedFaults: (time: UInt64, chain: [(delivered: UInt8, raised: Fault)]) = (0, [])
   /// The mode and privilege that the observer knows of.
   var toldMode: (ProcessorMode, UInt8) = (.real, 0)
+  /// Where the code is that the observer hears about while CS and RIP are changing: see `keepPlace`.
+  var place: (instructions: UInt64, rip: UInt64, linear: UInt64)?
   /// See `stopPoints`, `takeStop`, and `passBreakpoint`: the time and the linear address of the instruction.
   var wantedStops = StopPoints()
   var metStop: MetStop?

@@ -127,8 +127,16 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     try storeSystem(linear &+ 5, UInt8(truncatingIfNeeded: descriptor.low >> 40))
   }
 
+  /// To be called before an instruction or an event gives a segment register another base: events are told with the
+  /// linear address of the code that causes them.
+  @inline(__always)
+  func willChange(_ name: SegmentName) {
+    if _slowPath(name == .cs && !pointee.hooks.isEmpty) { keepPlace() }
+  }
+
   /// Fills a segment register from a descriptor that passed its checks.
   func setSegment(_ name: SegmentName, _ selector: UInt16, _ descriptor: Descriptor) {
+    willChange(name)
     let segment = segment(name)
     segment.pointee.selector = selector
     segment.pointee.base = descriptor.base
@@ -141,6 +149,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Loads a null selector into a data segment register. Base and limit become zero, as CPUID reports
   /// (8000_0021H:EAX, NullSelectClearsBase).
   func setNullSegment(_ name: SegmentName, _ selector: UInt16) {
+    willChange(name)
     let segment = segment(name)
     segment.pointee.selector = selector
     segment.pointee.isNull = true
@@ -153,6 +162,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   /// Real-address and virtual-8086 mode: base = selector × 16. Real mode keeps limit and attributes, which
   /// makes "unreal mode" work.
   func loadRealSegment(_ name: SegmentName, _ selector: UInt16) {
+    willChange(name)
     let segment = segment(name)
     segment.pointee.selector = selector
     segment.pointee.base = UInt64(selector) << 4

@@ -54,7 +54,8 @@ package struct EventKinds: OptionSet, Sendable {
 package final class Observer {
   /// What is told.
   package let kinds: EventKinds
-  /// Gets the events in order, in batches; it must not touch the machine.
+  /// Gets the events in order, in batches; it must not touch the machine. Where a batch ends with a delivery that begins
+  /// or has been made, the machine is at that moment, and its registers may be looked at.
   private let sink: ([TimedEvent]) -> Void
   private static let capacity = 4096
   /// The events since the last batch. A trace is millions a second: numbers and pointers cost nothing to look at.
@@ -153,6 +154,7 @@ extension Processor {
       observing?.flush()
       observing = newValue
       toldMode = (cpu.mode, cpu.pointee.cpl)
+      place = nil
       updateHooks()
     }
   }
@@ -181,8 +183,39 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   @inline(never)
   func tell(_ event: ProcessorEvent) { processor.observing?.note(timed(event)) }
 
+  /// Tells the observer at once, so that it can look at the registers. No store may be under way.
+  @inline(never)
+  func tellNow(_ event: ProcessorEvent) {
+    tell(event)
+    processor.observing?.flush()
+  }
+
   private func timed(_ event: ProcessorEvent) -> TimedEvent {
-    TimedEvent(instructions: processor.presentInstructions, rip: presentRIP, event: event)
+    let instructions = processor.presentInstructions
+    if let place = processor.place, place.instructions == instructions {
+      return TimedEvent(
+        instructions: instructions, rip: place.rip, linear: place.linear, event: event)
+    }
+    let rip = presentRIP
+    return TimedEvent(instructions: instructions, rip: rip, linear: codeLinear(rip), event: event)
+  }
+
+  /// CS or RIP are about to be those of other code: what is told until the instruction, or the delivery, is done has
+  /// its place where they still are. The first of several calls counts.
+  @inline(never)
+  func keepPlace() {
+    let processor = processor
+    guard processor.observing != nil else { return }
+    let instructions = processor.presentInstructions
+    if let place = processor.place, place.instructions == instructions { return }
+    let rip = presentRIP
+    processor.place = (instructions, rip, codeLinear(rip))
+  }
+
+  /// The delivery of an event is over. One that an instruction asked for ends with that: no other has its number.
+  @inline(never)
+  func forgetPlace() {
+    if pointee.currentOp == nil { processor.place = nil }
   }
 
   /// Runs complete forms one after the other until the exit op.
@@ -202,12 +235,13 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     observer.settle()
     guard pointee.hooks.contains(.instructions) else { return }
     let header = op.header.pointee
+    let linear = codeLinear(header.rip)
     observer.note(
       TimedEvent(
-        instructions: processor.instructions, rip: header.rip,
+        instructions: processor.instructions, rip: header.rip, linear: linear,
         event: .instruction(
           InstructionStart(
-            linear: codeLinear(header.rip), physical: header.physical,
+            linear: linear, physical: header.physical,
             length: UInt8(min(header.length, 15)), mode: mode, bytes: codeBytes(header)))))
   }
 

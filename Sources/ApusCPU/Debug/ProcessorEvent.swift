@@ -33,8 +33,10 @@ package enum ProcessorEvent: Sendable {
 package struct TimedEvent: Sendable {
   /// Instructions retired before the one that did it.
   package var instructions: UInt64
-  /// RIP of that instruction.
+  /// RIP of that instruction; of what happens between two of them, RIP of the second.
   package var rip: UInt64
+  /// The linear address of the instruction at RIP.
+  package var linear: UInt64
   package var event: ProcessorEvent
 }
 

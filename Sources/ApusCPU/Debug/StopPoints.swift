@@ -86,6 +86,7 @@ extension Processor {
   package func forgetStop() {
     metStop = nil
     passed = nil
+    place = nil
   }
 
   /// Flags the pages of physical watches, or takes the flags away.

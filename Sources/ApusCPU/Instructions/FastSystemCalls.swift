@@ -109,6 +109,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
   }
 
   private func loadFlat(_ name: SegmentName, _ selector: UInt16, _ attributes: UInt32) {
+    willChange(name)
     let segment = segment(name)
     segment.pointee.selector = selector
     segment.pointee.base = 0

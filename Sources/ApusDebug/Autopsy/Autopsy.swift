@@ -135,8 +135,8 @@ package struct Autopsy {
       guard let last = batch.first, batch.contains(where: Self.isOfException) else {
         return batch.removeAll()
       }
-      let name = debugger.symbols.name(of: last.rip).map { " <\($0)>" } ?? ""
-      lines.append("  #\(last.instructions) at \(Words.hex(last.rip))\(name)")
+      let name = debugger.symbols.name(of: last.linear).map { " <\($0)>" } ?? ""
+      lines.append("  #\(last.instructions) at \(Words.hex(last.linear))\(name)")
       for note in EventNotes(batch, symbols: debugger.symbols, isLong: isLong).notes {
         lines += note.lines(indent: 2)
       }

@@ -9,7 +9,7 @@ package struct Explainer {
   /// Explains what the debugger's machine does.
   package init(_ debugger: Debugger) { self.debugger = debugger }
 
-  /// Executes one instruction, and what comes before it at that moment: an interrupt that is delivered.
+  /// Executes one instruction, and what comes before or after it at that moment: an interrupt that is delivered.
   package func step() throws(MachineError) -> (notes: [Note], reason: Debugger.Reason) {
     var reason = Debugger.Reason.step
     let notes = try explain { () throws(MachineError) in reason = try debugger.step() }
@@ -18,10 +18,11 @@ package struct Explainer {
 
   /// Explains what the machine does while `body` makes it execute one instruction.
   package func explain<E: Error>(_ body: () throws(E) -> Void) throws(E) -> [Note] {
-    let before = debugger.machine.state
-    var events: [TimedEvent] = []
-    try observing(.all, { events += $0 }, body)
-    return notes(events, before, isLong: before.efer & 1 << 10 != 0)
+    let machine = debugger.machine
+    var record = StepRecord(RegisterSnapshot(machine))
+    try observing(.all, { record.take($0, RegisterSnapshot(machine)) }, body)
+    record.cut(RegisterSnapshot(machine))
+    return notes(record.stretches)
   }
 
   /// Runs `body` with an observer in the place of the one that there is.
@@ -36,19 +37,54 @@ package struct Explainer {
     return try body()
   }
 
-  private func notes(_ events: [TimedEvent], _ before: ArchitecturalState, isLong: Bool) -> [Note] {
-    let begin = events.firstIndex { if case .instruction = $0.event { true } else { false } }
-    let first = EventNotes(events[..<(begin ?? events.count)], symbols: debugger.symbols, isLong: isLong)
-      .notes
-    guard let begin, case .instruction(let start) = events[begin].event else { return first }
+  /// What belongs to an instruction is with it: also the delivery of an exception that it raises, not that of an
+  /// interrupt which comes after it.
+  private func notes(_ stretches: [Stretch]) -> [Note] {
+    var notes: [Note] = []
+    var present: Note?
+    func end() {
+      if let note = present { notes.append(note) }
+      present = nil
+    }
+    for stretch in stretches {
+      if let (begin, start) = stretch.beginning {
+        end()
+        notes += words(stretch.events[..<begin], of: stretch)
+        present = instruction(start, at: begin, of: stretch)
+        continue
+      }
+      if stretch.isInterrupt { end() }
+      let others = others(stretch)
+      if present == nil { notes += others } else { present?.parts += others }
+    }
+    end()
+    return notes
+  }
+
+  private func words(_ events: ArraySlice<TimedEvent>, of stretch: Stretch) -> [Note] {
+    let isLong = stretch.before.state.efer & 1 << 10 != 0
+    return EventNotes(events, symbols: debugger.symbols, isLong: isLong).notes
+  }
+
+  /// What happens without an instruction: deliveries, and what comes before instructions.
+  private func others(_ stretch: Stretch) -> [Note] {
+    var notes = words(stretch.events[...], of: stretch)
+    let changes = RegisterChanges(stretch, by: nil).notes
+    if stretch.isDelivered, let last = notes.indices.last {
+      notes[last].parts += changes
+    } else {
+      notes += changes
+    }
+    return notes
+  }
+
+  private func instruction(_ start: InstructionStart, at begin: Int, of stretch: Stretch) -> Note {
     let instruction = Disassembler.decode(start.code, at: start.linear, mode: start.mode.disassembly)
-    let words = StepNotes(instruction: instruction, before: before, after: debugger.machine.state)
-    var parts: [Note] = []
-    // After a delivery the registers were others when the instruction began.
-    if first.isEmpty { parts += words.operands }
-    parts += EventNotes(events[(begin + 1)...], symbols: debugger.symbols, isLong: isLong).notes
-    if first.isEmpty { parts += words.changes }
-    return first + [title(instruction, start, events[begin], parts)]
+    let events = stretch.events[(begin + 1)...]
+    let operands = OperandNotes(instruction, stretch.before, events)
+    let parts = operands.notes + words(events, of: stretch) + operands.results
+    let changes = RegisterChanges(stretch, by: instruction).notes
+    return title(instruction, start, stretch.events[begin], parts + changes)
   }
 
   private func title(

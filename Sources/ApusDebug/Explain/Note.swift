@@ -4,6 +4,8 @@ package struct Note: Sendable {
   package enum Value: Sendable {
     /// A number that JSON has as a string of `0x` and hexadecimal digits: it may have 64 bits.
     case hex(UInt64)
+    /// The same for one that may have more bits, its lowest byte first; JSON has all digits.
+    case wide([UInt8])
     case number(UInt64)
     case text(String)
     case flag(Bool)
@@ -45,6 +47,7 @@ package struct Note: Sendable {
   private static func text(of value: Value) -> String {
     switch value {
     case .hex(let number): quoted(Words.hex(number))
+    case .wide(let bytes): quoted(Words.wide(bytes, separator: ""))
     case .number(let number): String(number)
     case .text(let text): quoted(text)
     case .flag(let flag): flag ? "true" : "false"

@@ -10,6 +10,15 @@ package enum Words {
     return "0x" + String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
   }
 
+  /// A number of any size, its lowest byte first: `0x` and all its digits, in groups of sixteen.
+  package static func wide(_ bytes: [UInt8], separator: String = "_") -> String {
+    let groups = stride(from: 0, to: bytes.count, by: 8).map { start in
+      let group = bytes[start..<min(start + 8, bytes.count)]
+      return Digits.hex(UInt64(littleEndian: group), group.count * 2)
+    }
+    return "0x" + groups.reversed().joined(separator: separator)
+  }
+
   /// The names of the bits that are set, highest first.
   private static func names(_ value: UInt64, _ bits: [(bit: UInt64, name: String)]) -> [String] {
     bits.filter { value >> $0.bit & 1 != 0 }.map { $0.name }
@@ -55,6 +64,51 @@ package enum Words {
   package static func efer(_ value: UInt64) -> String {
     names(value, [(14, "FFXSR"), (12, "SVME"), (11, "NXE"), (10, "LMA"), (8, "LME"), (0, "SCE")])
       .joined(separator: " ")
+  }
+
+  // MARK: x87 FPU and SSE (SDM Vol. 1, "x87 FPU Instruction Execution", "MXCSR Control and Status Register")
+
+  /// The exceptions whose bits are set, lowest first; `end` is E for flags, M for masks.
+  static func floatingPointExceptions(_ bits: UInt64, _ end: String) -> [String] {
+    let letters = ["I", "D", "Z", "O", "U", "P"]
+    return letters.indices.filter { bits >> UInt64($0) & 1 != 0 }.map { letters[$0] + end }
+  }
+
+  /// A field of several bits; nothing if they are clear.
+  private static func field(_ name: String, _ value: UInt64) -> [String] {
+    value == 0 ? [] : ["\(name)=\(value)"]
+  }
+
+  /// The x87 FPU control word.
+  package static func fcw(_ value: UInt64) -> String {
+    var words = field("RC", value >> 10 & 3) + field("PC", value >> 8 & 3)
+    words += floatingPointExceptions(value, "M").reversed()
+    return words.joined(separator: " ")
+  }
+
+  /// The x87 FPU status word.
+  package static func fsw(_ value: UInt64) -> String {
+    var words = names(value, [(15, "B"), (14, "C3")])
+    words.append("TOP=\(value >> 11 & 7)")
+    words += names(value, [(10, "C2"), (9, "C1"), (8, "C0"), (7, "ES"), (6, "SF")])
+    words += floatingPointExceptions(value, "E").reversed()
+    return words.joined(separator: " ")
+  }
+
+  /// The abridged x87 FPU tag word, as `FXSAVE` stores it: the physical registers that are not empty.
+  package static func ftw(_ value: UInt64) -> String {
+    let bits: [(bit: UInt64, name: String)] = [
+      (7, "R7"), (6, "R6"), (5, "R5"), (4, "R4"), (3, "R3"), (2, "R2"), (1, "R1"), (0, "R0"),
+    ]
+    return names(value, bits).joined(separator: " ")
+  }
+
+  package static func mxcsr(_ value: UInt64) -> String {
+    var words = names(value, [(15, "FZ")]) + field("RC", value >> 13 & 3)
+    words += floatingPointExceptions(value >> 7, "M").reversed()
+    words += names(value, [(6, "DAZ")])
+    words += floatingPointExceptions(value, "E").reversed()
+    return words.joined(separator: " ")
   }
 
   // MARK: Paging (SDM Vol. 3, "Paging")

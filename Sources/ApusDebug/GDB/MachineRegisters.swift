@@ -66,8 +66,7 @@ struct MachineRegisters {
   private func readExtended(_ register: RegisterID) -> [UInt8]? {
     let is64 = machine.mode == .long64
     switch register {
-    case .st(let index):
-      return extended.significands[index].littleEndianBytes() + extended.exponents[index].littleEndianBytes()
+    case .st(let index): return extended.st(index).bytes
     case .x87Control: return extended.control.littleEndianBytes()
     case .x87Status: return extended.status.littleEndianBytes()
     case .x87Tag: return fullTag.littleEndianBytes()
@@ -79,8 +78,8 @@ struct MachineRegisters {
       return (is64 ? extended.dataPointer >> 32 : UInt64(extended.dataSelector)).littleEndianBytes()
     case .x87OperandOffset: return (extended.dataPointer & 0xFFFF_FFFF).littleEndianBytes()
     case .x87Opcode: return extended.opcode.littleEndianBytes()
-    case .xmm(let index): return (0..<16).map { extended.vectors[index][$0] }
-    case .ymmHigh(let index): return (16..<32).map { extended.vectors[index][$0] }
+    case .xmm(let index): return extended.vector(index, 0..<16)
+    case .ymmHigh(let index): return extended.vector(index, 16..<32)
     case .mxcsr: return extended.mxcsr.littleEndianBytes()
     default: return nil
     }
@@ -88,14 +87,12 @@ struct MachineRegisters {
 
   /// The tag word of `FSAVE` (SDM Vol. 1, "x87 FPU Tag Word"): 0 valid, 1 zero, 2 special, 3 empty.
   private var fullTag: UInt64 {
-    let top = Int(extended.status >> 11) & 7
     var tag: UInt64 = 0
     for physical in 0..<8 {
-      let index = (physical - top) & 7
       var kind: UInt64 = 3
-      if extended.tag >> UInt8(physical) & 1 != 0 {
-        let exponent = extended.exponents[index] & 0x7FFF
-        let significand = extended.significands[index]
+      if extended.isValid(physical) {
+        let exponent = extended.physical(physical).exponent & 0x7FFF
+        let significand = extended.physical(physical).significand
         kind = exponent == 0 && significand == 0 ? 1 : exponent == 0x7FFF || significand >> 63 == 0 ? 2 : 0
       }
       tag |= kind << UInt64(physical * 2)

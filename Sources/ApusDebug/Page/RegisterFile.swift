@@ -3,11 +3,13 @@ import ApusMachine
 
 /// The registers that a trace follows, as a row of numbers: the page has a name for each, and so knows what changed.
 package enum RegisterFile {
-  private static let general = [
+  /// In the order of the SDM's encoding.
+  static let general = [
     "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
     "r15",
   ]
-  private static let segments = ["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"]
+  /// The six segment registers in the order of the SDM's encoding, LDTR and TR.
+  static let segments = ["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"]
   /// Where RIP is in the row.
   static let rip = 16
 

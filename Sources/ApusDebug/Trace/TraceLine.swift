@@ -35,8 +35,10 @@
     return unsafe Array(UnsafeBufferPointer(start: buffer, count: count))
   }
 
-  /// Begins a line about what an instruction at `rip` did when so many were retired.
-  func begin(_ kind: StaticString, _ instructions: UInt64, _ rip: UInt64, isInner: Bool) {
+  /// Begins a line about what an instruction did when so many were retired. People get its linear address, programs RIP.
+  func begin(
+    _ kind: StaticString, _ instructions: UInt64, rip: UInt64, linear: UInt64, isInner: Bool
+  ) {
     if isJSON {
       append("{\"n\":")
       decimal(instructions)
@@ -50,7 +52,7 @@
     if instructions != columnValue { moveColumn(to: instructions) }
     unsafe (buffer + count).update(from: column, count: columnSize)
     count += columnSize
-    digits(rip, 16)
+    digits(linear, 16)
     append(isInner ? "    " : "  ")
     append(kind)
   }

@@ -74,7 +74,7 @@ package final class Tracer {
 
   private func take(_ events: [TimedEvent]) {
     for event in events {
-      if let addresses = settings.addresses, !addresses.contains(event.rip) { continue }
+      if let addresses = settings.addresses, !addresses.contains(event.linear) { continue }
       guard let last = settings.last else {
         put(event)
         continue
@@ -95,10 +95,12 @@ package final class Tracer {
 
   // MARK: Lines
 
+  private func begin(_ kind: StaticString, _ event: TimedEvent, isInner: Bool) {
+    lines.begin(kind, event.instructions, rip: event.rip, linear: event.linear, isInner: isInner)
+  }
+
   private func put(_ event: TimedEvent) {
-    func begin(_ kind: StaticString) {
-      lines.begin(kind, event.instructions, event.rip, isInner: true)
-    }
+    func begin(_ kind: StaticString) { self.begin(kind, event, isInner: true) }
     switch event.event {
     case .instruction(let start): put(start, event)
     case .memory(let access):
@@ -137,9 +139,7 @@ package final class Tracer {
 
   /// Those of segments, exceptions and modes.
   private func putEvent(_ event: TimedEvent) {
-    func begin(_ kind: StaticString) {
-      lines.begin(kind, event.instructions, event.rip, isInner: true)
-    }
+    func begin(_ kind: StaticString) { self.begin(kind, event, isInner: true) }
     switch event.event {
     case .descriptor(let read):
       begin("descriptor")
@@ -207,7 +207,7 @@ package final class Tracer {
   }
 
   private func put(_ start: InstructionStart, _ event: TimedEvent) {
-    lines.begin(settings.isJSON ? "instruction" : "", event.instructions, event.rip, isInner: false)
+    begin(settings.isJSON ? "instruction" : "", event, isInner: false)
     if settings.isJSON {
       lines.hex("linear", start.linear)
       lines.hex("physical", start.physical)

@@ -13,8 +13,8 @@ package final class Timeline {
 
     /// Instructions retired before it.
     package let instructions: UInt64
-    /// Where that was.
-    package let rip: UInt64
+    /// The linear address where that was.
+    package let linear: UInt64
     package let kind: Kind
     /// The error code that is pushed, if there is one.
     package fileprivate(set) var code: UInt32?
@@ -59,17 +59,18 @@ package final class Timeline {
     case .mode(let change):
       add(
         Entry(
-          instructions: event.instructions, rip: event.rip,
+          instructions: event.instructions, linear: event.linear,
           kind: .mode(from: change.from, to: change.to, fromCPL: change.fromCPL, toCPL: change.toCPL)))
     case .task(let change):
-      add(Entry(instructions: event.instructions, rip: event.rip, kind: .task(selector: change.selector)))
+      add(
+        Entry(instructions: event.instructions, linear: event.linear, kind: .task(selector: change.selector)))
     default: break
     }
   }
 
   private func note(_ delivery: Delivery, _ event: TimedEvent) {
     var entry = Entry(
-      instructions: event.instructions, rip: event.rip,
+      instructions: event.instructions, linear: event.linear,
       kind: .delivery(
         vector: delivery.vector, isExternal: delivery.source == .external,
         isSoftware: delivery.source == .software))
@@ -147,7 +148,7 @@ package struct TimelineView {
       }
       if let rule = entry.rule.text { line.add(": " + rule) }
     }
-    line.add("  at 0x" + String(entry.rip, radix: 16), .faint)
+    line.add("  at 0x" + String(entry.linear, radix: 16), .faint)
     if let handler = entry.handler {
       line.add(" → " + (debugger.symbols.name(of: handler) ?? "0x" + String(handler, radix: 16)), .faint)
     }

@@ -14,12 +14,11 @@ package struct VectorsView {
     count = machine.mode == .long64 ? 16 : 8
   }
 
-  private static let exceptions = ["I", "D", "Z", "O", "U", "P"]
   private static let rounding = ["to nearest", "down", "up", "to zero"]
 
   /// The letters of the exceptions whose bits are set, with something before and after them.
   private static func names(_ bits: UInt64, _ end: String) -> String {
-    let set = exceptions.indices.filter { bits >> UInt64($0) & 1 != 0 }.map { exceptions[$0] + end }
+    let set = Words.floatingPointExceptions(bits, end)
     return set.isEmpty ? "none" : set.joined(separator: " ")
   }
 
@@ -56,30 +55,16 @@ package struct VectorsView {
   }
 
   private var stack: [StyledLine] {
-    let top = Int(registers.status >> 11) & 7
-    return (0..<8).map { index in
-      let (significand, exponent) = (registers.significands[index], registers.exponents[index])
-      let isSame = significand == before.significands[index] && exponent == before.exponents[index]
-      let isValid = registers.tag >> UInt8((top + index) & 7) & 1 != 0
+    (0..<8).map { index in
+      let number = registers.st(index)
+      let isValid = registers.isValid(registers.top + index)
       var line = StyledLine("ST(\(index)) ", .faint)
       line.add(
-        Digits.hex(UInt64(exponent), 4) + " " + Digits.hex(significand, 16), isSame ? .plain : .changed)
-      line.add("  " + (isValid ? Self.decimal(significand, exponent) : "empty"), isValid ? .plain : .faint)
+        Digits.hex(UInt64(number.exponent), 4) + " " + Digits.hex(number.significand, 16),
+        number == before.st(index) ? .plain : .changed)
+      line.add("  " + (isValid ? number.decimal : "empty"), isValid ? .plain : .faint)
       return line
     }
-  }
-
-  /// A number of 80 bits, as a double at most.
-  private static func decimal(_ significand: UInt64, _ exponent: UInt16) -> String {
-    let power = Int(exponent & 0x7FFF)
-    let sign: FloatingPointSign = exponent >> 15 != 0 ? .minus : .plus
-    if power == 0x7FFF {
-      if significand << 1 != 0 { return "NaN" }
-      return sign == .minus ? "-infinity" : "infinity"
-    }
-    if significand == 0 { return sign == .minus ? "-0.0" : "0.0" }
-    let scale = min(max(power - 16383 - 63, -1200), 1200)
-    return "\(Double(sign: sign, exponent: scale, significand: Double(significand)))"
   }
 
   private func vectors(width: Int) -> [StyledLine] {
@@ -98,7 +83,7 @@ package struct VectorsView {
       var line = StyledLine((isWide ? "YMM" : "XMM") + "\(index)", .faint)
       line.pad(to: 6)
       for word in stride(from: isWide ? 24 : 8, through: 0, by: -8) {
-        let (value, old) = (Self.word(registers.vectors[index], word), Self.word(before.vectors[index], word))
+        let (value, old) = (Self.word(registers, index, word), Self.word(before, index, word))
         line.add(Digits.hex(value, 16), value == old ? (value == 0 ? .faint : .plain) : .changed)
         if word > 0 { line.add(" ") }
       }
@@ -107,8 +92,9 @@ package struct VectorsView {
     return lines
   }
 
-  private static func word(_ vector: SIMD32<UInt8>, _ first: Int) -> UInt64 {
-    (0..<8).reduce(0) { $0 | UInt64(vector[first + $1]) << UInt64(8 * $1) }
+  /// Eight bytes of a register.
+  private static func word(_ registers: ExtendedRegisters, _ index: Int, _ first: Int) -> UInt64 {
+    UInt64(littleEndian: registers.vector(index, first..<first + 8))
   }
 
   /// The lines of a pane, from the one with number `first` on.

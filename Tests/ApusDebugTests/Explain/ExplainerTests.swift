@@ -5,17 +5,9 @@ import Foundation
 import Testing
 
 @Suite struct ExplainerTests {
-  /// What is said of the first instructions of a program at 7C00h in real-address mode.
-  private func explain(_ code: [UInt8], steps: Int) throws -> [String] {
-    let debugger = try BuiltInGuestMachine.make(flat: code)
-    var lines: [String] = []
-    for _ in 0..<steps { lines += try Explainer(debugger).step().notes.flatMap { $0.lines() } }
-    return lines
-  }
-
   @Test func flagsHaveReasons() throws {
     // mov al,0x7f; add al,1; sub al,0x80; mov [0x500],al
-    let lines = try explain([0xB0, 0x7F, 0x04, 0x01, 0x2C, 0x80, 0xA2, 0x00, 0x05], steps: 4)
+    let lines = try ExplainedProgram([0xB0, 0x7F, 0x04, 0x01, 0x2C, 0x80, 0xA2, 0x00, 0x05], steps: 4).lines
     let text = lines.joined(separator: "\n")
     #expect(lines[0].hasPrefix("#0  0x00007c00  b0 7f  mov al,0x7f"))
     #expect(text.contains("OF is now 1: the signed result does not fit"), "\(text)")
@@ -34,13 +26,20 @@ import Testing
       0xF4,
     ]
     code += [UInt8](repeating: 0x90, count: 0x20 - code.count) + [0xCF]
-    let lines = try explain(code, steps: 5)
-    let text = lines.joined(separator: "\n")
+    let program = try ExplainedProgram(code, steps: 5)
+    let text = program.lines.joined(separator: "\n")
     #expect(text.contains("delivers vector 33, software interrupt"), "\(text)")
     #expect(text.contains("interrupt vector at 0x84: to 0x0:0x7c20") || text.contains("to 0x0000:0x7c20"))
     #expect(text.contains("writes 2 bytes at 0x96ffa: 0x7c11"))
     #expect(text.contains("handler at 0x0000:0x7c20, CPL 0"))
+    // What the delivery changes is in its own lines, the last of INT.
+    #expect(
+      program.lines(of: 3).suffix(3) == [
+        "    handler at 0x0000:0x7c20, CPL 0", "    rsp was 0x7000, is 0x6ffa",
+        "    rip was 0x7c11, is 0x7c20",
+      ])
     #expect(text.contains("cf  iret"))
+    #expect(program.lines(of: 4).last == "  rsp was 0x6ffa, is 0x7000")
   }
 
   /// The teaching guest's page fault: the walk, the exception and its delivery, with the rule that failed.
@@ -68,6 +67,9 @@ import Testing
     #expect(text.contains("delivers vector 14 (#PF), fault, with error code 0x0"))
     #expect(text.contains("64-bit interrupt gate"))
     #expect(text.contains("handler at 0x0008:0x"))
+    // The exception sets CR2, its delivery the rest.
+    #expect(text.contains("\n  cr2 was 0x0, is 0x10\n  delivers vector 14"), "\(text)")
+    #expect(text.contains("\n    rsp was 0x") && !text.contains("\n  rsp was 0x"), "\(text)")
     for note in notes {
       #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(note.json.utf8)) }
     }

@@ -26,9 +26,35 @@ import Testing
   @Test func instructionsAreWritten() throws {
     let lines = try trace(2000) { $0.kinds = .instructions }
     #expect(lines.count == 2000)
-    #expect(
-      lines[0] == "           0 000000000000fff0    jmp 0xf006  <reset>" || lines[0].contains("jmp"),
-      "\(lines[0])")
+    // Of code in real-address mode, too, it is the linear address that is shown.
+    #expect(lines[0] == "           0 00000000fffffff0    jmp 0xfffff004  <reset>")
+  }
+
+  /// A far jump to a segment with another base, which is told while CS is already the new one, and what follows it.
+  @Test func linesHaveLinearAddresses() throws {
+    // mov sp,0x7000; jmp 0x1000:0x20; ... at 10020h: push cs; int 0x21
+    var code: [UInt8] = [0xBC, 0x00, 0x70, 0xEA, 0x20, 0x00, 0x00, 0x10]
+    code += [UInt8](repeating: 0x90, count: 0x10020 - 0x7C00 - code.count) + [0x0E, 0xCD, 0x21]
+    let debugger = try BuiltInGuestMachine.make(flat: code)
+    var settings = TraceSettings()
+    settings.kinds = .all
+    var bytes: [UInt8] = []
+    let tracer = Tracer(debugger.machine, settings, SymbolTable()) { bytes += $0 }
+    _ = debugger.machine.run(instructions: 5)
+    tracer.finish()
+    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { String($0) }
+    func column(_ text: String) -> [String] {
+      lines.filter { $0.contains(text) }.map { String($0.split(separator: " ")[1]) }
+    }
+    #expect(column("jmp 0x1000:0x20") == ["0000000000007c03"])
+    #expect(column("segment  cs selector=1000") == ["0000000000007c03"])
+    #expect(column("push cs") == ["0000000000010020"])
+    #expect(column("int 0x21") == ["0000000000010021"])
+    // All of the delivery is what INT does.
+    for text in ["deliver vector=33", "gate", "segment  cs selector=9fc0", "handler"] {
+      #expect(column(text) == ["0000000000010021"], "\(text): \(lines)")
+    }
+    #expect(column("cli") == ["000000000009fc10"])
   }
 
   @Test func windowsAndFiltersCount() throws {
