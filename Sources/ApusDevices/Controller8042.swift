@@ -159,9 +159,12 @@ package final class Controller8042: BytePortDevice {
 
   /// Command byte: bit 0 enables IRQ1 for the output buffer, bit 1 IRQ12 for auxiliary data in it.
   private func driveInterrupts(at now: VirtualTime) {
-    IRQ1.set(isOutputFull && !isOutputAuxiliary && RAM[0].bit(0), at: now)
-    IRQ12.set(isOutputFull && isOutputAuxiliary && RAM[0].bit(1), at: now)
+    IRQ1.set(assertsIRQ1, at: now)
+    IRQ12.set(assertsIRQ12, at: now)
   }
+
+  private var assertsIRQ1: Bool { isOutputFull && !isOutputAuxiliary && RAM[0].bit(0) }
+  private var assertsIRQ12: Bool { isOutputFull && isOutputAuxiliary && RAM[0].bit(1) }
 
   // MARK: Ports
 
@@ -338,5 +341,43 @@ package final class Controller8042: BytePortDevice {
       }
       arrival = try reader.read()
     }
+  }
+}
+
+// MARK: For people
+
+extension Controller8042 {
+  /// The controller; keyboard and mouse describe themselves.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("8042")
+    description.add(
+      "status", status,
+      bits: ["OBF", "IBF", "system flag", "command", "not inhibited", "AUXB", "time-out", "parity error"])
+    description.add(
+      "command byte", RAM[0],
+      bits: [
+        "keyboard interrupt", "auxiliary interrupt", "system flag", "", "disable keyboard",
+        "disable auxiliary device", "keyboard translate",
+      ])
+    description.add(
+      "output buffer", outputBuffer,
+      !isOutputFull ? "empty" : isOutputAuxiliary ? "full, from the auxiliary device" : "full")
+    description.add(
+      "output port", outputPort,
+      bits: [
+        "not reset", "A20", "auxiliary data", "auxiliary clock low", "IRQ1", "IRQ12", "keyboard clock low",
+        "keyboard data",
+      ])
+    if pending != 0 {
+      description.add("input buffer", "waits for the data of \(DeviceDescription.hex(pending))")
+    }
+    if !replies.isEmpty {
+      let bytes = replies.map { UInt8(truncatingIfNeeded: $0) }
+      description.add("answers", DeviceDescription.list(bytes))
+    }
+    if arrival != .never { description.add("next byte", "comes at \(arrival) ns") }
+    description.add(
+      "pins", "IRQ1 \(assertsIRQ1 ? "high" : "low"), IRQ12 \(assertsIRQ12 ? "high" : "low")")
+    return description
   }
 }

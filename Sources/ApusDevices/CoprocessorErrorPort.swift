@@ -40,3 +40,14 @@ package final class CoprocessorErrorPort: BytePortDevice {
     }
   }
 }
+
+// MARK: For people
+
+extension CoprocessorErrorPort {
+  /// The latch.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("coprocessor error")
+    description.add("FERR# latch", isLatched ? "set, IRQ13 high" : "clear, IRQ13 low")
+    return description
+  }
+}

@@ -188,9 +188,14 @@ package final class DMA8237Pair: BytePortDevice {
   /// The byte address of a channel's address register: A16 upwards come from the page register, of which the
   /// word channels leave bit 0 unused.
   private func physical(_ number: Int, _ address: UInt16) -> UInt64 {
-    let registers: [Int] = [7, 3, 1, 2, 15, 11, 9, 10]
-    let page = UInt64(pages[registers[number]])
+    let page = UInt64(pageRegister(number))
     return number < 4 ? page << 16 | UInt64(address) : (page & 0xFE) << 16 | UInt64(address) << 1
+  }
+
+  /// A channel's page register.
+  private func pageRegister(_ number: Int) -> UInt8 {
+    let registers: [Int] = [7, 3, 1, 2, 15, 11, 9, 10]
+    return pages[registers[number]]
   }
 
   // MARK: State
@@ -342,5 +347,75 @@ struct DMA8237 {
     reachedTC = try reader.read()
     guard (mask | request | lines | reachedTC) & 0xF0 == 0 else { throw reader.invalid("mask") }
     isUpper = try reader.readBool("isUpper")
+  }
+}
+
+// MARK: For people
+
+extension DMA8237Pair {
+  /// The registers of both controllers, and of the channels that something has been done to.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("8237A pair")
+    for (number, controller) in controllers.enumerated() {
+      controller.describe("controller \(number + 1)", firstChannel: number * 4, into: &description)
+    }
+    var untouched: [String] = []
+    for number in 0..<8 {
+      let (controller, place) = (controllers[number / 4], number & 3)
+      guard controller.isTouched(place) || pageRegister(number) != 0 else {
+        untouched.append("\(number)")
+        continue
+      }
+      let channel = controller.channels[place]
+      description.add("channel \(number)", controller.modes(place).joined(separator: ", "))
+      let values = [channel.address, channel.count, channel.baseAddress, channel.baseCount].map {
+        DeviceDescription.hex($0)
+      }
+      description.add(
+        "",
+        "current address \(values[0]), count \(values[1]); base address \(values[2]), count \(values[3])")
+      let start = UInt32(truncatingIfNeeded: physical(number, channel.address))
+      description.add(
+        "", "page \(DeviceDescription.hex(pageRegister(number))), physical \(DeviceDescription.hex(start))")
+    }
+    if !untouched.isEmpty { description.add("channels at rest", untouched.joined(separator: " ")) }
+    return description
+  }
+}
+
+extension DMA8237 {
+  /// Whether a channel is not as after a reset.
+  fileprivate func isTouched(_ number: Int) -> Bool {
+    let channel = channels[number]
+    let registers = channel.baseAddress | channel.baseCount | channel.address | channel.count
+    return registers != 0 || channel.mode != 0 || !mask.bit(number) || (request | lines).bit(number)
+  }
+
+  /// The mode of a channel, and what keeps it or makes it go.
+  fileprivate func modes(_ number: Int) -> [String] {
+    let mode = channels[number].mode
+    var modes = [["demand", "single", "block", "cascade"][Int(mode.bits(7, 6))] + " mode"]
+    modes.append(["verify", "write", "read", "illegal"][Int(mode.bits(3, 2))] + " transfer")
+    if mode.bit(5) { modes.append("address decrement") }
+    if mode.bit(4) { modes.append("autoinitialization") }
+    if mask.bit(number) { modes.append("masked") }
+    if lines.bit(number) { modes.append("DREQ") }
+    if request.bit(number) { modes.append("software request") }
+    return modes
+  }
+
+  fileprivate func describe(_ name: String, firstChannel: Int, into description: inout DeviceDescription) {
+    description.add(
+      "\(name) command", command,
+      bits: [
+        "memory-to-memory", "channel 0 address hold", "controller disable", "compressed timing",
+        "rotating priority", "extended write", "DREQ active low", "DACK active high",
+      ])
+    let numbers = firstChannel..<(firstChannel + 4)
+    description.add(
+      "\(name) status", (request | lines) << 4 | reachedTC,
+      bits: numbers.map { "TC\($0)" } + numbers.map { "request \($0)" })
+    description.add("\(name) mask", mask, bits: numbers.map { "channel \($0)" })
+    description.add("\(name) flip-flop", isUpper ? "upper byte next" : "lower byte next")
   }
 }

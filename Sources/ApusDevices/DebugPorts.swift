@@ -99,3 +99,23 @@ package final class POSTCodePort: BytePortDevice {
     try reader.section(name, newest: 1) { (reader, _) throws(StateError) in code = try reader.read() }
   }
 }
+
+// MARK: For people
+
+extension DebugExit {
+  /// Whether the guest has asked for its end.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("debug exit")
+    description.add("value", value.map { DeviceDescription.hex($0) } ?? "not written")
+    return description
+  }
+}
+
+extension POSTCodePort {
+  /// The last code.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("POST code")
+    description.add("port 80h", code, "")
+    return description
+  }
+}

@@ -319,3 +319,17 @@ package final class FirmwareConfiguration: Device {
     }
   }
 }
+
+// MARK: For people
+
+extension FirmwareConfiguration {
+  /// What is selected.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("firmware configuration")
+    description.add("selector", selector, selected == nil ? "no such item" : "")
+    description.add("offset", "\(offset) of \(selected.map { entries[$0].count } ?? 0) bytes")
+    description.add("DMA address, upper half", upperAddress, "")
+    description.add("items", "\(keys.count)")
+    return description
+  }
+}

@@ -35,6 +35,23 @@ package final class HPET: Device, LineSink {
     var is32Bit: Bool { configuration.bit(8) }
     var route: Int { Int(configuration.bits(13, 9)) }
     var mask: UInt64 { is32Bit ? 0xFFFF_FFFF : .max }
+
+    /// Goes on to cycle `present`. Says whether there was a match on the way; several count as one.
+    mutating func pass(to present: UInt64) -> Bool {
+      guard next <= present, next != .max else { return false }
+      let step = period & mask
+      if isPeriodic && step != 0 {
+        let following = present.later(by: step - (present - next) % step)
+        comparator = (comparator &+ (following &- next)) & mask
+        next = following
+      } else if is32Bit {
+        // "the timer will generate an additional interrupt when the main counter wraps around".
+        next = present.later(by: (1 << 32) - (present - next) % (1 << 32))
+      } else {
+        next = .max
+      }
+      return true
+    }
   }
 
   private static let writableConfiguration: UInt64 = 0x3F4E
@@ -108,20 +125,7 @@ package final class HPET: Device, LineSink {
     guard isRunning else { return }
     let present = cycle(now)
     for index in timers.indices {
-      let timer = timers[index]
-      guard timer.next <= present, timer.next != .max else { continue }
-      let period = timer.period & timer.mask
-      if timer.isPeriodic && period != 0 {
-        let next = present.later(by: period - (present - timer.next) % period)
-        timers[index].comparator = (timer.comparator &+ (next &- timer.next)) & timer.mask
-        timers[index].next = next
-      } else if timer.is32Bit {
-        // "the timer will generate an additional interrupt when the main counter wraps around".
-        timers[index].next = present.later(by: (1 << 32) - (present - timer.next) % (1 << 32))
-      } else {
-        timers[index].next = .max
-      }
-      fire(index, at: now)
+      if timers[index].pass(to: present) { fire(index, at: now) }
     }
   }
 
@@ -214,13 +218,17 @@ package final class HPET: Device, LineSink {
     case 0x100..<(0x100 + 0x20 * UInt64(HPET.timerCount)):
       let timer = timers[Int((offset - 0x100) >> 5)]
       switch offset & 0x1F {
-      // Periodic (4) and 64-bit (5) capable; VAL_SET reads as zero.
-      case 0x00: return timer.configuration & ~(1 << 6) | 0x30 | UInt64(routeMask) << 32
+      case 0x00: return register(timer)
       case 0x08: return timer.comparator & timer.mask
       default: return 0
       }
     default: return 0
     }
+  }
+
+  /// Tn_CONF: periodic (4) and 64-bit (5) capable; VAL_SET reads as zero.
+  private func register(_ timer: Timer) -> UInt64 {
+    timer.configuration & ~(1 << 6) | 0x30 | UInt64(routeMask) << 32
   }
 
   /// Takes aligned writes of 4 and 8 bytes; the specification leaves others undefined, and they are ignored.
@@ -323,5 +331,49 @@ package final class HPET: Device, LineSink {
       }
       driven = levels
     }
+  }
+}
+
+// MARK: For people
+
+extension HPET {
+  /// The registers as they are at `now`.
+  package func description(at now: VirtualTime) -> DeviceDescription {
+    var description = DeviceDescription("HPET")
+    description.add("GCAP_ID", Self.capabilities, "\(Self.timerCount) timers, \(Self.period) fs a count")
+    description.add("GEN_CONF", configuration, bits: ["ENABLE_CNF", "LEG_RT_CNF"])
+    // Timers that interrupt nobody are brought up to date when a register is read.
+    let present = cycle(now)
+    var (timers, status) = (self.timers, self.status)
+    for index in timers.indices where isRunning {
+      if timers[index].pass(to: present) && timers[index].isLevel { status.setBit(index, true) }
+    }
+    description.add("GINTR_STS", status, bits: (0..<Self.timerCount).map { "T\($0)_INT_STS" })
+    description.add("MAIN_CNT", mainCounter(at: now), isRunning ? "counts" : "halted")
+    for (index, timer) in timers.enumerated() {
+      description.add(
+        "T\(index)_CONF", register(timer),
+        bits: [
+          "", "INT_TYPE_CNF", "INT_ENB_CNF", "TYPE_CNF", "PER_INT_CAP", "SIZE_CAP", "", "", "32MODE_CNF",
+        ])
+      description.add("", modes(index, timer).joined(separator: ", "))
+      var matches = ""
+      if isRunning && timer.next != .max { matches = "matches in \(timer.next &- present) counts" }
+      description.add("T\(index)_COMP", timer.comparator & timer.mask, matches)
+    }
+    return description
+  }
+
+  private func modes(_ index: Int, _ timer: Timer) -> [String] {
+    var modes = [timer.isPeriodic ? "periodic, every \(timer.period & timer.mask) counts" : "one-shot"]
+    modes.append(timer.isLevel ? "level" : "edge")
+    modes.append(timer.isEnabled ? "enabled" : "disabled")
+    switch outputBit(index) ?? -1 {
+    case Self.legacyPITBit: modes.append("IRQ0")
+    case Self.legacyRTCBit: modes.append("IRQ8")
+    case -1: modes.append("no route")
+    case let route: modes.append("I/O APIC input \(route)")
+    }
+    return modes
   }
 }

@@ -116,3 +116,25 @@ struct MSIX {
     for i in pending.indices { pending[i] = try r.readBool("pending") }
   }
 }
+
+// MARK: For people
+
+extension MSIX {
+  /// Whether messages are sent, and which vectors wait.
+  func text(_ configuration: PCIConfiguration) -> String {
+    var words = ["\(vectors) vectors", isEnabled(configuration) ? "enabled" : "disabled"]
+    if configuration[capability + 3].bit(6) { words.append("function mask") }
+    for vector in pending.indices {
+      var text = "vector \(vector)"
+      if pending[vector] { text += " pending" }
+      if table[4 * vector + 3].bit(0) {
+        text += " masked"
+      } else {
+        let target = UInt64(table[4 * vector + 1]) << 32 | UInt64(table[4 * vector])
+        text += " \(DeviceDescription.hex(table[4 * vector + 2])) to \(DeviceDescription.hex(target))"
+      }
+      words.append(text)
+    }
+    return words.joined(separator: ", ")
+  }
+}

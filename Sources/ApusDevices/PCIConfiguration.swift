@@ -231,6 +231,8 @@ package protocol PCIFunction: Device {
   func claimsPort(_ port: UInt16) -> Bool
   /// Sets up device-specific registers as firmware leaves them for an operating system.
   func initializeAsFirmware(at now: VirtualTime)
+  /// What there is beside the configuration space, for people.
+  var descriptions: [DeviceDescription] { get }
 }
 
 extension PCIFunction {
@@ -246,4 +248,44 @@ extension PCIFunction {
   ) {}
   package func claimsPort(_ port: UInt16) -> Bool { false }
   package func initializeAsFirmware(at now: VirtualTime) {}
+  package var descriptions: [DeviceDescription] { [] }
+}
+
+// MARK: For people
+
+extension PCIConfiguration {
+  /// The header, in rows that belong to the function at `place`.
+  func describe(_ name: String, at place: String, into description: inout DeviceDescription) {
+    func word(_ offset: Int) -> UInt16 { UInt16(truncatingIfNeeded: read(offset, width: 2)) }
+    let classCode = [self[0x0B], self[0x0A], self[0x09]].map { DeviceDescription.hex($0) }
+    let identification = "vendor \(DeviceDescription.hex(word(0))), device \(DeviceDescription.hex(word(2)))"
+    description.add(place, "\(name), \(identification), class \(classCode.joined(separator: " "))")
+    description.add(
+      "", word(Self.command),
+      bits: [
+        "I/O", "memory", "bus master", "special cycles", "MWI", "VGA snoop", "PERR#", "", "SERR#",
+        "fast back-to-back", "INTx# disabled",
+      ])
+    for index in 0..<6 {
+      let register = read(0x10 + 4 * index, width: 4)
+      switch bars[index] {
+      case .none: continue
+      case .io(let size): addBAR(index, "I/O", register & ~3, size, into: &description)
+      case .memory(let size): addBAR(index, "memory", register & ~0xF, size, into: &description)
+      }
+    }
+    if romSize != 0 {
+      let base = DeviceDescription.hex(read(0x30, width: 4) & ~0x7FF)
+      description.add("", "ROM at \(base), \(romSize) bytes" + (romRange == nil ? ", not decoded" : ""))
+    }
+  }
+
+  private func addBAR(
+    _ index: Int, _ kind: String, _ base: UInt32, _ size: UInt32, into description: inout DeviceDescription
+  ) {
+    description.add(
+      "",
+      "BAR\(index) \(kind) at \(DeviceDescription.hex(base)), \(size) bytes"
+        + (range(ofBAR: index) == nil ? ", not decoded" : ""))
+  }
 }

@@ -292,3 +292,39 @@ package final class PCIHost: Device, LineSink {
     rebuildMappings()
   }
 }
+
+// MARK: For people
+
+extension PCIHost {
+  /// The bus, and whatever its functions have to say of themselves, in the order of their numbers.
+  package var descriptions: [DeviceDescription] {
+    var bus = DeviceDescription("PCI bus 0")
+    var others: [DeviceDescription] = []
+    bus.add("CONFADD", address, address.bit(31) ? selectedRegister : "disabled")
+    bus.add("RST_CNT", resetControl, bits: ["", "SRST", "RCPU"])
+    for (index, function) in functions.enumerated() {
+      guard let function else { continue }
+      let (slot, number) = (UInt8(truncatingIfNeeded: index >> 3), index & 7)
+      let place = "00:" + String(DeviceDescription.hex(slot).dropLast()) + ".\(number)"
+      let configuration = function.configuration
+      configuration.describe(function.name, at: place, into: &bus)
+      let pin = Int(configuration[PCIConfiguration.interruptPin])
+      if (1...4).contains(pin) {
+        let names = ["A", "B", "C", "D"]
+        let pirq = names[Self.pirq(slot: index >> 3, pin: pin)]
+        let line = DeviceDescription.hex(configuration[PCIConfiguration.interruptLine])
+        var wire = "INT\(names[pin - 1])# to PIRQ\(pirq)#, Interrupt Line \(line)"
+        if interrupts[index] { wire += ", asserted" }
+        bus.add("", wire)
+      }
+      others += function.descriptions
+    }
+    return [bus] + others
+  }
+
+  private var selectedRegister: String {
+    let (bus, slot, number) = (address.bits(23, 16), address.bits(15, 11), address.bits(10, 8))
+    return "bus \(bus), device \(slot), function \(number), register "
+      + DeviceDescription.hex(UInt8(truncatingIfNeeded: address & 0xFC))
+  }
+}

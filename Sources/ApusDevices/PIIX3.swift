@@ -77,6 +77,31 @@ package final class I440FX: PCIFunction {
   }
 }
 
+// MARK: For people
+
+extension I440FX {
+  package var descriptions: [DeviceDescription] {
+    var description = DeviceDescription("82441FX")
+    for (number, offset) in Self.PAM.enumerated() {
+      let register = configuration[offset]
+      var halves: [String] = []
+      // PAM0 has an upper half only, for the BIOS area; the others steer 16 KiB each half.
+      let start: UInt32 = number == 0 ? 0xEC000 : 0xB8000 + 0x8000 * UInt32(number)
+      if number > 0 { halves.append(Self.attributes(register, start)) }
+      halves.append(Self.attributes(register >> 4, start + 0x4000))
+      description.add("PAM\(number)", register, halves.joined(separator: ", "))
+    }
+    description.add("SMRAM", configuration[0x72], bits: ["", "", "", "G_SMRAME", "D_LCK", "D_CLS", "D_OPEN"])
+    return [description]
+  }
+
+  /// RE and WE of half a PAM register: accesses that go to DRAM.
+  private static func attributes(_ bits: UInt8, _ start: UInt32) -> String {
+    let modes = bits & 3 == 0 ? ["PCI"] : DeviceDescription.set(bits, ["RE", "WE"])
+    return DeviceDescription.hex(start) + " " + modes.joined(separator: " ")
+  }
+}
+
 /// The ISA bridge of Intel's PIIX3, as function 00:01.0: the router between PIRQA#–PIRQD# and the
 /// interrupt controllers. Its line inputs 0–3 are PIRQA#–PIRQD#.
 ///
@@ -178,5 +203,20 @@ package final class PIIX3: PCIFunction, LineSink {
       for i in 0..<4 { levels[i] = try r.readBool("levels") }
       driven = try r.read(UInt16.self) & Self.routable
     }
+  }
+}
+
+extension PIIX3 {
+  package var descriptions: [DeviceDescription] {
+    var description = DeviceDescription("82371SB")
+    for (input, name) in ["PIRQRCA", "PIRQRCB", "PIRQRCC", "PIRQRCD"].enumerated() {
+      let register = configuration[Self.PIRQRC + input]
+      let number = register & 0x0F
+      let route =
+        register.bit(7)
+        ? "routing disabled" : Self.routable.bit(Int(number)) ? "IRQ\(number)" : "reserved"
+      description.add(name, register, route + (levels[input] ? ", asserted" : ""))
+    }
+    return [description]
   }
 }

@@ -144,15 +144,19 @@ package final class PIT8254: BytePortDevice {
     switch port {
     case 0x40...0x42:
       return counters[Int(port & 3)].read(at: synced)
-    case 0x61:
-      // The refresh toggle changes every 15.09 us, 18 clocks, as the PC's counter 1 made it; chip sets
-      // derive it from a fixed refresh rate.
-      let refresh: UInt8 = (synced / 18).bit(0) ? 0x10 : 0
-      let out2: UInt8 = counters[2].out(at: synced) ? 0x20 : 0
-      return portB | refresh | out2 | errors
+    case 0x61: return statusB(counters[2], at: synced)
     default:
       return 0xFF  // the control register cannot be read
     }
+  }
+
+  /// What port 61h reads as with counter 2 at `clock`.
+  private func statusB(_ counter2: Counter8254, at clock: UInt64) -> UInt8 {
+    // The refresh toggle changes every 15.09 us, 18 clocks, as the PC's counter 1 made it; chip sets
+    // derive it from a fixed refresh rate.
+    let refresh: UInt8 = (clock / 18).bit(0) ? 0x10 : 0
+    let out2: UInt8 = counter2.out(at: clock) ? 0x20 : 0
+    return portB | refresh | out2 | errors
   }
 
   package func writeByte(_ port: UInt16, _ value: UInt8, at now: VirtualTime) {
@@ -228,9 +232,16 @@ extension PIT8254 {
     for (number, counter) in counters.enumerated() {
       counter.describe("counter \(number)", at: clock, into: &description)
     }
+    var counter2 = counters[2]
+    counter2.advance(to: clock)
     description.add(
-      "port 61h", portB | errors,
-      bits: ["counter 2 gate", "speaker data", "SERR# off", "IOCHK# off", "", "", "IOCHK#", "SERR#"])
+      "port 61h", statusB(counter2, at: clock),
+      bits: [
+        "counter 2 gate", "speaker data", "SERR# off", "IOCHK# off", "refresh toggle", "OUT2", "IOCHK#",
+        "SERR#",
+      ])
+    let isHeard = portB.bit(1) && counter2.nextTransition(after: clock) != nil
+    description.add("speaker", !portB.bit(1) ? "off" : isHeard ? "follows OUT2" : "on, silent")
     return description
   }
 }

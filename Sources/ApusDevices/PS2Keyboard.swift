@@ -184,6 +184,28 @@ package struct PS2Keyboard {
   }
 }
 
+// MARK: For people
+
+extension PS2Keyboard {
+  /// Settings and what is on its way.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("PS/2 keyboard")
+    description.add("scanning", isEnabled ? "enabled" : "disabled")
+    description.add("scan code set", "\(scanCodeSet)")
+    description.add("LEDs", LEDs, bits: ["scroll lock", "num lock", "caps lock"])
+    // "Set Typematic Rate/Delay": the period is (8 + A) * 2^B * 4.17 ms, A in bits 2:0 and B in 4:3.
+    let period = Int(8 + typematic.bits(2, 0)) << Int(typematic.bits(4, 3))
+    let tenths = (2400 + period / 2) / period
+    let delay = 250 * (1 + Int(typematic.bits(6, 5)))
+    description.add("typematic", typematic, "\(tenths / 10).\(tenths % 10) a second after \(delay) ms")
+    if pending != 0 { description.add("command", pending, "waits for its parameter") }
+    description.add("answers", DeviceDescription.list(replies))
+    description.add("buffer", "\(codes.count) of \(Self.bufferSize) bytes: " + DeviceDescription.list(codes))
+    description.add("last byte sent", lastSent, "")
+    return description
+  }
+}
+
 /// The 8042's translation of scan code set 2 into set 1 (IBM AT Technical Reference, "Keyboard",
 /// "Scan Code Translation").
 package enum ScanCodeTranslation {

@@ -243,3 +243,24 @@ package struct PS2Mouse {
     nextReport = try reader.read()
   }
 }
+
+// MARK: For people
+
+extension PS2Mouse {
+  /// Settings and what is on its way.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("PS/2 mouse")
+    let kinds: [UInt8: String] = [0: "standard mouse", 3: "IntelliMouse", 4: "IntelliMouse Explorer"]
+    description.add("device ID", deviceID, kinds[deviceID] ?? "")
+    description.add(
+      "status", statusByte,
+      bits: ["right button", "middle button", "left button", "", "scaling 2:1", "enabled", "remote mode"])
+    description.add("mode", isWrapping ? "wrap" : isRemote ? "remote" : "stream")
+    description.add("sample rate", "\(sampleRate) reports a second")
+    description.add("resolution", resolution, "\(1 << Int(resolution & 3)) counts a millimetre")
+    description.add("counts to report", "x \(x), y \(y), wheel \(wheel)")
+    if pending != 0 { description.add("command", pending, "waits for its parameter") }
+    description.add("output", DeviceDescription.list(output))
+    return description
+  }
+}

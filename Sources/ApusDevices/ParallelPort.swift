@@ -119,3 +119,25 @@ package final class ParallelPort: BytePortDevice {
     }
   }
 }
+
+// MARK: For people
+
+extension ParallelPort {
+  /// The registers and the printer.
+  package var description: DeviceDescription {
+    var description = DeviceDescription(name)
+    description.add("base port", base, "")
+    description.add("data", data, "")
+    description.add("status", status, bits: ["", "", "", "ERROR#", "SLCT", "PE", "ACK#", "BUSY#"])
+    description.add(
+      "control", control,
+      bits: ["STROBE", "AUTO FEED", "INIT#", "SELECT IN", "interrupt enable", "direction in"])
+    guard sink != nil else {
+      description.add("printer", "none")
+      return description
+    }
+    let states: [Printer: String] = [.idle: "idle", .busy: "busy", .acknowledging: "acknowledges"]
+    description.add("printer", control.bit(2) ? states[printer] ?? "" : "is initialised")
+    return description
+  }
+}

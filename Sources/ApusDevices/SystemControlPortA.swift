@@ -46,3 +46,14 @@ package final class SystemControlPortA: BytePortDevice {
     }
   }
 }
+
+// MARK: For people
+
+extension SystemControlPortA {
+  /// Port 92h.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("system control port A")
+    description.add("port 92h", register, bits: ["FAST_INIT", "FAST_A20"])
+    return description
+  }
+}

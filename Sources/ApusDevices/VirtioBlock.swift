@@ -193,3 +193,19 @@ package final class VirtioBlock: VirtioBackend {
     return durable ? flush() : .ok
   }
 }
+
+// MARK: For people
+
+extension VirtioBlock {
+  /// VIRTIO 1.2, "Block Device", "Feature bits", without VIRTIO_BLK_F_.
+  package var featureNames: [String] {
+    [
+      "", "SIZE_MAX", "SEG_MAX", "", "GEOMETRY", "RO", "BLK_SIZE", "", "", "FLUSH", "TOPOLOGY", "CONFIG_WCE",
+      "MQ", "DISCARD", "WRITE_ZEROES",
+    ]
+  }
+
+  package func describe(into description: inout DeviceDescription) {
+    description.add("block device", "\(store.sectorCount) sectors" + (store.isReadOnly ? ", read-only" : ""))
+  }
+}

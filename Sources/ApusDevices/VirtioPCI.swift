@@ -15,6 +15,10 @@ package protocol VirtioBackend: AnyObject {
   /// Serves one request of `queue` under the negotiated features. Returns the bytes written to the chain,
   /// or nil if the request cannot be answered: the device then needs a reset.
   func serve(_ chain: VirtioChain, queue: Int, features: UInt64, _ memory: any DMAMemory) -> UInt32?
+  /// The names of the device's own feature bits from bit 0 on, for people; "" where there is none.
+  var featureNames: [String] { get }
+  /// What the transport does not know of the device, for people.
+  func describe(into description: inout DeviceDescription)
 }
 
 /// A modern virtio device on PCI: the transport, with one backend behind it.
@@ -421,5 +425,44 @@ package final class VirtioPCI: PCIFunction {
       asserted = try r.readBool("asserted")
       for i in queues.indices { try queues[i].restore(from: &r) }
     }
+  }
+}
+
+// MARK: For people
+
+extension VirtioPCI {
+  package var descriptions: [DeviceDescription] { [description] }
+
+  /// Status, features and queues. What waits in a queue is read from the guest's memory.
+  package var description: DeviceDescription {
+    var description = DeviceDescription(name)
+    backend.describe(into: &description)
+    description.add(
+      "device_status", status,
+      bits: [
+        "ACKNOWLEDGE", "DRIVER", "DRIVER_OK", "FEATURES_OK", "", "", "DEVICE_NEEDS_RESET", "FAILED",
+      ])
+    var names = backend.featureNames
+    while names.count < 33 { names.append("") }
+    for (bit, name) in [(28, "INDIRECT_DESC"), (29, "EVENT_IDX"), (32, "VERSION_1")] { names[bit] = name }
+    description.add("device_feature", offeredFeatures, bits: names)
+    description.add("driver_feature", driverFeatures, bits: names)
+    description.add("ISR status", isr, bits: ["queue", "configuration"])
+    description.add("INTA#", asserted ? "asserted" : "deasserted")
+    if let msix { description.add("MSI-X", msix.text(configuration)) }
+    description.add("config_msix_vector", Self.text(ofVector: configurationVector))
+    description.add("queue_select", "\(queueSelect)")
+    for (number, queue) in queues.enumerated() {
+      var words = ["\(queue.size) entries", queue.isEnabled ? "enabled" : "disabled"]
+      words.append(Self.text(ofVector: queue.vector))
+      if notified.bit(number) { words.append("notified") }
+      description.add("queue \(number)", words.joined(separator: ", "))
+      queue.describe(memory, into: &description)
+    }
+    return description
+  }
+
+  private static func text(ofVector vector: UInt16) -> String {
+    vector == Virtqueue.noVector ? "no vector" : "vector \(vector)"
   }
 }

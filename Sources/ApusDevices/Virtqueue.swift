@@ -240,3 +240,19 @@ struct Virtqueue {
     size != 0 && size <= maximumSize && size & (size - 1) == 0
   }
 }
+
+// MARK: For people
+
+extension Virtqueue {
+  func describe(_ memory: any DMAMemory, into description: inout DeviceDescription) {
+    description.add("queue_desc", descriptorArea, "")
+    description.add("queue_driver", driverArea, "")
+    description.add("queue_device", deviceArea, "")
+    var indices = "next available \(nextAvailable), next used \(nextUsed)"
+    if isEnabled {
+      // A ring that is wrong is the driver's error, and told of as soon as the queue is served.
+      indices += (try? waiting(memory)).map { ", \($0) waiting" } ?? ", no valid available ring"
+    }
+    description.add("indices", indices)
+  }
+}

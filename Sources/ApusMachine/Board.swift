@@ -30,13 +30,17 @@ package final class Board {
   let dma: DMA8237Pair
   let floppy: FloppyController82077AA
   let parallel: ParallelPort
+  let portA: SystemControlPortA
   let coprocessorError: CoprocessorErrorPort
+  let postCode = POSTCodePort()
   /// What firmware reads of the machine's configuration; nil for a machine without.
   private(set) var firmware: FirmwareConfiguration?
   package let power: PowerManagement
   package let pci: PCIHost
   package let vga: VGA?
   let debugExit: DebugExit
+  /// Whether the debug exit answers at some port.
+  private(set) var hasDebugExit = false
 
   /// In the order of attachment, in which they are reset, run and saved.
   var devices: [any Device] = []
@@ -86,7 +90,7 @@ package final class Board {
     // Input, reset and power.
     keyboard = Controller8042(
       IRQ1: fabric.line(1), IRQ12: fabric.line(12), A20: pins.line(.A20), reset: pins.line(.reset))
-    let portA = SystemControlPortA(A20: pins.line(.A20), reset: pins.line(.reset))
+    portA = SystemControlPortA(A20: pins.line(.A20), reset: pins.line(.reset))
     power = PowerManagement(
       sci: fabric.line(9), hardReset: pins.line(.reset), softReset: pins.line(.reset),
       powerOff: pins.line(.powerOff))
@@ -123,16 +127,14 @@ package final class Board {
     firmware = try firmwareConfiguration(configuration)
 
     do throws(AttachError) {
-      try attachDevices(portA, configuration)
+      try attachDevices(configuration)
     } catch {
       throw MachineError(message: error.message, kind: .usage)
     }
   }
 
   /// Gives every device its ports and addresses.
-  private func attachDevices(
-    _ portA: SystemControlPortA, _ configuration: MachineConfiguration
-  ) throws(AttachError) {
+  private func attachDevices(_ configuration: MachineConfiguration) throws(AttachError) {
     // The first five have their numbers in `BoardBus.swift`. The local APIC answers wherever its base register says,
     // so it has no fixed range.
     try attach(localAPIC)
@@ -155,7 +157,7 @@ package final class Board {
         layout.commandPort...(layout.commandPort + 1), layout.resetPort...layout.resetPort,
       ])
     try attach(coprocessorError, ports: CoprocessorErrorPort.portRanges)
-    try attach(POSTCodePort(), ports: POSTCodePort.portRanges)
+    try attach(postCode, ports: POSTCodePort.portRanges)
     try attach(DebugConsole(sink: configuration.debugConsole), ports: DebugConsole.portRanges)
     if let vga {
       let window = VGA.window
@@ -168,7 +170,10 @@ package final class Board {
       let start = configuration.startsKernelByFirmware ? pins.line(.kernelBoot) : nil
       try attach(FirmwarePort(kernelStart: start, screen: vga), ports: FirmwarePort.portRanges)
     }
-    if let ports = configuration.debugExitPorts { try attach(debugExit, ports: [ports]) }
+    if let ports = configuration.debugExitPorts {
+      try attach(debugExit, ports: [ports])
+      hasDebugExit = true
+    }
     let window = pci.memoryWindow
     try attach(
       pci, ports: [0xCFC...0xCFF, pci.ioWindow] + PIIXIDE.ports, memory: window.lowerBound,

@@ -280,4 +280,50 @@ private final class Driver {
     }
     fuzzRestore(make, ports: Controller8042.portRanges, seed: 9)
   }
+
+  /// Reading port 60h would empty the output buffer.
+  @Test func describesItself() {
+    let driver = Driver()
+    driver.command(0xAA)
+    #expect(driver.receive() == [0x55])
+    driver.setCommandByte(0x47)
+    #expect(driver.keyboardAnswers([0xED, 0x06, 0xF3, 0x00]) == [0xFA, 0xFA, 0xFA, 0xFA])
+    #expect(driver.mouseAnswers([0xF3, 200, 0xE8, 3, 0xF4]) == [0xFA, 0xFA, 0xFA, 0xFA, 0xFA])
+    driver.controller.type([0x1C, 0xF0, 0x1C], at: driver.now)
+    driver.now += 200_000
+    driver.controller.run(at: driver.now)
+    let before = savedState(driver.controller)
+    let controller = driver.controller.description
+    #expect(controller["status"] == "15h  OBF system flag not inhibited")
+    #expect(
+      controller["command byte"]
+        == "47h  keyboard interrupt auxiliary interrupt system flag keyboard translate")
+    #expect(controller["output buffer"] == "1Eh  full")
+    #expect(controller["output port"] == "93h  not reset A20 IRQ1 keyboard data")
+    #expect(controller["pins"] == "IRQ1 high, IRQ12 low")
+    let keyboard = driver.controller.keyboard.description
+    #expect(keyboard["LEDs"] == "06h  num lock caps lock" && keyboard["scan code set"] == "2")
+    #expect(keyboard["typematic"] == "00h  30.0 a second after 250 ms")
+    #expect(keyboard["buffer"] == "2 of 16 bytes: F0h 1Ch" && keyboard["answers"] == "none")
+    let mouse = driver.controller.mouse.description
+    #expect(mouse["status"] == "20h  enabled" && mouse["mode"] == "stream")
+    #expect(mouse["sample rate"] == "200 reports a second")
+    #expect(mouse["resolution"] == "03h  8 counts a millimetre")
+    #expect(mouse["device ID"] == "00h  standard mouse" && savedState(driver.controller) == before)
+    #expect(driver.receive() == [0x1E, 0x9E])
+  }
+
+  /// IBM's table of rates, from its ends and its middle.
+  @Test func typematicRates() {
+    var keyboard = PS2Keyboard()
+    let rates: [(UInt8, String)] = [
+      (0x2B, "10.9 a second after 500 ms"), (0x01, "26.7 a second after 250 ms"),
+      (0x7F, "2.0 a second after 1000 ms"),
+    ]
+    for (value, text) in rates {
+      keyboard.receive(0xF3)
+      keyboard.receive(value)
+      #expect(keyboard.description["typematic"]?.hasSuffix(text) == true)
+    }
+  }
 }

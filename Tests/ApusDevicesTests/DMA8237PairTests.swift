@@ -237,4 +237,31 @@ private struct Bench {
     }
     fuzzRestore(make, ports: DMA8237Pair.portRanges, seed: 82)
   }
+
+  /// Reading the status would clear TC, reading a channel would move the flip-flop.
+  @Test func describesItself() {
+    let bench = Bench()
+    bench.program(2, mode: 0x44, page: 5, address: 0x1234, count: 9)
+    bench.program(5, mode: 0x48, page: 3, address: 0x8000, count: 0)
+    var buffer = [UInt8](repeating: 1, count: 10)
+    _ = bench.dma.transfer(channel: 2, .write, &buffer, 0..<4)
+    let before = savedState(bench.dma)
+    let half = bench.dma.description
+    #expect(half["channel 2"] == "single mode, write transfer")
+    #expect(
+      half.more("channel 2") == [
+        "current address 1238h, count 0005h; base address 1234h, count 0009h", "page 05h, physical 00051238h",
+      ])
+    // Words: A0 is always 0, and bit 0 of the page is not used.
+    #expect(half["channel 5"] == "single mode, read transfer")
+    #expect(half.more("channel 5").last == "page 03h, physical 00030000h")
+    #expect(half["channel 4"] == "cascade mode, verify transfer")
+    #expect(half["channels at rest"] == "0 1 3 6 7")
+    #expect(half["controller 1 mask"] == "0Bh  channel 0 channel 1 channel 3")
+    #expect(half["controller 1 flip-flop"] == "lower byte next" && savedState(bench.dma) == before)
+    _ = bench.dma.transfer(channel: 2, .write, &buffer, 4..<10)
+    let done = bench.dma.description
+    #expect(done["controller 1 status"] == "04h  TC2")
+    #expect(done["channel 2"] == "single mode, write transfer, masked" && bench.inp(8) == 0x04)
+  }
 }

@@ -3,16 +3,6 @@ import ApusDevices
 import Testing
 
 @Suite struct DeviceDescriptionTests {
-  private func value(_ name: String, _ description: DeviceDescription) -> String? {
-    description.rows.first { $0.name == name }?.value
-  }
-
-  private func bytes(_ device: any Device) -> [UInt8] {
-    var writer = StateWriter()
-    device.save(to: &writer)
-    return writer.bytes
-  }
-
   @Test func interruptController() {
     let pic = PIC8259Pair(INTR: Line(nil, 0))
     for (port, value) in [(0x20, 0x11), (0x21, 0x20), (0x21, 0x04), (0x21, 0x03), (0x21, 0xFE)]
@@ -21,12 +11,12 @@ import Testing
       pic.writeByte(port, value, at: 0)
     }
     pic.setLine(0, level: true, at: 0)
-    let before = bytes(pic)
+    let before = savedState(pic)
     let description = pic.description
     #expect(
-      value("master IRR", description) == "01h  IR0" && value("master INT", description) == "high for IR0")
-    #expect(value("master mode", description) == "vectors 20h-27h, edge-triggered, AEOI, reads IRR")
-    #expect(value("slave INT", description) == "low" && bytes(pic) == before)
+      description["master IRR"] == "01h  IR0" && description["master INT"] == "high for IR0")
+    #expect(description["master mode"] == "vectors 20h-27h, edge-triggered, AEOI, reads IRR")
+    #expect(description["slave INT"] == "low" && savedState(pic) == before)
   }
 
   @Test func timer() {
@@ -34,12 +24,28 @@ import Testing
     pit.writeByte(0x43, 0x34, at: 0)
     pit.writeByte(0x40, 0xA9, at: 0)
     pit.writeByte(0x40, 0x04, at: 0)
-    let before = bytes(pit)
+    let before = savedState(pit)
     let rows = pit.description(at: 500_000).rows
     #expect(rows[0].name == "counter 0" && rows[0].value == "mode 2, rate generator; LSB then MSB, binary")
     #expect(
       rows[1].value.hasPrefix("count 1193, CE ") && rows[1].value.hasSuffix("OUT high, GATE high, 1000.1 Hz"))
-    #expect(bytes(pit) == before)
+    #expect(savedState(pit) == before)
+  }
+
+  /// Port 61h as it reads, and the tone of counter 2.
+  @Test func speaker() {
+    let pit = PIT8254(IRQ0: Line(nil, 0))
+    for (port, value) in [(0x43, 0xB6), (0x42, 0xA9), (0x42, 0x04)] as [(UInt16, UInt8)] {
+      pit.writeByte(port, value, at: 0)
+    }
+    #expect(pit.description(at: 0)["speaker"] == "off")
+    pit.writeByte(0x61, 0x03, at: 0)
+    let before = savedState(pit)
+    let description = pit.description(at: 500_000)
+    #expect(description["port 61h"] == "33h  counter 2 gate speaker data refresh toggle OUT2")
+    #expect(description["speaker"] == "follows OUT2" && savedState(pit) == before)
+    #expect(pit.readByte(0x61, at: 500_000) == 0x33)
+    #expect(description.more("counter 2").first?.hasSuffix("OUT high, GATE high, 1000.1 Hz") == true)
   }
 
   /// Reading LSR, IIR or RBR would clear something.
@@ -51,14 +57,14 @@ import Testing
       uart.writePort(0x3F8 + register, value, width: 1, at: 0)
     }
     uart.receiveBreak(at: 10)
-    let before = bytes(uart)
+    let before = savedState(uart)
     let description = uart.description
     #expect(
-      value("LCR", description) == "03h  8N1" && value("divisor latch", description) == "1, 115200 baud")
-    #expect(value("FCR", description) == "81h  FIFOs on, trigger level 8")
-    #expect(value("MCR", description) == "0Bh  DTR RTS OUT2" && value("INTR", description) == "high")
-    #expect(value("IIR", description) == "C2h  transmitter holding register empty")
-    #expect(value("LSR", description) == "79h  DR FE BI THRE TEMT" && bytes(uart) == before)
+      description["LCR"] == "03h  8N1" && description["divisor latch"] == "1, 115200 baud")
+    #expect(description["FCR"] == "81h  FIFOs on, trigger level 8")
+    #expect(description["MCR"] == "0Bh  DTR RTS OUT2" && description["INTR"] == "high")
+    #expect(description["IIR"] == "C2h  transmitter holding register empty")
+    #expect(description["LSR"] == "79h  DR FE BI THRE TEMT" && savedState(uart) == before)
   }
 
   @Test func advancedInterruptControllers() {
@@ -69,14 +75,49 @@ import Testing
     apic.acceptInterrupt(vector: 0x31, levelTriggered: false, at: 0)
     ioAPIC.writeMemory(0, 0x10 + 2 * 4, width: 4, at: 0)
     ioAPIC.writeMemory(0x10, 0xA034, width: 4, at: 0)
-    let before = bytes(apic) + bytes(ioAPIC)
+    let before = savedState(apic) + savedState(ioAPIC)
     let local = apic.description(at: 5)
-    #expect(value("IRR", local) == "31h" && value("ISR", local) == "none")
-    #expect(value("LVT LINT0", local) == "00000700h  vector 00h ExtINT edge")
-    #expect(value("LVT timer", local) == "00010000h  masked")
+    #expect(local["IRR"] == "31h" && local["ISR"] == "none")
+    #expect(local["LVT LINT0"] == "00000700h  vector 00h ExtINT edge")
+    #expect(local["LVT timer"] == "00010000h  masked")
     let table = ioAPIC.description
-    #expect(value("input 4", table) == "vector 34h, fixed, physical 00h, level, active low")
-    #expect(value("masked since reset", table)?.hasPrefix("0 1 2 3 5") == true)
-    #expect(bytes(apic) + bytes(ioAPIC) == before)
+    #expect(table["input 4"] == "vector 34h, fixed, physical 00h, level, active low")
+    #expect(table["masked since reset"]?.hasPrefix("0 1 2 3 5") == true)
+    #expect(savedState(apic) + savedState(ioAPIC) == before)
+  }
+
+  /// After SEEK to cylinder 5 and within READ DATA. SPECIFY's figures are those of 500 kb/s.
+  @Test func floppyController() throws {
+    let bench = try FloppyBench(disk: MemoryStore(sectors: 2880))
+    bench.seek(5)
+    let idle = bench.fdc.description
+    #expect(idle["MSR"] == "80h  RQM" && idle["DOR"] == "1Ch  RESET# DMAGATE# MOT EN0")
+    #expect(idle["SPECIFY"] == "SRT 3000 us, HLT 2000 us, HUT 240000 us, DMA")
+    #expect(idle["CONFIGURE"] == "20h  no FIFO, PRETRK 0" && idle["DRATE SEL"] == "00h  500 kb/s")
+    #expect(idle["drive 0"] == "PCN 5" && idle["drive 1"] == nil && idle["INT"] == "low")
+    #expect(idle.more("drive 0") == ["1.44M, heads at cylinder 5, selected, disk of 80 x 2 x 18"])
+    bench.send([0x46, 0, 5, 0])
+    let before = savedState(bench.fdc)
+    let partly = bench.fdc.description
+    #expect(partly["MSR"] == "90h  CMD BUSY RQM" && partly["phase"] == "command")
+    #expect(partly["command"] == "READ DATA 46h 00h 05h 00h" && savedState(bench.fdc) == before)
+  }
+
+  @Test func portsOfOneRegister() {
+    let portA = SystemControlPortA(A20: Line(nil, 0), reset: Line(nil, 0))
+    portA.writeByte(0x92, 0x02, at: 0)
+    #expect(portA.description["port 92h"] == "02h  FAST_A20")
+    let error = CoprocessorErrorPort(IRQ13: Line(nil, 0))
+    error.signalError(at: 0)
+    #expect(error.description["FERR# latch"] == "set, IRQ13 high")
+    error.writeByte(0xF0, 0, at: 1)
+    #expect(error.description["FERR# latch"] == "clear, IRQ13 low")
+    let code = POSTCodePort()
+    code.writeByte(0x80, 0x55, at: 0)
+    #expect(code.description["port 80h"] == "55h")
+    let exit = DebugExit(stop: Line(nil, 0))
+    #expect(exit.description["value"] == "not written")
+    exit.writePort(0xF4, 3, width: 1, at: 0)
+    #expect(exit.description["value"] == "00000003h")
   }
 }

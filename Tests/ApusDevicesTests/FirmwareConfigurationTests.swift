@@ -178,4 +178,17 @@ private func makeFilled() -> FirmwareConfiguration {
   let items = [FirmwareConfiguration.Item(.file("w"), [1, 2, 3, 4, 5], isWritable: true)]
   guard let device = FirmwareConfiguration(items: items, memory: ram) else { fatalError("items are good") }
   return device
+
+  @Test func describesItself() throws {
+    let bench = try Bench.usual()
+    bench.select(0)
+    _ = bench.read(1)
+    let before = savedState(bench.device)
+    let description = bench.device.description
+    #expect(description["selector"] == "0000h" && description["offset"] == "1 of 4 bytes")
+    #expect(savedState(bench.device) == before)
+    bench.select(0x1234)
+    #expect(bench.device.description["selector"] == "1234h  no such item")
+    #expect(bench.device.description["offset"] == "0 of 0 bytes")
+  }
 }

@@ -217,4 +217,33 @@ private struct Rig {
       now = end
     }
   }
+
+  /// Timers that interrupt nobody are not brought up to date by looking, but shown so.
+  @Test func describesItself() {
+    let rig = Rig()
+    rig.write(0x100, 20 << 9 | 1 << 2)
+    rig.write(0x108, 50_000)
+    rig.write(0x120, 21 << 9 | 1 << 6 | 0xE)
+    rig.write(0x128, 100_000)
+    rig.write(0x140, 1 << 6 | 1 << 3)
+    rig.write(0x148, 1000)
+    rig.write(0x10, 1)
+    let before = savedState(of: rig.hpet)
+    let description = rig.hpet.description(at: 25_000)
+    #expect(description["GEN_CONF"] == "0000000000000001h  ENABLE_CNF")
+    #expect(description["MAIN_CNT"] == "00000000000009C4h  counts")
+    #expect(description["T0_CONF"] == "00F0000000002834h  INT_ENB_CNF PER_INT_CAP SIZE_CAP")
+    #expect(description.more("T0_CONF") == ["one-shot, edge, enabled, I/O APIC input 20"])
+    #expect(description["T0_COMP"] == "000000000000C350h  matches in 47500 counts")
+    #expect(
+      description.more("T1_CONF") == ["periodic, every 100000 counts, level, enabled, I/O APIC input 21"])
+    #expect(description.more("T2_CONF") == ["periodic, every 1000 counts, edge, disabled, no route"])
+    #expect(description["T2_COMP"] == "0000000000000BB8h  matches in 500 counts")
+    #expect(savedState(of: rig.hpet) == before)
+    #expect(rig.read(0x148, at: 25_000) == 3000)
+    // A level interrupt of a match that is due.
+    #expect(rig.hpet.description(at: 1_000_000)["GINTR_STS"] == "0000000000000002h  T1_INT_STS")
+    rig.write(0x10, 2, at: 1_000_000)
+    #expect(rig.hpet.description(at: 1_000_000).more("T0_CONF") == ["one-shot, edge, enabled, IRQ0"])
+  }
 }

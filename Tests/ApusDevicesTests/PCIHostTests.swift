@@ -267,4 +267,29 @@ private final class Probe: PCIFunction {
     }
     #expect(host.readPort(0xCF8, width: 4, at: 0) & 0x7F00_0003 == 0)
   }
+
+  @Test func describesItself() throws {
+    _ = host.assignResources(at: 0)
+    write(2, 0x10, 0xD000)
+    write(2, 0x18, 0xE000_0000)
+    write(2, 4, 0x0005, width: 2)
+    write(0, 0x58, 0x0031_0000)
+    host.interruptLine(slot: 2).set(true, at: 0)
+    let before = savedState(host)
+    let all = host.descriptions
+    #expect(all.map(\.name) == ["PCI bus 0", "82441FX", "82371SB"])
+    let bus = try #require(all.first)
+    #expect(bus["CONFADD"] == "80000058h  bus 0, device 0, function 0, register 58h")
+    #expect(bus["00:01.0"] == "PIIX3, vendor 8086h, device 7000h, class 06h 01h 00h")
+    #expect(bus["00:02.0"] == "Probe, vendor 1234h, device 0001h, class FFh 00h 00h")
+    #expect(
+      bus.more("00:02.0") == [
+        "0005h  I/O bus master", "BAR0 I/O at 0000D000h, 64 bytes",
+        "BAR2 memory at E0000000h, 8192 bytes, not decoded", "INTA# to PIRQB#, Interrupt Line 0Ah, asserted",
+      ])
+    #expect(all[1]["PAM0"] == "00h  000F0000h PCI")
+    #expect(all[1]["PAM1"] == "31h  000C0000h RE, 000C4000h RE WE")
+    #expect(all[2]["PIRQRCA"] == "0Ah  IRQ10" && all[2]["PIRQRCB"] == "0Ah  IRQ10, asserted")
+    #expect(all[2]["PIRQRCD"] == "0Bh  IRQ11" && savedState(host) == before)
+  }
 }

@@ -73,4 +73,16 @@ private struct Bench {
     try fuzz(make, ports: [0x376...0x37D], seed: 71)
     fuzzRestore(make, ports: [ParallelPort.LPT1], seed: 72)
   }
+
+  @Test func describesItself() {
+    let bench = Bench()
+    bench.out(0x37A, 0x0C, 0)
+    bench.out(0x378, 0x41, 100)
+    bench.out(0x37A, 0x0D, 100)
+    let before = savedState(bench.port)
+    let description = bench.port.description
+    #expect(description["base port"] == "0378h" && description["data"] == "41h")
+    #expect(description["status"] == "5Fh  ERROR# SLCT ACK#" && description["printer"] == "busy")
+    #expect(description["control"] == "0Dh  STROBE INIT# SELECT IN" && savedState(bench.port) == before)
+  }
 }

@@ -456,4 +456,35 @@ final class VirtioBench {
       #expect(throws: StateError.self) { try restoreState(other.host, Array(state[0..<cut])) }
     }
   }
+
+  /// Reading the ISR would clear it.
+  @Test func describesItself() throws {
+    let bench = VirtioBench(MemoryStore(sectors: 1000))
+    #expect(bench.device.description["device_status"] == "00h")
+    bench.start()
+    #expect(bench.request(0, bytes: 512) == 0)
+    bench.offer(0)
+    let before = savedState(bench.host)
+    let description = try #require(bench.host.descriptions.last)
+    #expect(description.name == "VirtioPCI.0" && description["block device"] == "1000 sectors")
+    #expect(description["device_status"] == "0Fh  ACKNOWLEDGE DRIVER DRIVER_OK FEATURES_OK")
+    #expect(
+      description["device_feature"]
+        == "0000000130004644h  SEG_MAX BLK_SIZE FLUSH TOPOLOGY WRITE_ZEROES INDIRECT_DESC EVENT_IDX VERSION_1"
+    )
+    #expect(description["driver_feature"] == "0000000100000200h  FLUSH VERSION_1")
+    #expect(description["queue 0"] == "16 entries, enabled, no vector")
+    #expect(description["queue_desc"] == "0000000000010000h")
+    #expect(description["queue_driver"] == "0000000000012000h")
+    #expect(description["queue_device"] == "0000000000014000h")
+    #expect(description["indices"] == "next available 1, next used 1, 1 waiting")
+    #expect(description["ISR status"] == "01h  queue" && description["INTA#"] == "asserted")
+    #expect(savedState(bench.host) == before && bench.read(0x1000, width: 1) == 1)
+    // More waiting than the ring has room for.
+    bench.ram.store(bench.available + 2, UInt16(99))
+    #expect(
+      bench.device.description["indices"] == "next available 1, next used 1, no valid available ring")
+    let messages = VirtioBench(MemoryStore(sectors: 8), msix: true).device.description
+    #expect(messages["MSI-X"] == "2 vectors, disabled, vector 0 masked, vector 1 masked")
+  }
 }

@@ -47,6 +47,8 @@ import Testing
     var random: SeededGenerator
     var windows = RegisterFuzzTests.memory
     var answers: UInt64 = 0
+    /// How much was to be seen of the devices.
+    var rows = 0
 
     init(seed: UInt64) throws {
       bench = try RegisterFuzzTests.bench()
@@ -102,11 +104,14 @@ import Testing
     }
 
     /// Accesses, and a millisecond for the devices after every 1000. Returns a hash of all that was read and of the
-    /// board's state.
-    mutating func run(_ count: Int) -> UInt64 {
+    /// board's state. With `describing` somebody looks at all devices after every so many accesses.
+    mutating func run(_ count: Int, describing interval: Int = .max) -> UInt64 {
       var time: VirtualTime = 0
       for number in 1...count {
         access()
+        if number % interval == 0 {
+          rows += bench.board.descriptions(at: time).reduce(0) { $0 + $1.rows.count }
+        }
         guard number % 1000 == 0 else { continue }
         time = time.later(by: 1_000_000)
         bench.advance(to: time)
@@ -128,5 +133,14 @@ import Testing
     var first = try Fuzz(seed: seed)
     var second = try Fuzz(seed: seed)
     #expect(first.run(200_000) == second.run(200_000))
+  }
+
+  /// Whatever is in the registers can be described, and nobody notices.
+  @Test(arguments: [5, 6, 7] as [UInt64])
+  func lookingChangesNothing(seed: UInt64) throws {
+    var alone = try Fuzz(seed: seed)
+    var watched = try Fuzz(seed: seed)
+    #expect(alone.run(100_000) == watched.run(100_000, describing: 37))
+    #expect(watched.rows > 100 * 100_000 / 37)
   }
 }

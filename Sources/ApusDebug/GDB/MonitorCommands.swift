@@ -1,4 +1,5 @@
 import ApusCPU
+import ApusDevices
 import ApusMachine
 
 /// What a user of GDB asks with `monitor`: what GDB itself has no words for.
@@ -15,6 +16,7 @@ struct MonitorCommands {
                                what a walk of the page tables finds for an access
     lastwrite ADDRESS [SIZE]   who wrote last to the bytes at a linear address
     registers                  all registers as Apus writes them
+    devices [NAME]             what is in the chips: in all of them, or in those with NAME in theirs
     statehash                  a hash of all that decides what the machine does next
 
     Numbers are decimal, or hexadecimal with 0x.
@@ -32,6 +34,7 @@ struct MonitorCommands {
     case "walk": return walk(arguments)
     case "lastwrite": return try lastWrite(arguments)
     case "registers": return debugger.machine.report
+    case "devices": return devices(arguments.joined(separator: " "))
     case "statehash": return Words.hex(debugger.machine.stateHash(), 16) + "\n"
     case let other?: return "'\(other)' is no command of Apus's; 'monitor help' lists them\n"
     }
@@ -76,6 +79,26 @@ struct MonitorCommands {
       address, isWrite: arguments.contains("write"), isFetch: arguments.contains("fetch"),
       isUser: arguments.contains("user"))
     return notes.flatMap { $0.lines() }.joined(separator: "\n") + "\n"
+  }
+
+  private func devices(_ name: String) -> String {
+    let all = debugger.machine.deviceDescriptions
+    let wanted = name.isEmpty ? all : all.filter { $0.isMeant(by: name) }
+    guard !wanted.isEmpty else {
+      return "no device has '\(name)' in its name; there are " + all.map(\.name).joined(separator: ", ")
+        + "\n"
+    }
+    return wanted.map(text).joined(separator: "\n")
+  }
+
+  private func text(_ device: DeviceDescription) -> String {
+    let column = (device.rows.map(\.name.utf8.count).max() ?? 0) + 2
+    var text = device.name + "\n"
+    for row in device.rows {
+      let gap = String(repeating: " ", count: max(column - row.name.utf8.count, 0))
+      text += "  " + row.name + gap + row.value + "\n"
+    }
+    return text
   }
 
   private func lastWrite(_ arguments: [String]) throws(MachineError) -> String {

@@ -136,7 +136,11 @@ package final class PowerManagement: Device, LineSink {
   private func updateSCI(at now: VirtualTime) {
     // A general-purpose event still asserted sets its status bit again.
     generalStatus |= generalLevels
-    sci.set(isACPIMode && (status & enable | generalStatus & generalEnable) != 0, at: now)
+    sci.set(assertsSCI(status), at: now)
+  }
+
+  private func assertsSCI(_ status: UInt16) -> Bool {
+    isACPIMode && (status & enable | generalStatus & generalEnable) != 0
   }
 
   // MARK: Timer
@@ -289,5 +293,43 @@ package final class PowerManagement: Device, LineSink {
       guard seenToggles < UInt64.max >> topBit else { throw r.invalid("PM timer") }
       powerOffRequested = try r.readBool("power off")
     }
+  }
+}
+
+// MARK: For people
+
+extension PowerManagement {
+  /// The registers as they are at `now`.
+  package func description(at now: VirtualTime) -> DeviceDescription {
+    var description = DeviceDescription("ACPI power management")
+    description.add("base port", layout.base, "")
+    // TMR_STS is brought up to date when a register is read.
+    var status = self.status
+    if toggles(at: now) > seenToggles { status.setBit(Self.timerBit, true) }
+    description.add(
+      "PM1_STS", status,
+      bits: [
+        "TMR_STS", "", "", "", "BM_STS", "GBL_STS", "", "", "PWRBTN_STS", "SLPBTN_STS", "RTC_STS", "", "", "",
+        "", "WAK_STS",
+      ])
+    description.add(
+      "PM1_EN", enable,
+      bits: ["TMR_EN", "", "", "", "", "GBL_EN", "", "", "PWRBTN_EN", "SLPBTN_EN", "RTC_EN"])
+    let modes = DeviceDescription.set(control, ["SCI_EN", "BM_RLD"]) + ["SLP_TYP \(control.bits(12, 10))"]
+    description.add("PM1_CNT", control, modes.joined(separator: " "))
+    description.add("PM_TMR", timerValue(at: now), layout.timerIs32Bit ? "32 bits" : "24 bits")
+    let events = (0..<16).map { "\($0)" }
+    description.add("GPE0_STS", generalStatus, bits: events)
+    description.add("GPE0_EN", generalEnable, bits: events)
+    let commands = [
+      PowerManagementLayout.enableCommand: "ACPI enable",
+      PowerManagementLayout.disableCommand: "ACPI disable",
+    ]
+    description.add("SMI_CMD", command, commands[command] ?? "")
+    description.add("APMS", commandStatus, "")
+    description.add("RST_CNT", resetControl, bits: ["", "SRST", "RCPU"])
+    description.add("SCI", assertsSCI(status) ? "high" : "low")
+    if powerOffRequested { description.add("power", "off asked for") }
+    return description
   }
 }

@@ -100,6 +100,9 @@ extension FloppyController82077AA {
 
   // MARK: Registers
 
+  /// Kilobits per second at the selected data rate.
+  var dataRate: Int { [500, 300, 250, 1000][Int(rateSelect & 3)] }
+
   /// Nanoseconds for a byte on the disk at the selected data rate; the times of SPECIFY scale with it.
   var byteTime: UInt64 {
     switch rateSelect {

@@ -444,3 +444,113 @@ package final class FloppyController82077AA: BytePortDevice {
     lastSector.key = try r.read()
   }
 }
+
+// MARK: For people
+
+extension FloppyController82077AA {
+  /// The registers, the command under way, and the drives.
+  package var description: DeviceDescription {
+    var description = DeviceDescription("82077AA")
+    description.add(
+      "MSR", mainStatus,
+      bits: [
+        "DRV0 BUSY", "DRV1 BUSY", "DRV2 BUSY", "DRV3 BUSY", "CMD BUSY", "NON DMA", "DIO", "RQM",
+      ])
+    description.add(
+      "DOR", DOR,
+      bits: ["DRIVE SEL 0", "DRIVE SEL 1", "RESET#", "DMAGATE#", "MOT EN0", "MOT EN1", "MOT EN2", "MOT EN3"])
+    description.add("TDR", TDR, "")
+    description.add("DRATE SEL", rateSelect, "\(dataRate) kb/s" + (isPoweredDown ? ", powered down" : ""))
+    let phases: [Phase: String] = [
+      .command: "command", .execution: "execution", .result: "result", .reset: "reset",
+    ]
+    description.add("phase", phases[phase] ?? "")
+    let name = command.first.map { Self.commandName($0) + " " } ?? ""
+    description.add("command", name + DeviceDescription.list(command))
+    if phase == .result {
+      description.add("result", DeviceDescription.list(result.dropFirst(resultPosition)))
+    }
+    if let execution { describe(execution, into: &description) }
+    describeSettings(into: &description)
+    description.add("INT", interrupt || execution?.isRequesting ?? false ? "high" : "low")
+    for number in 0..<4 { describeDrive(number, into: &description) }
+    return description
+  }
+
+  /// "82077AA Command Set", without MT, MFM and SK.
+  private static func commandName(_ code: UInt8) -> String {
+    switch code {
+    case 0x8F, 0xCF: return "RELATIVE SEEK"
+    default: break
+    }
+    switch code & 0x1F {
+    case 0x02: return "READ TRACK"
+    case 0x03: return "SPECIFY"
+    case 0x04: return "SENSE DRIVE STATUS"
+    case 0x05: return "WRITE DATA"
+    case 0x06: return "READ DATA"
+    case 0x07: return "RECALIBRATE"
+    case 0x08: return "SENSE INTERRUPT STATUS"
+    case 0x09: return "WRITE DELETED DATA"
+    case 0x0A: return "READ ID"
+    case 0x0C: return "READ DELETED DATA"
+    case 0x0D: return "FORMAT TRACK"
+    case 0x0E: return "DUMPREG"
+    case 0x0F: return "SEEK"
+    case 0x10: return "VERSION"
+    case 0x12: return "PERPENDICULAR MODE"
+    case 0x13: return "CONFIGURE"
+    case 0x14: return "LOCK"
+    case 0x16: return "VERIFY"
+    default: return "invalid"
+    }
+  }
+
+  private func describe(_ execution: FloppyExecution, into description: inout DeviceDescription) {
+    let stages: [FloppyExecution.Stage: String] = [
+      .settling: "the heads settle", .index: "waits for the index hole", .sector: "a sector passes",
+      .failing: "waits for the second index hole",
+    ]
+    description.add(
+      "execution",
+      "\(stages[execution.stage] ?? ""), C \(execution.C) H \(execution.H) R \(execution.R) N \(execution.N), "
+        + "\(execution.position) of \(execution.length) bytes")
+  }
+
+  /// SPECIFY, CONFIGURE, LOCK and PERPENDICULAR MODE.
+  private func describeSettings(into description: inout DeviceDescription) {
+    let (step, load, unload) = (stepTime / 1000, headLoadTime / 1000, headUnloadTime / 1000)
+    description.add(
+      "SPECIFY",
+      "SRT \(step) us, HLT \(load) us, HUT \(unload) us, \(specify.1.bit(0) ? "non-DMA" : "DMA")")
+    var configured = [configuration.bit(5) ? "no FIFO" : "FIFO, threshold \(configuration.bits(3, 0) + 1)"]
+    if configuration.bit(6) { configured.append("implied seek") }
+    if configuration.bit(4) { configured.append("no polling") }
+    configured.append("PRETRK \(PRETRK)")
+    if isLocked { configured.append("locked") }
+    description.add("CONFIGURE", configuration, configured.joined(separator: ", "))
+    description.add("PERPENDICULAR", perpendicular, bits: ["WGATE", "GAP", "D0", "D1", "D2", "D3"])
+  }
+
+  /// Drives that are not there have a cylinder number and a status all the same.
+  private func describeDrive(_ number: Int, into description: inout DeviceDescription) {
+    var words = ["PCN \(PCN[number])"]
+    if let seek = seeks[number] { words.append("seeks cylinder \(seek.target)") }
+    if let status = sense[number] { words.append("ST0 \(DeviceDescription.hex(status)) to sense") }
+    let drive = number < drives.count ? drives[number] : nil
+    if drive == nil && PCN[number] == 0 && words.count == 1 { return }
+    description.add("drive \(number)", words.joined(separator: ", "))
+    guard let drive else { return }
+    let types = ["", "360K", "1.2M", "720K", "1.44M", "2.88M"]
+    words = [types[Int(drive.type.rawValue)], "heads at cylinder \(drive.cylinder)"]
+    if selected == number { words.append("selected") }
+    if let geometry = drive.medium?.geometry {
+      words.append("disk of \(geometry.cylinders) x \(geometry.heads) x \(geometry.sectorsPerTrack)")
+      if drive.isWriteProtected { words.append("write-protected") }
+    } else {
+      words.append("no disk")
+    }
+    if drive.isChanged { words.append("DSK CHG") }
+    description.add("", words.joined(separator: ", "))
+  }
+}

@@ -120,8 +120,7 @@ extension FloppyController82077AA {
   /// The drive, if the controller finds address marks on the track under the heads: a disk turns, there is a
   /// formatted side, and data rate and encoding are the disk's.
   private func readableDrive(side: UInt8) -> FloppyDrive? {
-    let rates = [500, 300, 250, 1000]
-    guard let selected, let drive = drives[selected], drive.rate == rates[Int(rateSelect)],
+    guard let selected, let drive = drives[selected], drive.rate == dataRate,
       command[0].bit(6), drive.sector(side: Int(side), R: 1) != nil
     else { return nil }
     return drive

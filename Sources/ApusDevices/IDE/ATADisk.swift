@@ -347,3 +347,59 @@ package final class ATADisk: IDEDevice {
     Register(current: try r.read(), previous: try r.read())
   }
 }
+
+// MARK: For people
+
+extension ATADisk {
+  package func describe(into description: inout DeviceDescription) {
+    description.add("ATA disk", "\(store.sectorCount) sectors" + (store.isReadOnly ? ", read-only" : ""))
+    description.add("Status", status, bits: ["ERR", "IDX", "CORR", "DRQ", "DSC", "DF", "DRDY", "BSY"])
+    description.add("Error", error, bits: ["", "", "ABRT", "", "IDNF", "", "UNC/WP", "ICRC"])
+    description.add("Command", command, IDECommand.name(command))
+    for (name, register) in [
+      ("Features", features), ("Sector Count", count), ("LBA Low", lbaLow), ("LBA Mid", lbaMid),
+      ("LBA High", lbaHigh),
+    ] {
+      description.add(name, register.current, "HOB " + DeviceDescription.hex(register.previous))
+    }
+    description.add("Device", device, address)
+    description.add("INTRQ", interruptPending ? "pending" : "none")
+    description.add("phase", phase.text)
+    if phase != .idle {
+      description.add(
+        "transfer", "\(position) of \(limit) bytes, \(transferRemaining) more sectors from LBA \(transferLBA)"
+      )
+    }
+    description.add(
+      "translation", "\(logicalCylinders) cylinders, \(logicalHeads) heads, \(logicalSectors) sectors")
+    var settings = [IDECommand.transfer(dmaMode), "multiple \(multipleSetting)"]
+    if writeCacheEnabled { settings.append("write cache") }
+    if lookAheadEnabled { settings.append("look-ahead") }
+    if smartEnabled { settings.append("SMART") }
+    description.add("settings", settings.joined(separator: ", "))
+    description.add("power mode", IDECommand.power(powerMode, asleep: asleep))
+  }
+
+  /// The sector that the registers name, as a command of 28 address bits takes them.
+  private var address: String {
+    if device.bit(6) { return "LBA \(requestedLBA(extended: false) ?? 0)" }
+    let cylinder = UInt16(lbaHigh.current) << 8 | UInt16(lbaMid.current)
+    return "CHS \(cylinder) \(device & 0x0F) \(lbaLow.current)"
+  }
+}
+
+extension ATADisk.Phase {
+  fileprivate var text: String {
+    switch self {
+    case .idle: "waits for a command"
+    case .starting: "busy with the command"
+    case .loading: "busy until the next block is there"
+    case .storing: "busy with the block from the host"
+    case .dataIn: "PIO data-in"
+    case .dataOut: "PIO data-out"
+    case .dmaIn: "DMA data-in"
+    case .dmaOut: "DMA data-out"
+    case .resetting: "reset"
+    }
+  }
+}

@@ -282,3 +282,55 @@ package final class ATAPICDROM: IDEDevice {
     }
   }
 }
+
+// MARK: For people
+
+extension ATAPICDROM {
+  package func describe(into description: inout DeviceDescription) {
+    var drive = [medium == nil ? "empty" : "\(blockCount) blocks", isTrayOpen ? "tray open" : "tray closed"]
+    if isLocked { drive.append("locked") }
+    description.add("CD-ROM", drive.joined(separator: ", "))
+    description.add("Status", status, bits: ["CHK", "", "", "DRQ", "DSC", "DF", "DRDY", "BSY"])
+    description.add(
+      "Error", error, "sense key \(error.bits(7, 4))" + (error & Self.ABRT != 0 ? ", ABRT" : ""))
+    description.add("Command", command, IDECommand.name(command))
+    description.add("Features", features, bits: ["DMA", "OVL"])
+    description.add("Interrupt Reason", interruptReason, bits: ["C/D", "I/O", "REL"])
+    description.add("LBA Low", lbaLow, "")
+    description.add("Byte Count", byteCount, "\(byteCount)")
+    description.add("Device", device, "")
+    description.add("INTRQ", interruptPending ? "pending" : "none")
+    description.add("phase", phase.text)
+    description.add("packet", DeviceDescription.list(packet.prefix(packetBytes)))
+    if phase != .idle {
+      description.add(
+        "transfer", "\(position) of \(limit) bytes, \(readRemaining) more blocks from \(readBlock)")
+    }
+    let codes = [sense.code, sense.qualifier].map { DeviceDescription.hex($0) }.joined(separator: " ")
+    description.add("sense", "key \(sense.key), code and qualifier \(codes)")
+    if resetAttention || mediumAttention {
+      description.add("unit attention", mediumAttention ? "the medium may have changed" : "reset")
+    }
+    description.add("settings", IDECommand.transfer(dmaMode))
+    description.add("power mode", IDECommand.power(powerMode, asleep: asleep))
+  }
+}
+
+extension ATAPICDROM.Phase {
+  fileprivate var text: String {
+    switch self {
+    case .idle: "waits for a command"
+    case .starting: "busy with the command"
+    case .packet: "waits for the packet"
+    case .executing: "busy with the packet"
+    case .loading: "busy until the next data is there"
+    case .storing: "busy with the data from the host"
+    case .finishing: "busy until the command ends"
+    case .dataIn: "PIO data-in"
+    case .dataOut: "PIO data-out"
+    case .dmaIn: "DMA data-in"
+    case .dmaOut: "DMA data-out"
+    case .resetting: "reset"
+    }
+  }
+}

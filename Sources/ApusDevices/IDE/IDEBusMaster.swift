@@ -125,3 +125,17 @@ struct IDEBusMaster {
     isLastRegion = try r.readBool("isLastRegion")
   }
 }
+
+// MARK: For people
+
+extension IDEBusMaster {
+  func describe(into description: inout DeviceDescription) {
+    description.add("BMICOM", command, bits: ["SSBM", "", "", "RWCON"])
+    description.add("BMISTA", status, bits: ["BMIDEA", "DMA error", "IDEINTS", "", "", "DMA0CAP", "DMA1CAP"])
+    description.add("BMIDTP", table, "")
+    guard status & Self.active != 0 else { return }
+    var left = "\(descriptorsRead) descriptors read, the next at \(DeviceDescription.hex(nextDescriptor))"
+    if regionBytes > 0 { left += "; \(regionBytes) bytes left at \(DeviceDescription.hex(region))" }
+    description.add("region", left + (isLastRegion ? ", the last" : ""))
+  }
+}

@@ -43,6 +43,9 @@ package protocol IDEDevice: AnyObject {
   /// moved, outside RAM.
   func moveDMA(_ bytes: Int, _ memory: any DMAMemory, at physical: UInt64, _ now: VirtualTime) -> Bool
 
+  /// The registers and the state of the drive, for people; nothing changes, as reading Status through a port would.
+  func describe(into description: inout DeviceDescription)
+
   func save(to w: inout StateWriter)
   func restore(from r: inout StateReader) throws(StateError)
 }
@@ -86,5 +89,60 @@ enum IdentifyData {
     var sum: UInt8 = 0
     for byte in sector { sum &+= byte }
     return 0 &- sum
+  }
+}
+
+// MARK: For people
+
+/// Names of commands: ATA/ATAPI-7 volume 1, "Command codes", and ATA-3 for those that it has dropped.
+enum IDECommand {
+  static func name(_ opcode: UInt8) -> String {
+    switch opcode {
+    case 0x00: "NOP"
+    case 0x08: "DEVICE RESET"
+    case 0x10...0x1F: "RECALIBRATE"
+    case 0x20, 0x21: "READ SECTORS"
+    case 0x24: "READ SECTORS EXT"
+    case 0x25: "READ DMA EXT"
+    case 0x27: "READ NATIVE MAX ADDRESS EXT"
+    case 0x29: "READ MULTIPLE EXT"
+    case 0x30, 0x31: "WRITE SECTORS"
+    case 0x34: "WRITE SECTORS EXT"
+    case 0x35: "WRITE DMA EXT"
+    case 0x39: "WRITE MULTIPLE EXT"
+    case 0x3C: "WRITE VERIFY"
+    case 0x3D: "WRITE DMA FUA EXT"
+    case 0x40, 0x41: "READ VERIFY SECTORS"
+    case 0x42: "READ VERIFY SECTORS EXT"
+    case 0x70...0x7F: "SEEK"
+    case 0x90: "EXECUTE DEVICE DIAGNOSTIC"
+    case 0x91: "INITIALIZE DEVICE PARAMETERS"
+    case 0x94, 0xE0: "STANDBY IMMEDIATE"
+    case 0x95, 0xE1: "IDLE IMMEDIATE"
+    case 0x96, 0xE2: "STANDBY"
+    case 0x97, 0xE3: "IDLE"
+    case 0x98, 0xE5: "CHECK POWER MODE"
+    case 0x99, 0xE6: "SLEEP"
+    default: others.first { $0.opcode == opcode }?.name ?? ""
+    }
+  }
+
+  private static let others: [(opcode: UInt8, name: String)] = [
+    (0xA0, "PACKET"), (0xA1, "IDENTIFY PACKET DEVICE"), (0xB0, "SMART"), (0xC4, "READ MULTIPLE"),
+    (0xC5, "WRITE MULTIPLE"), (0xC6, "SET MULTIPLE MODE"), (0xC8, "READ DMA"), (0xC9, "READ DMA"),
+    (0xCA, "WRITE DMA"), (0xCB, "WRITE DMA"), (0xCE, "WRITE MULTIPLE FUA EXT"), (0xE4, "READ BUFFER"),
+    (0xE7, "FLUSH CACHE"), (0xE8, "WRITE BUFFER"), (0xEA, "FLUSH CACHE EXT"), (0xEC, "IDENTIFY DEVICE"),
+    (0xEF, "SET FEATURES"), (0xF8, "READ NATIVE MAX ADDRESS"),
+  ]
+
+  /// What CHECK POWER MODE reports.
+  static func power(_ mode: UInt8, asleep: Bool) -> String {
+    if asleep { return "asleep" }
+    return mode == 0x00 ? "standby" : mode == 0x80 ? "idle" : "active"
+  }
+
+  /// What SET FEATURES has chosen for DMA.
+  static func transfer(_ mode: UInt8) -> String {
+    (mode & 0xF8 == 0x40 ? "Ultra DMA " : "multiword DMA ") + "\(mode & 7)"
   }
 }

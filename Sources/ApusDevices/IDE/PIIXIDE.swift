@@ -294,3 +294,38 @@ package final class PIIXIDE: PCIFunction {
     }
   }
 }
+
+// MARK: For people
+
+extension PIIXIDE {
+  /// The channels, each with its drives behind it.
+  package var descriptions: [DeviceDescription] {
+    var descriptions: [DeviceDescription] = []
+    for number in 0..<2 {
+      let name = number == 0 ? "IDE primary" : "IDE secondary"
+      descriptions.append(channel(number, name))
+      for place in 0..<2 {
+        guard let device = devices[number * 2 + place] else { continue }
+        var description = DeviceDescription("\(name) device \(place)")
+        device.describe(into: &description)
+        descriptions.append(description)
+      }
+    }
+    return descriptions
+  }
+
+  private func channel(_ number: Int, _ name: String) -> DeviceDescription {
+    let channel = channels[number]
+    var description = DeviceDescription("\(name) channel")
+    let timing = configuration.read(Self.IDETIM + 2 * number, width: 2)
+    let isDecoded = configuration.decodesIO && timing.bit(15)
+    description.add("IDETIM", UInt16(truncatingIfNeeded: timing), isDecoded ? "decoded" : "not decoded")
+    description.add(
+      "selected", "device \(channel.selected)" + (selectedDevice(number) == nil ? ", which is not there" : "")
+    )
+    description.add("Device Control", channel.control, bits: ["", "nIEN", "SRST", "", "", "", "", "HOB"])
+    channel.busMaster.describe(into: &description)
+    description.add("IRQ\(14 + number)", channel.asserted ? "high" : "low")
+    return description
+  }
+}

@@ -3,10 +3,32 @@ import ApusCPU
 import ApusDevices
 
 extension Machine {
-  /// What is in the chips that interrupts, time and characters come from, for people. Looking changes nothing.
-  package var deviceDescriptions: [DeviceDescription] {
-    let now = processor.now
-    return [board.pic.description, board.localAPIC.description(at: now), board.ioAPIC.description]
-      + [board.pit.description(at: now), board.rtc.description] + board.serial.map { $0.description }
+  /// What is in the chips, for people. Looking changes nothing.
+  package var deviceDescriptions: [DeviceDescription] { board.descriptions(at: processor.now) }
+}
+
+extension Board {
+  /// What is in the chips at `now`, for people: interrupts and time, what is at fixed ports, and then the PCI bus with
+  /// its functions.
+  package func descriptions(at now: VirtualTime) -> [DeviceDescription] {
+    var descriptions = [
+      pic.description,
+      localAPIC.description(at: now),
+      ioAPIC.description,
+      pit.description(at: now),
+      hpet.description(at: now),
+      rtc.description,
+      power.description(at: now),
+      portA.description,
+      coprocessorError.description,
+      keyboard.description,
+      keyboard.keyboard.description,
+      keyboard.mouse.description,
+    ]
+    descriptions += serial.map { $0.description }
+    descriptions += [parallel.description, dma.description, floppy.description, postCode.description]
+    if hasDebugExit { descriptions.append(debugExit.description) }
+    if let firmware { descriptions.append(firmware.description) }
+    return descriptions + pci.descriptions
   }
 }

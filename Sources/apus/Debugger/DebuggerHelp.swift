@@ -27,6 +27,8 @@ package enum DebuggerHelp {
         ("7 8 9", "descriptor tables; devices; timeline"), ("0", "the guest's serial port or screen"),
         ("up, down", "move the cursor, or scroll (PgUp, PgDn)"),
         ("Tab", "stack or memory; linear or physical; kind of access; table; port or screen"),
+        ("Tab, Shift-Tab", "devices: the next one, the one before; after the last comes the first"),
+        ("/", "devices: the next one with these letters in its name"),
         ("a", "the address of what is shown: 7c00, rsp+10, ds:si, symbol+8"),
         ("u", "page walk: an access by user or supervisor code"),
         ("Enter", "timeline: go to that moment; memory: show it as code"),

@@ -5,7 +5,7 @@ package enum DebuggerKey: Equatable, Sendable {
   case character(Character)
   /// Ctrl and a letter.
   case control(Character)
-  case enter, tab, backspace, escape
+  case enter, tab, shiftTab, backspace, escape
   case up, down, left, right, pageUp, pageDown, home, end
 }
 
@@ -64,7 +64,7 @@ package struct DebuggerKeys {
   private static let named: [(name: String, key: DebuggerKey)] = [
     ("esc", .escape), ("up", .up), ("down", .down), ("left", .left), ("right", .right), ("pgup", .pageUp),
     ("pgdn", .pageDown), ("home", .home), ("end", .end), ("kpenter", .enter), ("f1", .character("?")),
-    ("shift+tab", .tab),
+    ("shift+tab", .shiftTab),
   ]
 
   private static func key(_ chord: Chord) -> DebuggerKey? {

@@ -30,7 +30,7 @@ package final class DebuggerModel {
 
   /// What is asked for on the last line.
   package struct Prompt: Equatable, Sendable {
-    package enum Kind: Sendable { case runTo, address, moment, watch }
+    package enum Kind: Sendable { case runTo, address, moment, watch, device }
 
     package let kind: Kind
     package var text = ""
@@ -41,6 +41,7 @@ package final class DebuggerModel {
       case .address: "address: "
       case .moment: "instructions: "
       case .watch: "watch ADDRESS[,SIZE][,r|w|rw]: "
+      case .device: "device: "
       }
     }
   }

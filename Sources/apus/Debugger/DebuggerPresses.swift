@@ -28,6 +28,7 @@ extension DebuggerModel {
     case .enter: enter()
     case .escape: page = .code
     case .tab: alternate()
+    case .shiftTab: alternate(forward: false)
     case .up: move(by: -1)
     case .down: move(by: 1)
     case .pageUp: move(by: -max(pageHeight - 1, 1))
@@ -50,6 +51,7 @@ extension DebuggerModel {
     case "g": prompt = Prompt(kind: .moment)
     case "a": prompt = Prompt(kind: .address)
     case "w": prompt = Prompt(kind: .watch)
+    case "/" where page == .devices: prompt = Prompt(kind: .device)
     case "W": clearStopPoints()
     case " ": toggleBreakpoint()
     case "u": walk.isUser.toggle()
@@ -80,7 +82,8 @@ extension DebuggerModel {
     case .timeline:
       timelineView.cursor = min(max(timelineView.cursor + lines, 0), max(timeline.entries.count - 1, 0))
     case .guest: break
-    case .registers, .vectors, .walk, .tables, .devices:
+    case .devices: showDevice(at: devicesTop + lines)
+    case .registers, .vectors, .walk, .tables:
       // The page shows its last lines at most: drawing says how many there are.
       let most = max(
         DebuggerScreen.lines(of: page, self, width: size.columns, height: .max).count - layout.height, 0)
@@ -88,15 +91,23 @@ extension DebuggerModel {
     }
   }
 
-  /// The other side of a page.
-  private func alternate() {
+  private var devices: DevicesView { DevicesView(machine, width: size.columns) }
+  private var devicesTop: Int { scroll[.devices] ?? 0 }
+
+  private func showDevice(at line: Int) {
+    scroll[.devices] = min(max(line, 0), devices.last(height: layout.height))
+  }
+
+  /// The other side of a page, or the next one of its parts.
+  private func alternate(forward: Bool = true) {
     switch page {
     case .code: showsMemoryBelow.toggle()
     case .memory: memory.isPhysical.toggle()
     case .walk: walk.access = walk.access.next
     case .tables: (tables.table, scroll[.tables]) = (tables.table.next, 0)
     case .guest: if machine.screen != nil { showsScreen.toggle() }
-    case .registers, .vectors, .stack, .devices, .timeline: break
+    case .devices: showDevice(at: devices.neighbour(of: devicesTop, forward: forward))
+    case .registers, .vectors, .stack, .timeline: break
     }
   }
 
@@ -156,6 +167,11 @@ extension DebuggerModel {
       }
       go(to: moment)
     case .watch: toggleWatch(asked.text)
+    case .device:
+      guard let line = devices.line(of: asked.text, after: devicesTop) else {
+        return message = "no device has '\(asked.text)' in its name"
+      }
+      showDevice(at: line)
     case .runTo where asked.text.isEmpty: begin(.forward(to: code.cursor, above: nil))
     case .runTo, .address:
       guard let address = AddressExpression.evaluate(asked.text, debugger) else {

@@ -57,6 +57,10 @@ package enum DebuggerScreen {
           : " running: Ctrl-A and any key stops")
     }
     if model.activity != nil { return StyledLine(" running: any key stops") }
+    if model.page == .devices {
+      return StyledLine(
+        " Tab next device  Shift-Tab previous  / find  PgUp PgDn scroll  s step  ? keys")
+    }
     return StyledLine(
       " s step  n over  c continue  S back  B continue back  r run to  g go to  ? keys  q leave")
   }
@@ -97,7 +101,7 @@ package enum DebuggerScreen {
     case .stack: return model.stack.lines(debugger, width: width, height: height)
     case .walk: return model.walk.lines(debugger, width: width, height: height, from: first)
     case .tables: return model.tables.lines(debugger, width: width, height: height, from: first)
-    case .devices: return DevicesView().lines(debugger.machine, width: width, height: height, from: first)
+    case .devices: return DevicesView(debugger.machine, width: width).lines(height: height, from: first)
     case .timeline: return model.timelineView.lines(debugger, model.timeline, width: width, height: height)
     }
   }

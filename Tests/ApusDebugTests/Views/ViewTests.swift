@@ -140,12 +140,37 @@ import Testing
   @Test func devicesAreInTheirTerms() throws {
     let debugger = try Self.machine(at: 86_000)
     let hash = debugger.machine.stateHash()
-    let text = DevicesView().lines(debugger.machine, width: 80, height: 300).map(\.text)
-    for heading in ["8259A pair", "local APIC", "I/O APIC", "8254", "MC146818", "COM1", "COM4"] {
+    let view = DevicesView(debugger.machine, width: 80)
+    let text = view.lines(height: .max).map(\.text)
+    for (device, line) in view.devices { #expect(text[line] == device.name) }
+    for heading in ["8259A pair", "local APIC", "I/O APIC", "8254", "MC146818", "COM1", "COM4", "82077AA"] {
       #expect(text.contains(heading))
     }
     #expect(debugger.machine.stateHash() == hash)
-    #expect(DevicesView().lines(debugger.machine, width: 1, height: 3).count == 3)
+    #expect(DevicesView(debugger.machine, width: 1).lines(height: 3).count == 3)
+    #expect(text.allSatisfy { $0.count <= 81 }, "words are shorter than a line")
+  }
+
+  /// Each device can be the first of a pane, also the last one, and a pane is never empty.
+  @Test func devicesAreGoneThrough() throws {
+    let debugger = try Self.machine(at: 86_000)
+    let view = DevicesView(debugger.machine, width: 80)
+    let starts = view.devices.map(\.line)
+    var (line, seen) = (0, [0])
+    for _ in starts.dropFirst() {
+      line = view.neighbour(of: line, forward: true)
+      seen.append(line)
+      #expect(line <= view.last(height: 21))
+      #expect(view.lines(height: 21, from: line).first?.text == view.devices[seen.count - 1].description.name)
+    }
+    #expect(seen == starts && view.neighbour(of: line, forward: true) == 0)
+    #expect(view.neighbour(of: line - 1, forward: false) == starts[starts.count - 2])
+    #expect(view.neighbour(of: 0, forward: false) == line)
+    #expect(view.lines(height: 21, from: .max) == view.lines(height: 21, from: view.last(height: 21)))
+    // In whatever case, from the next device on, and from the first one on again.
+    let ports = view.devices.filter { $0.description.name.hasPrefix("COM") }.map(\.line)
+    #expect(view.line(of: "com", after: 0) == ports[0] && view.line(of: "Com", after: ports[0]) == ports[1])
+    #expect(view.line(of: "COM", after: ports[3]) == ports[0] && view.line(of: "teapot", after: 0) == nil)
   }
 
   @Test func whatChangedIsMarked() throws {

@@ -183,4 +183,23 @@ private struct Rig {
       now = now.later(by: 10_000_000_000)
     }
   }
+
+  @Test func describesItself() {
+    let rig = Rig()
+    rig.enableACPI()
+    rig.write(0x602, 0x0101, 2)
+    rig.pm.setLine(3, level: true, at: 0)
+    rig.pm.pressPowerButton(at: 1_000_000_000)
+    let before = savedState(of: rig.pm)
+    let description = rig.pm.description(at: 1_000_000_000)
+    #expect(description["PM1_STS"] == "0100h  PWRBTN_STS")
+    #expect(description["PM1_EN"] == "0101h  TMR_EN PWRBTN_EN")
+    #expect(description["PM1_CNT"] == "0001h  SCI_EN SLP_TYP 0")
+    #expect(description["PM_TMR"] == "00369E99h  32 bits")
+    #expect(description["GPE0_STS"] == "0008h  3" && description["GPE0_EN"] == "0000h")
+    #expect(description["SMI_CMD"] == "F1h  ACPI enable" && description["SCI"] == "high")
+    // Bit 31 of the timer has changed after 599.9 seconds.
+    #expect(rig.pm.description(at: 600_000_000_000)["PM1_STS"] == "0101h  TMR_STS PWRBTN_STS")
+    #expect(savedState(of: rig.pm) == before)
+  }
 }

@@ -175,4 +175,42 @@ import Testing
     #expect(bench.vga.readBAR(2, 0x40C, width: 1, at: 0) == 0x67)
     #expect(bench.vga.readBAR(2, 0xFFF, width: 8, at: 0) == 0)
   }
+
+  /// Reading input status 1 would move the flip-flop.
+  @Test func describesItself() {
+    let bench = VGABench(.mode3)
+    bench.crtc(0x0C, 0x12)
+    bench.crtc(0x0D, 0x34)
+    let before = savedState(bench.vga)
+    let text = bench.vga.description
+    #expect(text["picture"] == "text, 80 x 25 characters of 9 x 16")
+    #expect(text["frequencies"] == "lines 31468 Hz, frames 70.0 Hz")
+    #expect(text["Miscellaneous Output"] == "67h  IOS ERAM HSP 28 MHz")
+    #expect(text["Start Address"] == "1234h" && text["Memory Mode"] == "02h  EM")
+    #expect(text["Cursor Location"] == "0000h  rows 13 to 14")
+    #expect(text["Graphics Mode"] == "10h  write mode 0, read mode 0 OE")
+    #expect(text["Miscellaneous"] == "0Eh  OE B8000h-BFFFFh")
+    #expect(text["CRT Mode Control"] == "A3h  CMS0 SRC ADW RST")
+    #expect(text["Attribute Address"] == "20h  IPAS, data next" && savedState(bench.vga) == before)
+    #expect(VGABench().vga.description["picture"]?.hasPrefix("off; ") == true)
+  }
+
+  @Test func describesGraphics() {
+    let modes: [(VGAMode, String)] = [
+      (.mode4, "320 x 200, 4 colors"), (.modeD, "320 x 200, 16 colors"), (.mode12, "640 x 480, 16 colors"),
+      (.mode13, "320 x 200, 256 colors"), (.modeX, "320 x 240, 256 colors"),
+    ]
+    for (mode, text) in modes {
+      #expect(VGABench(mode).vga.description["picture"] == "graphics, " + text)
+    }
+    #expect(VGABench(.mode12).vga.description["frequencies"] == "lines 31468 Hz, frames 59.9 Hz")
+    #expect(VGABench(.mode1).vga.description["picture"] == "text, 40 x 25 characters of 9 x 16")
+    let bench = VGABench(.mode3)
+    for (register, value) in [(1, 1024), (2, 768), (3, 32), (4, 0x41)] as [(UInt16, UInt16)] {
+      bench.dispi(register, value)
+    }
+    #expect(bench.vga.description["picture"] == "DISPI 1024 x 768, 32 bits a pixel")
+    #expect(bench.vga.description["DISPI ENABLE"] == "0041h  ENABLED LFB_ENABLED")
+    #expect(bench.vga.description["DISPI VIRT"]?.hasPrefix("1024 x 4096, offset 0, 0") == true)
+  }
 }

@@ -20,7 +20,7 @@ import apus
     #expect(keys("\u{3}\u{C}") == [.control("c"), .control("l")])
     #expect(keys("\u{1B}[A\u{1B}[B\u{1B}OC\u{1B}[D") == [.up, .down, .right, .left])
     #expect(keys("\u{1B}[5~\u{1B}[6~\u{1B}[H\u{1B}[4~") == [.pageUp, .pageDown, .home, .end])
-    #expect(keys("\u{1B}OP\u{1B}[Z") == [.character("?"), .tab])
+    #expect(keys("\u{1B}OP\u{1B}[Z") == [.character("?"), .shiftTab])
     #expect(keys("\u{1B}") == [.escape])
     // What means nothing here, and characters that the keyboard does not have.
     #expect(keys("\u{1B}[24~é€\u{1B}[200~x") == [.character("x")])

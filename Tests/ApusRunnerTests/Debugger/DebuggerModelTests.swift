@@ -220,4 +220,40 @@ import apus
     bench.press("#")
     #expect(bench.model.message == "'#' is no key here; ? lists them")
   }
+
+  @Test func devicesAreGoneThrough() throws {
+    let bench = try DebuggerBench()
+    bench.go(to: Self.moment)
+    let hash = bench.machine.stateHash()
+    bench.press("8")
+    #expect(bench.rows()[1] == "8259A pair" && bench.rows()[23].hasPrefix(" Tab next device"))
+    bench.press(.tab)
+    #expect(bench.rows()[1] == "local APIC")
+    bench.press(.tab, .down)
+    #expect(bench.rows()[1].hasPrefix("  ID"))
+    bench.press(.shiftTab)
+    #expect(bench.rows()[1] == "I/O APIC")
+    bench.press(.shiftTab, .shiftTab, .shiftTab)
+    let last = bench.rows()[1]
+    #expect(!last.hasPrefix(" ") && last != "8259A pair")
+    // It scrolls no further than to the last lines.
+    bench.press(.pageDown, .pageDown, .pageDown, .pageDown)
+    #expect(!bench.rows()[1].isEmpty)
+    bench.press(.tab)
+    #expect(bench.rows()[1] == "8259A pair")
+    bench.press("/")
+    #expect(bench.model.prompt?.kind == .device)
+    bench.press("pci")
+    bench.press(.enter)
+    #expect(bench.rows()[1] == "PCI bus 0" && bench.model.prompt == nil)
+    bench.press("/teapot")
+    bench.press(.enter)
+    #expect(bench.model.message == "no device has 'teapot' in its name" && bench.rows()[1] == "PCI bus 0")
+    // Pages that are narrower have more lines, and others have fewer.
+    for columns in [20, 200] { #expect(!bench.rows(columns, 24)[1].isEmpty) }
+    bench.press("1/")
+    #expect(bench.model.prompt == nil && bench.machine.stateHash() == hash)
+    bench.press("?")
+    #expect(bench.text(100, 50).contains("devices: the next one with these letters in its name"))
+  }
 }
