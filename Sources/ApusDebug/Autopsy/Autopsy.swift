@@ -14,6 +14,9 @@ package struct Autopsy {
   private static let search: UInt64 = 200_000_000
   /// Those that are shown before such an exception.
   private static let before: UInt64 = 8
+  /// Words of the stack that are searched for return addresses, and those that are shown.
+  private static let searchedWords = 512
+  private static let shownCalls = 16
 
   private let debugger: Debugger
 
@@ -28,7 +31,19 @@ package struct Autopsy {
       lines.append("the processor is halted with interrupts disabled: only an NMI or a reset can wake it")
     }
     do throws(MachineError) { lines += try story() } catch { lines.append(error.message) }
-    return lines + machine.report.split(separator: "\n").map { String($0) }
+    return lines + calls() + machine.report.split(separator: "\n").map { String($0) }
+  }
+
+  /// Who has called whom, as far as the stack tells.
+  private func calls() -> [String] {
+    let found = GuestStack(debugger.machine).returnAddresses(
+      words: Self.searchedWords, most: Self.shownCalls, debugger.codeMode)
+    guard !found.isEmpty else { return [] }
+    return ["return addresses on the stack, the last call first; some may be left from earlier calls:"]
+      + found.map { address in
+        let name = debugger.symbols.name(of: address).map { "  <\($0)>" } ?? ""
+        return "  \(Words.hex(address, 8))\(name)"
+      }
   }
 
   private func story() throws(MachineError) -> [String] {

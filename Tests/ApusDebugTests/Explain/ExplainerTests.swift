@@ -122,6 +122,19 @@ import Testing
     #expect(text.contains("hlt") && text.contains("no exception in code of the supervisor"))
   }
 
+  @Test func callersAreFoundOnTheStack() throws {
+    // 7C07h: CALL to the next instruction; CLI; HLT. A word before it looks like no return address.
+    let code: [UInt8] = [
+      0x31, 0xC0, 0x8E, 0xD0, 0xBC, 0x00, 0x7C, 0xE8, 0x00, 0x00, 0x68, 0x34, 0x12, 0xFA, 0xF4,
+    ]
+    let debugger = try BuiltInGuestMachine.make(history: true, flat: code)
+    #expect(try debugger.run(1000, isResuming: false) == .idle(until: nil))
+    let lines = Autopsy(debugger).lines()
+    let first = try #require(lines.firstIndex { $0.hasPrefix("return addresses on the stack") })
+    #expect(lines[first + 1] == "  0x00007c0a")
+    #expect(!lines.contains { $0.hasPrefix("  0x00001234") })
+  }
+
   /// A panic comes long after the exception that led to it. Here the handler of #UD goes on behind UD2, and the guest
   /// counts to 100,000 before it hangs.
   @Test func exceptionsLongAgoAreFound() throws {
