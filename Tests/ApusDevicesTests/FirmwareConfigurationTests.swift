@@ -166,18 +166,6 @@ private final class Bench {
     try fuzz({ makeFilled() }, ports: ports, seed: 51)
     fuzzRestore({ makeFilled() }, ports: ports, seed: 52)
   }
-}
-
-/// A device over RAM in which every structure may be an access.
-private func makeFilled() -> FirmwareConfiguration {
-  let ram = StorageRAM(size: 1 << 12)
-  var random = SplitMix64(state: 3)
-  for i in ram.bytes.indices {
-    ram.bytes[i] = random.next() % 3 == 0 ? UInt8(truncatingIfNeeded: random.next()) & 0x1F : 0
-  }
-  let items = [FirmwareConfiguration.Item(.file("w"), [1, 2, 3, 4, 5], isWritable: true)]
-  guard let device = FirmwareConfiguration(items: items, memory: ram) else { fatalError("items are good") }
-  return device
 
   @Test func describesItself() throws {
     let bench = try Bench.usual()
@@ -191,4 +179,16 @@ private func makeFilled() -> FirmwareConfiguration {
     #expect(bench.device.description["selector"] == "1234h  no such item")
     #expect(bench.device.description["offset"] == "0 of 0 bytes")
   }
+}
+
+/// A device over RAM in which every structure may be an access.
+private func makeFilled() -> FirmwareConfiguration {
+  let ram = StorageRAM(size: 1 << 12)
+  var random = SplitMix64(state: 3)
+  for i in ram.bytes.indices {
+    ram.bytes[i] = random.next() % 3 == 0 ? UInt8(truncatingIfNeeded: random.next()) & 0x1F : 0
+  }
+  let items = [FirmwareConfiguration.Item(.file("w"), [1, 2, 3, 4, 5], isWritable: true)]
+  guard let device = FirmwareConfiguration(items: items, memory: ram) else { fatalError("items are good") }
+  return device
 }

@@ -152,7 +152,7 @@ import Testing
     let text = lines.joined(separator: "\n")
     #expect(text.contains("exception 6 (#UD)"), "\(text)")
     let before = try #require(lines.firstIndex { $0 == "the instructions before the last of them:" })
-    #expect(lines[before + 1].contains("xor ax,ax") && lines[before + 1...].contains { $0.contains("ud2") })
+    #expect(lines[before + 1].contains("xor ax,ax") && lines[(before + 1)...].contains { $0.contains("ud2") })
     // The exception itself, five of its handler's, MOV, the loop, CLI and HLT.
     #expect(text.contains("200009 instructions later the guest came to its end"))
     #expect(text.contains("dec ecx") && text.contains("hlt"))
