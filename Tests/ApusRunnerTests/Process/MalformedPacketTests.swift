@@ -87,7 +87,7 @@ private struct RudeClient {
   }
 
   /// The guest is busy until then: an idle one would wait in real time for GDB to say something.
-  private static let limit = ["--limit-instructions", "400000", "--state-hash"]
+  private static let limit = ["--limit-instructions", "100000", "--state-hash"]
 
   private func hash(_ errors: String) -> Substring? {
     errors.split(separator: "\n").first { $0.hasPrefix("state-hash") }
