@@ -37,7 +37,7 @@
 
   /// Begins a line about what an instruction did when so many were retired. People get its linear address, programs RIP.
   func begin(
-    _ kind: StaticString, _ instructions: UInt64, rip: UInt64, linear: UInt64, isInner: Bool
+    _ kind: StaticString, _ instructions: UInt64, rip: UInt64, linear: UInt64
   ) {
     if isJSON {
       append("{\"n\":")
@@ -49,12 +49,23 @@
       append("\"")
       return
     }
+    column(instructions)
+    place(linear)
+    append("  ")
+    append(kind)
+  }
+
+  /// Begins a line of text with how many instructions were retired.
+  func column(_ instructions: UInt64) {
     if instructions != columnValue { moveColumn(to: instructions) }
     unsafe (buffer + count).update(from: column, count: columnSize)
     count += columnSize
+  }
+
+  /// The linear address of a line of text.
+  func place(_ linear: UInt64) {
     digits(linear, 16)
-    append(isInner ? "    " : "  ")
-    append(kind)
+    append("  ")
   }
 
   /// Most often, to the next number, of which one digit is another.
@@ -70,6 +81,21 @@
       count = start
     }
     columnValue = value
+  }
+
+  /// Where the next byte comes.
+  var position: Int { count }
+
+  /// The bytes from a position on, which must be of the line that was begun last.
+  func withBytes(from position: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
+    unsafe body(UnsafeBufferPointer(start: buffer + position, count: count - position))
+  }
+
+  /// Bytes that are a part of a line, at most as many as a text has.
+  func append(_ bytes: UnsafeBufferPointer<UInt8>) {
+    guard let base = bytes.baseAddress else { return }
+    unsafe (buffer + count).update(from: base, count: min(bytes.count, Self.longestText))
+    count += min(bytes.count, Self.longestText)
   }
 
   func end() { append(isJSON ? "}\n" : "\n") }

@@ -26,7 +26,7 @@ package final class Tracer {
   /// The last events, of which `ringStart` is the oldest.
   private var ring: [TimedEvent] = []
   private var ringStart = 0
-  private var disassembly: [DisassembledText]
+  private let known = InstructionLines()
   private let machine: Machine
   private var isOn = false
 
@@ -40,7 +40,6 @@ package final class Tracer {
     self.symbols = symbols
     self.write = write
     lines = TraceLines(isJSON: settings.isJSON)
-    disassembly = Array(repeating: DisassembledText(), count: Self.cacheSize)
     update()
   }
 
@@ -95,14 +94,17 @@ package final class Tracer {
 
   // MARK: Lines
 
-  private func begin(_ kind: StaticString, _ event: TimedEvent, isInner: Bool) {
-    lines.begin(kind, event.instructions, rip: event.rip, linear: event.linear, isInner: isInner)
+  private func begin(_ kind: StaticString, _ event: TimedEvent) {
+    lines.begin(kind, event.instructions, rip: event.rip, linear: event.linear)
   }
 
   private func put(_ event: TimedEvent) {
-    func begin(_ kind: StaticString) { self.begin(kind, event, isInner: true) }
+    func begin(_ kind: StaticString) { self.begin(kind, event) }
     switch event.event {
-    case .instruction(let start): put(start, event)
+    case .instruction(let start):
+      put(start, event)
+      if lines.isFull { flush() }
+      return
     case .memory(let access):
       begin(access.isWrite ? "write" : "read")
       lines.number("size", UInt64(access.size))
@@ -139,7 +141,7 @@ package final class Tracer {
 
   /// Those of segments, exceptions and modes.
   private func putEvent(_ event: TimedEvent) {
-    func begin(_ kind: StaticString) { self.begin(kind, event, isInner: true) }
+    func begin(_ kind: StaticString) { self.begin(kind, event) }
     switch event.event {
     case .descriptor(let read):
       begin("descriptor")
@@ -207,44 +209,24 @@ package final class Tracer {
   }
 
   private func put(_ start: InstructionStart, _ event: TimedEvent) {
-    begin(settings.isJSON ? "instruction" : "", event, isInner: false)
     if settings.isJSON {
+      begin("instruction", event)
       lines.hex("linear", start.linear)
       lines.hex("physical", start.physical)
       lines.number("bits", UInt64(start.mode.bits))
       lines.number("length", UInt64(start.length))
+    } else {
+      lines.column(event.instructions)
     }
-    lines.text("instruction", text(of: start))
+    if known.complete(lines, start) { return }
+    let position = lines.position
+    if !settings.isJSON { lines.place(start.linear) }
+    let instruction = Disassembler.decode(start.code, at: start.linear, mode: start.mode.disassembly)
+    lines.text("instruction", Array(instruction.text().utf8))
     if !symbols.isEmpty, let name = symbols.name(of: start.linear) {
       lines.text("symbol", Array(settings.isJSON ? name.utf8 : "<\(name)>".utf8))
     }
-  }
-
-  // MARK: Disassembly
-
-  /// Most instructions of a trace were there before.
-  private static let cacheSize = 1 << 14
-
-  private struct DisassembledText {
-    var linear: UInt64 = .max
-    var low: UInt64 = 0
-    var high: UInt64 = 0
-    var mode = ProcessorMode.real
-    var text: [UInt8] = []
-  }
-
-  private func text(of start: InstructionStart) -> [UInt8] {
-    let slot = Int(truncatingIfNeeded: start.linear ^ start.linear >> 14) & (Self.cacheSize - 1)
-    let known = disassembly[slot]
-    if known.linear == start.linear && known.low == start.bytes.0 && known.high == start.bytes.1
-      && known.mode == start.mode
-    {
-      return known.text
-    }
-    let instruction = Disassembler.decode(start.code, at: start.linear, mode: start.mode.disassembly)
-    let text = Array(instruction.text().utf8)
-    disassembly[slot] = DisassembledText(
-      linear: start.linear, low: start.bytes.0, high: start.bytes.1, mode: start.mode, text: text)
-    return text
+    lines.end()
+    known.keep(lines, from: position, start)
   }
 }
