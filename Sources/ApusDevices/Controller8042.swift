@@ -349,7 +349,7 @@ package final class Controller8042: BytePortDevice {
 extension Controller8042 {
   /// The controller; keyboard and mouse describe themselves.
   package var description: DeviceDescription {
-    var description = DeviceDescription("8042")
+    var description = DeviceDescription("8042 (keyboard controller)")
     description.add(
       "status", status,
       bits: ["OBF", "IBF", "system flag", "command", "not inhibited", "AUXB", "time-out", "parity error"])

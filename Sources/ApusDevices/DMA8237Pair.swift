@@ -355,7 +355,7 @@ struct DMA8237 {
 extension DMA8237Pair {
   /// The registers of both controllers, and of the channels that something has been done to.
   package var description: DeviceDescription {
-    var description = DeviceDescription("8237A pair")
+    var description = DeviceDescription("8237A pair (DMA)")
     for (number, controller) in controllers.enumerated() {
       controller.describe("controller \(number + 1)", firstChannel: number * 4, into: &description)
     }

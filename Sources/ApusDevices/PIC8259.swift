@@ -382,7 +382,7 @@ extension PIC8259 {
 extension PIC8259Pair {
   /// The registers of both chips.
   package var description: DeviceDescription {
-    var description = DeviceDescription("8259A pair")
+    var description = DeviceDescription("8259A pair (PIC)")
     master.describe("master", into: &description)
     slave.describe("slave", into: &description)
     return description

@@ -227,7 +227,7 @@ package final class PIT8254: BytePortDevice {
 extension PIT8254 {
   /// The counters and port 61h as they are at `now`.
   package func description(at now: VirtualTime) -> DeviceDescription {
-    var description = DeviceDescription("8254")
+    var description = DeviceDescription("8254 (PIT)")
     let clock = max(now.cycles(at: Self.frequency), synced)
     for (number, counter) in counters.enumerated() {
       counter.describe("counter \(number)", at: clock, into: &description)

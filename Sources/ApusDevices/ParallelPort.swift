@@ -125,7 +125,7 @@ package final class ParallelPort: BytePortDevice {
 extension ParallelPort {
   /// The registers and the printer.
   package var description: DeviceDescription {
-    var description = DeviceDescription(name)
+    var description = DeviceDescription("\(name) (parallel port)")
     description.add("base port", base, "")
     description.add("data", data, "")
     description.add("status", status, bits: ["", "", "", "ERROR#", "SLCT", "PE", "ACK#", "BUSY#"])

@@ -293,7 +293,7 @@ package final class RTC146818: BytePortDevice {
 extension RTC146818 {
   /// The clock as it was brought up to date last, and its registers; C is not cleared.
   package var description: DeviceDescription {
-    var description = DeviceDescription("MC146818")
+    var description = DeviceDescription("MC146818 (RTC)")
     let fields = [Register.century, Register.year, Register.month, Register.dayOfMonth].map {
       two(decoded(bytes[$0]))
     }

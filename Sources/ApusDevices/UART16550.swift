@@ -479,7 +479,7 @@ package final class UART16550: Device {
 extension UART16550 {
   /// The registers, those that reading would clear as well.
   package var description: DeviceDescription {
-    var description = DeviceDescription(name)
+    var description = DeviceDescription("\(name) (UART)")
     description.add("base port", DeviceDescription.hex(base))
     description.add("IER", IER, bits: ["ERBFI", "ETBEI", "ELSI", "EDSSI"])
     let identification = interruptIdentification

@@ -450,7 +450,7 @@ package final class FloppyController82077AA: BytePortDevice {
 extension FloppyController82077AA {
   /// The registers, the command under way, and the drives.
   package var description: DeviceDescription {
-    var description = DeviceDescription("82077AA")
+    var description = DeviceDescription("82077AA (floppy)")
     description.add(
       "MSR", mainStatus,
       bits: [

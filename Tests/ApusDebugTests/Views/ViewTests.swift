@@ -143,7 +143,10 @@ import Testing
     let view = DevicesView(debugger.machine, width: 80)
     let text = view.lines(height: .max).map(\.text)
     for (device, line) in view.devices { #expect(text[line] == device.name) }
-    for heading in ["8259A pair", "local APIC", "I/O APIC", "8254", "MC146818", "COM1", "COM4", "82077AA"] {
+    for heading in [
+      "8259A pair (PIC)", "local APIC", "I/O APIC", "8254 (PIT)", "MC146818 (RTC)", "COM1 (UART)",
+      "COM4 (UART)", "82077AA (floppy)",
+    ] {
       #expect(text.contains(heading))
     }
     #expect(debugger.machine.stateHash() == hash)

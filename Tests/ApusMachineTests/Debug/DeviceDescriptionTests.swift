@@ -29,9 +29,12 @@ import Testing
     let names = machine.deviceDescriptions.map(\.name)
     #expect(
       names.filter { $0 != "firmware configuration" } == [
-        "8259A pair", "local APIC", "I/O APIC", "8254", "HPET", "MC146818", "ACPI power management",
-        "system control port A", "coprocessor error", "8042", "PS/2 keyboard", "PS/2 mouse", "COM1", "COM2",
-        "COM3", "COM4", "LPT1", "8237A pair", "82077AA", "POST code", "debug exit", "PCI bus 0", "82441FX",
+        "8259A pair (PIC)", "local APIC", "I/O APIC", "8254 (PIT)", "HPET", "MC146818 (RTC)",
+        "ACPI power management",
+        "system control port A", "coprocessor error", "8042 (keyboard controller)", "PS/2 keyboard",
+        "PS/2 mouse", "COM1 (UART)", "COM2 (UART)",
+        "COM3 (UART)", "COM4 (UART)", "LPT1 (parallel port)", "8237A pair (DMA)", "82077AA (floppy)",
+        "POST code", "debug exit", "PCI bus 0", "82441FX",
         "82371SB", "IDE primary channel", "IDE primary device 0", "IDE secondary channel", "VGA",
         "VirtioBlock0",
       ])

@@ -226,7 +226,7 @@ import apus
     bench.go(to: Self.moment)
     let hash = bench.machine.stateHash()
     bench.press("8")
-    #expect(bench.rows()[1] == "8259A pair" && bench.rows()[23].hasPrefix(" Tab next device"))
+    #expect(bench.rows()[1] == "8259A pair (PIC)" && bench.rows()[23].hasPrefix(" Tab next device"))
     bench.press(.tab)
     #expect(bench.rows()[1] == "local APIC")
     bench.press(.tab, .down)
@@ -235,12 +235,12 @@ import apus
     #expect(bench.rows()[1] == "I/O APIC")
     bench.press(.shiftTab, .shiftTab, .shiftTab)
     let last = bench.rows()[1]
-    #expect(!last.hasPrefix(" ") && last != "8259A pair")
+    #expect(!last.hasPrefix(" ") && last != "8259A pair (PIC)")
     // It scrolls no further than to the last lines.
     bench.press(.pageDown, .pageDown, .pageDown, .pageDown)
     #expect(!bench.rows()[1].isEmpty)
     bench.press(.tab)
-    #expect(bench.rows()[1] == "8259A pair")
+    #expect(bench.rows()[1] == "8259A pair (PIC)")
     bench.press("/")
     #expect(bench.model.prompt?.kind == .device)
     bench.press("pci")
