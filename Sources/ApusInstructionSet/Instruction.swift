@@ -28,7 +28,8 @@ package struct Instruction: Sendable {
   /// Whether 66h or REX.W chose the operand size.
   let hasUnusualSize: Bool
   let opcode: UInt8
-  let mode: Disassembler.Mode
+  /// The mode that it was decoded for.
+  package let mode: Disassembler.Mode
 
   /// The RIP of a near branch whose target the instruction itself tells.
   package var target: UInt64? {

@@ -26,7 +26,7 @@ package struct Register: Sendable, Hashable {
   }
 
   /// A general register of 1, 2, 4 or 8 bytes.
-  init(general number: UInt8, bytes: Int, hasREX: Bool = true) {
+  package init(general number: UInt8, bytes: Int, hasREX: Bool = true) {
     switch bytes {
     case 1: self.init(hasREX || number < 4 ? .byte : .legacyByte, number)
     case 2: self.init(.word, number)

@@ -3,8 +3,8 @@ import ApusInstructionSet
 
 /// Puts what an instruction works on into words.
 struct OperandNotes {
-  private let instruction: Instruction
-  private let before: RegisterSnapshot
+  let instruction: Instruction
+  let before: RegisterSnapshot
   private let events: ArraySlice<TimedEvent>
 
   /// Words for an instruction that began with the registers `before`; `events` tell what it did.
@@ -58,7 +58,7 @@ struct OperandNotes {
       case .immediate, .one, .target, .far: continue
       }
     }
-    return notes
+    return notes + implied
   }
 
   /// What large operands in memory have become.

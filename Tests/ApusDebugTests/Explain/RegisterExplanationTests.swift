@@ -22,9 +22,36 @@ import Testing
       program.lines(of: 4) == [
         "#4  0x00007c0c  0f 22 c0  mov cr0,eax", "  eax is 0x30", "  cr0 was 0x10, is 0x30 (NE ET)",
       ])
-    #expect(program.lines(of: 8).dropFirst() == ["  fs base was 0x12340, is 0x5678"])
-    #expect(program.lines(of: 10).dropFirst() == ["  kernel gs base was 0x0, is 0x5678"])
+    #expect(
+      program.lines(of: 8).dropFirst() == [
+        "  writes 0x5678 to MSR 0xc0000100 (IA32_FS_BASE)", "  fs base was 0x12340, is 0x5678",
+      ])
+    #expect(
+      program.lines(of: 10).dropFirst() == [
+        "  writes 0x5678 to MSR 0xc0000102 (IA32_KERNEL_GS_BASE)", "  kernel gs base was 0x0, is 0x5678",
+      ])
     #expect(program.lines(of: 11).dropFirst() == ["  eax is 0x5678", "  dr0 was 0x0, is 0x5678"])
+  }
+
+  @Test func registersThatNoOperandNamesAreTold() throws {
+    // mov ax,7; mov cl,2; div cl; mov cx,3; mov di,0x8000; rep stosb; mov eax,0x80000000; xor ecx,ecx; cpuid
+    var code: [UInt8] = [
+      0xB8, 0x07, 0x00, 0xB1, 0x02, 0xF6, 0xF1, 0xB9, 0x03, 0x00, 0xBF, 0x00, 0x80, 0xF3, 0xAA,
+    ]
+    code += [0x66, 0xB8, 0, 0, 0, 0x80, 0x66, 0x31, 0xC9, 0x0F, 0xA2]
+    // mov ecx,0x1b; rdmsr; cwd
+    code += [0x66, 0xB9, 0x1B, 0, 0, 0, 0x0F, 0x32, 0x99]
+    let program = try ExplainedProgram(code, steps: 12)
+    #expect(program.lines(of: 2).prefix(3).dropFirst() == ["  cl is 0x2", "  ax is 0x7"])
+    #expect(program.lines(of: 2).contains("  rax was 0x7, is 0x103"))
+    #expect(program.lines(of: 5).contains("  cx is 0x3") && program.lines(of: 5).contains("  al is 0x3"))
+    #expect(program.lines(of: 8)[1] == "  leaf 0x80000000, subleaf 0x0")
+    #expect(program.lines(of: 10)[1] == "  reads MSR 0x1b (IA32_APIC_BASE)")
+    #expect(program.lines(of: 11)[1] == "  ax is 0x900")
+    #expect(Words.modelSpecificRegister(0x26A) == "IA32_MTRR_FIX4K_D0000")
+    #expect(Words.modelSpecificRegister(0x205) == "IA32_MTRR_PHYSMASK2")
+    #expect(
+      Words.modelSpecificRegister(0x40E) == "IA32_MC3_ADDR" && Words.modelSpecificRegister(0x12345) == nil)
   }
 
   /// The timer's interrupt, which wakes the teaching guest, and the first instruction of its handler.
