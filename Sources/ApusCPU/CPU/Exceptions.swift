@@ -192,7 +192,8 @@ extension UnsafeMutablePointer where Pointee == CPUState {
       tellNow(
         .delivered(
           TransferTarget(
-            selector: segment(.cs).pointee.selector, rip: pointee.rip, cpl: pointee.cpl)))
+            selector: segment(.cs).pointee.selector, rip: pointee.rip, linear: codeLinear(pointee.rip),
+            cpl: pointee.cpl)))
     }
   }
 

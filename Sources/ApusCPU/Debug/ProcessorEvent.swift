@@ -208,6 +208,8 @@ package struct StackSwitch: Sendable {
 package struct TransferTarget: Sendable {
   package var selector: UInt16
   package var rip: UInt64
+  /// The linear address.
+  package var linear: UInt64
   package var cpl: UInt8
 }
 

@@ -54,8 +54,8 @@ package struct MetStop: Equatable, Sendable {
   package var point: Point
   /// Instructions retired before the one that did it, or that is next.
   package var instructions: UInt64
-  /// Where that is.
-  package var rip: UInt64
+  /// The linear address of that instruction.
+  package var linear: UInt64
   /// No instruction did it but a device.
   package var isDevice: Bool
 }
@@ -113,7 +113,7 @@ extension Processor {
 
   private func stop(at point: MetStop.Point) {
     metStop = MetStop(
-      point: point, instructions: presentInstructions, rip: cpu.presentRIP,
+      point: point, instructions: presentInstructions, linear: cpu.codeLinear(cpu.presentRIP),
       isDevice: cpu.pointee.currentOp == nil)
     cpu.pointee.attention = 1
   }
@@ -145,7 +145,7 @@ extension UnsafeMutablePointer where Pointee == CPUState {
     let linear = codeLinear(pointee.rip)
     if let passed = processor.passed, passed == (now, linear) { return false }
     processor.metStop = MetStop(
-      point: .breakpoint(linear), instructions: processor.instructions, rip: pointee.rip, isDevice: false)
+      point: .breakpoint(linear), instructions: processor.instructions, linear: linear, isDevice: false)
     pointee.attention = 1
     return true
   }

@@ -226,13 +226,13 @@ struct EventNotes {
   }
 
   private func note(_ target: TransferTarget) -> Note {
-    let name = symbols.name(of: target.rip).map { " (\($0))" } ?? ""
+    let name = symbols.name(of: target.linear).map { " (\($0))" } ?? ""
     return Note(
       "handler",
       "handler at \(Words.hex(UInt64(target.selector), 4)):\(Words.hex(target.rip))\(name), CPL \(target.cpl)",
       [
         ("selector", .hex(UInt64(target.selector))), ("rip", .hex(target.rip)),
-        ("cpl", .number(UInt64(target.cpl))),
+        ("linear", .hex(target.linear)), ("cpl", .number(UInt64(target.cpl))),
       ])
   }
 

@@ -113,9 +113,9 @@ struct MonitorCommands {
     guard let write = try history.lastWrite(to: physical..<physical + size) else {
       return "nobody has written there since instruction \(history.start)\n"
     }
-    let name = debugger.symbols.name(of: write.rip).map { " <\($0)>" } ?? ""
+    let name = debugger.symbols.name(of: write.linear).map { " <\($0)>" } ?? ""
     return write.isDevice
       ? "a device, at instruction \(write.instructions)\n"
-      : "the instruction at \(Words.hex(write.rip))\(name), number \(write.instructions)\n"
+      : "the instruction at \(Words.hex(write.linear))\(name), number \(write.instructions)\n"
   }
 }

@@ -21,7 +21,7 @@ package final class Timeline {
     /// The check that raised an exception, and CR2 of a page fault.
     package fileprivate(set) var rule = Rule.unnamed
     package fileprivate(set) var address: UInt64 = 0
-    /// The handler; nil if it was not reached.
+    /// The linear address of the handler; nil if it was not reached.
     package fileprivate(set) var handler: UInt64?
   }
 
@@ -54,7 +54,7 @@ package final class Timeline {
     case .delivery(let delivery): note(delivery, event)
     case .delivered(let target):
       if let last = entries.indices.last, case .delivery = entries[last].kind {
-        entries[last].handler = target.rip
+        entries[last].handler = target.linear
       }
     case .mode(let change):
       add(
