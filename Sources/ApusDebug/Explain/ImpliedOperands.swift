@@ -60,7 +60,9 @@ extension OperandNotes {
     switch instruction.mnemonic {
     case "mul": return [(0, size)]
     case "imul" where instruction.operands.count == 1: return [(0, size)]
-    case "div", "idiv": return size == 1 ? [(0, 2)] : [(2, size), (0, size)]
+    case "div", "idiv":
+      if size == 1 { return [(0, 2)] }
+      return [(2, size), (0, size)]
     case "cmpxchg": return [(0, size)]
     case "cmpxchg8b": return [(2, 4), (0, 4), (1, 4), (3, 4)]
     case "cmpxchg16b": return [(2, 8), (0, 8), (1, 8), (3, 8)]
