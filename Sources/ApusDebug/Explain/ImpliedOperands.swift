@@ -56,7 +56,7 @@ extension OperandNotes {
   /// General registers, by number, and how many of their bytes count.
   private var takenRegisters: [(number: UInt8, bytes: Int)] {
     if instruction.prefixes.contains(where: { $0.hasPrefix("rep") }) { return [(1, addressBytes)] }
-    let size = instruction.operandBytes
+    let size = firstBytes
     switch instruction.mnemonic {
     case "mul": return [(0, size)]
     case "imul" where instruction.operands.count == 1: return [(0, size)]
@@ -75,6 +75,15 @@ extension OperandNotes {
     case "xlat": return [(0, 1)]
     case "mulx": return [(2, size)]
     default: return []
+    }
+  }
+
+  /// Bytes of the first operand.
+  private var firstBytes: Int {
+    switch instruction.operands.first {
+    case .memory(let memory): memory.bytes
+    case .register(let register) where [.byte, .legacyByte].contains(register.file): 1
+    default: instruction.operandBytes
     }
   }
 
