@@ -47,9 +47,8 @@ private struct RudeClient {
     }
   }
 
-  /// Whether the server answers a question for the reason of the last stop within some seconds, whatever it said before.
-  func isAnswered() -> Bool {
-    say(Array("$?#3f".utf8))
+  /// Whether the server sends this within some seconds, whatever it said before.
+  func hears(_ text: String) -> Bool {
     var heard: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -57,15 +56,22 @@ private struct RudeClient {
       let count = recv(descriptor, &buffer, buffer.count, 0)
       guard count > 0 else { return false }
       heard += buffer[..<count]
-      if String(decoding: heard, as: UTF8.self).contains("$T05") { return true }
+      if String(decoding: heard, as: UTF8.self).contains(text) { return true }
     }
     return false
+  }
+
+  /// Whether the server says that the guest stands still.
+  func isAnswered() -> Bool {
+    say(Array("$?#3f".utf8))
+    return hears("$T05")
   }
 
   func leave() { close(descriptor) }
 }
 
-@Suite struct MalformedPacketTests {
+/// What a client may say that GDB says seldom or never.
+@Suite struct DebuggerSocketTests {
   /// With wrong checksums, of wrong forms, without an end; of right forms, but about what is not there.
   private static let malformed: [[UInt8]] =
     [
@@ -114,5 +120,29 @@ private struct RudeClient {
     #expect(child.wait() == alone.status, "the guest goes on without its debugger")
     let errors = String(decoding: Scratch.read(scratch.path + "/err"), as: UTF8.self)
     #expect(hash(errors) == expected, "\(errors)")
+  }
+
+  /// Ctrl-C of GDB's user is a byte of its own, while the guest runs.
+  @Test func controlCStopsARunningGuest() throws {
+    let scratch = Scratch()
+    let socket = scratch.path + "/gdb"
+    let child = try #require(
+      Child(
+        Child.apus, ["--gdb", socket, "-S"], input: "/dev/null", output: scratch.path + "/out",
+        errors: scratch.path + "/err"))
+    let client = try #require(RudeClient(socket))
+    for _ in 0..<3 {
+      client.say(Array("$c#63".utf8))
+      // Once while the guest boots, then while it idles.
+      usleep(100_000)
+      client.say([0x03])
+      // SIGINT.
+      let stops = client.hears("$T02")
+      #expect(stops)
+      client.say([UInt8(ascii: "+")])
+    }
+    client.say(Array("$k#6b".utf8))
+    #expect(child.wait() == 0)
+    client.leave()
   }
 }
