@@ -52,27 +52,13 @@ package struct Autopsy {
     }
     let machine = debugger.machine
     let end = machine.instructions
-    let events = try gather(.all, history, from: end - min(Self.stretch, end - history.start))
-    let lines = instructions(events.all)
-    guard !events.all.contains(where: Self.isOfException) else { return exceptions(events.all) + lines }
+    try history.seek(to: end - min(Self.stretch, end - history.start))
+    let events = try machine.told(.all) { () throws(MachineError) in try complete(history) }
+    let lines = instructions(events)
+    guard !events.contains(where: Self.isOfException) else { return exceptions(events) + lines }
     let earlier = try search(history, end)
     try complete(history)
     return earlier + lines
-  }
-
-  /// Where the observer's events go.
-  private final class Gathered { var all: [TimedEvent] = [] }
-
-  /// What happens from a moment to the present.
-  private func gather(
-    _ kinds: EventKinds, _ history: History, from start: UInt64
-  ) throws(MachineError) -> Gathered {
-    let gathered = Gathered()
-    try history.seek(to: start)
-    debugger.machine.observer = Observer(kinds) { gathered.all += $0 }
-    defer { debugger.machine.observer = nil }
-    try complete(history)
-    return gathered
   }
 
   /// Goes on to the present, which ends as it did, or is not left.
@@ -92,7 +78,7 @@ package struct Autopsy {
     try history.seek(to: start)
     var cpl = machine.state.cpl
     var moments: [UInt64] = []
-    for event in try gather([.faults, .modes], history, from: start).all {
+    for event in try machine.told([.faults, .modes], { () throws(MachineError) in try complete(history) }) {
       switch event.event {
       case .mode(let change): cpl = change.toCPL
       case .fault where cpl < 3 && moments.last != event.instructions: moments.append(event.instructions)
@@ -118,12 +104,9 @@ package struct Autopsy {
     _ history: History, from start: UInt64, to end: UInt64
   ) throws(MachineError) -> [TimedEvent] {
     try history.seek(to: start)
-    let gathered = Gathered()
-    debugger.machine.observer = Observer(.all) { gathered.all += $0 }
-    defer { debugger.machine.observer = nil }
-    _ = try history.run(instructions: end - start)
-    debugger.machine.flushObserver()
-    return gathered.all
+    return try debugger.machine.told(.all) { () throws(MachineError) in
+      _ = try history.run(instructions: end - start)
+    }
   }
 
   /// What the processor told from the last exceptions on that led to others, or the last of them.

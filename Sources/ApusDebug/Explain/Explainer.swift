@@ -20,21 +20,9 @@ package struct Explainer {
   package func explain<E: Error>(_ body: () throws(E) -> Void) throws(E) -> [Note] {
     let machine = debugger.machine
     var record = StepRecord(RegisterSnapshot(machine))
-    try observing(.all, { record.take($0, RegisterSnapshot(machine)) }, body)
+    try machine.observing(.all, { record.take($0, RegisterSnapshot(machine)) }, body)
     record.cut(RegisterSnapshot(machine))
     return notes(record.stretches)
-  }
-
-  /// Runs `body` with an observer in the place of the one that there is.
-  private func observing<R, E: Error>(
-    _ kinds: EventKinds, _ sink: @escaping ([TimedEvent]) -> Void,
-    _ body: () throws(E) -> R
-  ) throws(E) -> R {
-    let machine = debugger.machine
-    let other = machine.observer
-    machine.observer = Observer(kinds, sink)
-    defer { machine.observer = other }
-    return try body()
   }
 
   /// What belongs to an instruction is with it: also the delivery of an exception that it raises, not that of an
@@ -111,8 +99,7 @@ package struct Explainer {
     guard machine.state.cr0 >> 31 & 1 != 0 else {
       return [Note("verdict", "paging is off: physical \(Words.hex(linear))", [("physical", .hex(linear))])]
     }
-    var events: [TimedEvent] = []
-    observing(.pageWalks, { events += $0 }) {
+    let events = machine.told(.pageWalks) {
       machine.showWalk(linear, isWrite: isWrite, isFetch: isFetch, isUser: isUser)
     }
     return EventNotes(events, symbols: debugger.symbols, isLong: true).notes

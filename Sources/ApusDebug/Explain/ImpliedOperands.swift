@@ -41,16 +41,11 @@ extension OperandNotes {
   }
 
   private func general(_ number: UInt8, _ bytes: Int) -> Note? {
-    let register = Register(general: number, bytes: bytes)
-    let value = before.state.registers[Int(number)] & (bytes == 8 ? .max : 1 << UInt64(bytes * 8) - 1)
     let isNamed = instruction.operands.contains { operand in
       guard case .register(let other) = operand else { return false }
       return other.number == number && [.byte, .word, .doubleword, .quadword].contains(other.file)
     }
-    if isNamed { return nil }
-    return Note(
-      "operand", "\(register.name) is \(Words.hex(value))",
-      [("register", .text(register.name)), ("value", .hex(value))])
+    return isNamed ? nil : note(about: Register(general: number, bytes: bytes))
   }
 
   /// General registers, by number, and how many of their bytes count.

@@ -41,11 +41,7 @@ struct OperandNotes {
     var notes: [Note] = []
     var named: Set<String> = []
     func add(_ register: Register) {
-      guard named.insert(register.name).inserted, let value = reading(of: register) else { return }
-      notes.append(
-        Note(
-          "operand", "\(register.name) is \(value.text)",
-          [("register", .text(register.name))] + value.fields))
+      if named.insert(register.name).inserted, let note = note(about: register) { notes.append(note) }
     }
     for (index, operand) in instruction.operands.enumerated() {
       switch operand {
@@ -81,6 +77,14 @@ struct OperandNotes {
     }
 
     init(_ bytes: [UInt8]) { self.init(Words.wide(bytes), [("value", .wide(bytes))]) }
+  }
+
+  /// What a register holds; nil for those that nobody sees.
+  func note(about register: Register) -> Note? {
+    reading(of: register).map {
+      Note(
+        "operand", "\(register.name) is \($0.text)", [("register", .text(register.name))] + $0.fields)
+    }
   }
 
   /// The value of a register; nil for those that nobody sees.

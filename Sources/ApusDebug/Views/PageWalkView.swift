@@ -20,14 +20,9 @@ package struct PageWalkView {
 
   /// What is told of the walk. Nothing of the machine changes: see `Machine.showWalk`.
   private func events(_ machine: Machine) -> [ProcessorEvent] {
-    var events: [ProcessorEvent] = []
-    let other = machine.observer
-    machine.observer = Observer(.pageWalks) { batch in
-      for event in batch { events.append(event.event) }
-    }
-    machine.showWalk(address, isWrite: access == .write, isFetch: access == .fetch, isUser: isUser)
-    machine.observer = other
-    return events
+    machine.told(.pageWalks) {
+      machine.showWalk(address, isWrite: access == .write, isFetch: access == .fetch, isUser: isUser)
+    }.map { $0.event }
   }
 
   /// The lines of a pane.

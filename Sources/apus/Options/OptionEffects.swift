@@ -355,14 +355,10 @@ extension OptionParser {
     do { options.typed += try TypedText.chords(text) } catch { throw refuse(error.reason) }
   }
 
-  mutating func setExitText(_ text: String) throws(Failure) {
+  /// A text that the guest may write.
+  func shownText(_ text: String) throws(Failure) -> String {
     guard !text.isEmpty else { throw refuse("the text is empty") }
-    options.exitOn = text
-  }
-
-  mutating func setPanicText(_ text: String) throws(Failure) {
-    guard !text.isEmpty else { throw refuse("the text is empty") }
-    options.panicOn = text
+    return text
   }
 
   mutating func setProfileRows(_ text: String) throws(Failure) {

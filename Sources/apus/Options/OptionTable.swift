@@ -273,13 +273,13 @@ enum OptionTable {
         try $0.setTimeLimit($1)
       },
       OptionEntry("--exit-on", value: "TEXT", help: "stop with exit code 0 once the console has shown TEXT") {
-        try $0.setExitText($1)
+        $0.options.exitOn = try $0.shownText($1)
       },
       OptionEntry(
         "--panic-on", value: "TEXT",
         help: "stop with exit code 6 once the console has shown TEXT (with --autopsy: Linux's words)"
       ) {
-        try $0.setPanicText($1)
+        $0.options.panicOn = try $0.shownText($1)
       },
       OptionEntry(
         "--success-code", value: "N",
